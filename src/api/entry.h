@@ -1,0 +1,40 @@
+// What a call does around the heap: the fast path, errno on failure, the contract. The malloc family (malloc/) and the
+// reslab_* family (api/) are both thin names for these.
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+
+#include "api/fast.h"
+
+namespace reslab {
+
+// The slow entries, out of line so that the fast path needs no stack frame. They set errno to ENOMEM on failure.
+void* malloc_slow(size_t bytes);
+void* calloc_slow(size_t bytes);
+void free_slow(void* object);
+void* malloc_nolock_slow(size_t bytes, unsigned flags);
+void free_nolock_slow(void* object);
+
+[[gnu::always_inline]] inline void* malloc_entry(size_t bytes) {
+  void* object = fast_allocate(bytes);
+  if (__builtin_expect(object != nullptr, 1)) return object;
+  return malloc_slow(bytes);
+}
+
+[[gnu::always_inline]] inline void free_entry(void* object) {
+  if (__builtin_expect(fast_free(object), 1)) return;
+  free_slow(object);
+}
+
+void* calloc_entry(size_t count, size_t bytes);
+void* realloc_entry(void* object, size_t bytes);
+void* reallocarray_entry(void* object, size_t count, size_t bytes);
+// EINVAL for an alignment that is no power of two.
+void* aligned_entry(size_t align, size_t bytes);
+int posix_memalign_entry(void** out, size_t align, size_t bytes);
+void free_sized_entry(void* object, size_t bytes);
+void free_aligned_sized_entry(void* object, size_t align, size_t bytes);
+size_t usable_size_entry(const void* object);
+
+}  // namespace reslab

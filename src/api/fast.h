@@ -1,0 +1,35 @@
+// The fast path: one restartable section between a table lookup and the caller. No stack frame, no call, no thread-local
+// object; whatever is not the common case is one tail call to the slow entry with the same arguments.
+//
+// Every entry point that allocates or frees is one of these inlined; nothing else in the library is on the fast path.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "arena/geometry.h"
+#include "platform/fast_path.h"
+#include "platform/rseq.h"
+#include "slab/size_classes.h"
+
+namespace reslab {
+
+// nullptr: take the slow way, for whatever reason.
+[[gnu::always_inline]] inline void* fast_allocate(size_t bytes) {
+  if (__builtin_expect(bytes >= fast_path.size_limit.load(std::memory_order_relaxed), 0)) return nullptr;
+  return section_pop(kSizeClasses.by_size[(bytes + 15) >> 4]).object;
+}
+
+// False: take the slow way. Tests on the way that the pointer is the start of an object of ours and not the one that was
+// freed last (15).
+[[gnu::always_inline]] inline bool fast_free(void* object) {
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(object) - fast_path.arena_base.load(std::memory_order_relaxed);
+  if (__builtin_expect(offset >= fast_path.arena_bytes.load(std::memory_order_relaxed), 0)) return false;
+  const uint32_t entry = fast_path.class_of.load(std::memory_order_relaxed)[offset >> kUnitShift];
+  const uint64_t inverse = fast_path.inverse.load(std::memory_order_relaxed)[entry >> 4];
+  const uint64_t in_slab = (uint64_t{entry & 15} << kUnitShift) | (offset & (kUnitBytes - 1));
+  if (__builtin_expect(in_slab * inverse >= inverse, 0)) return false;
+  return section_push(entry >> 4, object) == Section::kDone;
+}
+
+}  // namespace reslab

@@ -1,0 +1,241 @@
+#include "arena/arena.h"
+
+#include "base/counters.h"
+#include "base/for_tries.h"
+#include "base/hooks.h"
+#include "base/options.h"
+#include "base/report.h"
+#include "platform/vm.h"
+
+namespace reslab {
+
+constinit std::atomic<Arena*> published_arena{nullptr};
+
+namespace {
+
+constexpr uint32_t kMinCommitUnits = 4;       // 256 KiB
+constexpr uint32_t kMaxCommitUnits = 512;     // 32 MiB
+constexpr uint32_t kReserveUnits = 256;       // a further span of the window, when a limit kept the first one small
+constexpr uint32_t kPurgeBatchUnits = 4096;   // claimed at a time while purging
+
+uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+}  // namespace
+
+void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint64_t>* bitmaps) {
+  const uint32_t words = window.units / 64 + 1;
+  window_ = window;
+  zero_ = bitmaps;
+  free_.init(bitmaps + words, bitmaps + 2 * size_t{words}, window.units);
+  frontier_.store(1, std::memory_order_relaxed);  // unit 0 is "none"; relaxed: the root's publication releases all this
+  extent_.store(extent_of(reserved_units, 1), std::memory_order_relaxed);
+}
+
+UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
+  uint32_t first = free_.claim(count, align, frontier());
+  if (first == 0 && may_enter_kernel(contract) && revive_tail()) first = free_.claim(count, align, frontier());
+  if (first == 0) return claim_at_frontier(count, align, contract);
+  return {first, count, take_zero_bits(first, count)};
+}
+
+bool Arena::claim_behind(uint32_t first, uint32_t count, bool& zero) {
+  if (first + count > frontier() || !free_.claim_exactly(first, count)) return false;
+  zero = take_zero_bits(first, count);
+  return true;
+}
+
+void Arena::release(uint32_t first, uint32_t count, Content content) {
+  if (content == Content::kZero) set_zero_bits(first, count);
+  else dirty_units_.fetch_add(count, std::memory_order_relaxed);
+  RESLAB_HOOK("unit_release");
+  free_.release(first, count);
+}
+
+// Fresh units are zero. A plain call loses a race only to another thread's growth, so its rounds end with the window.
+UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contract) {
+  for ([[maybe_unused]] int round : for_tries(contract == Contract::kPlain ? kCasTries * 64 : kCasTries)) {
+    uint32_t start = frontier_.load(std::memory_order_relaxed);
+    const uint64_t first = round_up(start, align);
+    const uint64_t end = first + count;
+    if (end > window_.units) return {0, 0, false};
+    if (end > committed() && !commit(static_cast<uint32_t>(end), contract)) return {0, 0, false};
+    RESLAB_HOOK("frontier");
+    // acq_rel: what was committed before is visible to whoever reads the frontier.
+    if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) continue;
+    if (first > start) release(start, static_cast<uint32_t>(first) - start, Content::kZero);
+    return {static_cast<uint32_t>(first), count, true};
+  }
+  return {0, 0, false};
+}
+
+// Makes units below `needed` writable, in steps that grow with the arena and shrink under shortage (38).
+bool Arena::commit(uint32_t needed, Contract contract) {
+  if (!may_enter_kernel(contract)) return false;
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    uint64_t extent = extent_.load(std::memory_order_acquire);
+    const uint32_t start = committed_of(extent);
+    if (needed <= start) return true;
+    if (needed > reserved_of(extent)) {
+      if (!extend_reservation(extent, needed)) return false;
+      continue;
+    }
+    uint32_t step = smaller(larger(start / 8, kMinCommitUnits), kMaxCommitUnits);
+    step = smaller(larger(step, needed - start), reserved_of(extent) - start);
+    while (!commit_chunks(start + step) || !vm_make_writable(address(start), size_t{step} << kUnitShift)) {
+      if (step == needed - start) return false;  // ends: the step halves down to what is needed
+      step = larger(step / 2, needed - start);
+    }
+    RESLAB_HOOK("commit");
+    // acq_rel: the pages and metadata are writable before anyone claims the units.
+    extent_.compare_exchange_strong(extent, extent_of(reserved_of(extent), start + step), std::memory_order_acq_rel);
+  }
+  return needed <= committed();
+}
+
+bool Arena::commit_chunks(uint32_t units) {
+  const uint32_t wanted = (units + kUnitsInChunk - 1) / kUnitsInChunk;
+  uint32_t have = chunks_writable_.load(std::memory_order_acquire);
+  for (; have < wanted; ++have) {
+    if (!vm_make_writable(window_.chunks + have * kChunkBytes, kChunkWritableBytes)) return false;
+    uint32_t expected = have;  // somebody else's success is as good: making it writable twice is harmless
+    chunks_writable_.compare_exchange_strong(expected, have + 1, std::memory_order_acq_rel);
+  }
+  return true;
+}
+
+bool Arena::extend_reservation(uint64_t extent, uint32_t needed) {
+  const uint32_t start = reserved_of(extent);
+  uint32_t end = smaller(larger(needed, start + kReserveUnits), window_.units);
+  if (end < needed) return false;
+  if (!vm_reserve_at(address(start), size_t{end - start} << kUnitShift)) {
+    end = needed;
+    if (!vm_reserve_at(address(start), size_t{end - start} << kUnitShift)) {
+      // Taken by another thread that extends at this moment, or no space: the caller's next look tells.
+      return reserved() >= needed;
+    }
+  }
+  extent_.compare_exchange_strong(extent, extent_of(end, committed_of(extent)), std::memory_order_acq_rel);
+  return true;
+}
+
+void Arena::give_back_reservation() {
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    uint64_t extent = extent_.load(std::memory_order_acquire);
+    const uint32_t end = committed_of(extent);
+    const uint32_t reserved_end = reserved_of(extent);
+    if (end == reserved_end) return;
+    if (extent_.compare_exchange_strong(extent, extent_of(end, end), std::memory_order_acq_rel)) {
+      vm_release(address(end), size_t{reserved_end - end} << kUnitShift);
+      return;
+    }
+  }
+}
+
+// --- known zero ----------------------------------------------------------------------------------------------------
+
+// Bits are read and cleared by the holder of the units; atomics because neighbours share a word.
+bool Arena::take_zero_bits(uint32_t first, uint32_t count) {
+  uint32_t zero_count = 0;
+  for (uint32_t unit = first; unit < first + count; ++unit) {
+    const uint64_t bit = uint64_t{1} << (unit % 64);
+    if (unit % 64 == 0 && first + count - unit >= 64) {  // a whole word at a time
+      zero_count += static_cast<uint32_t>(__builtin_popcountll(zero_[unit / 64].exchange(0, std::memory_order_relaxed)));
+      unit += 63;
+    } else if ((zero_[unit / 64].fetch_and(~bit, std::memory_order_relaxed) & bit) != 0) {
+      ++zero_count;
+    }
+  }
+  if (zero_count != count) dirty_units_.fetch_sub(count - zero_count, std::memory_order_relaxed);
+  return zero_count == count;
+}
+
+void Arena::set_zero_bits(uint32_t first, uint32_t count) {
+  for (uint32_t unit = first; unit < first + count; ++unit) {
+    if (unit % 64 == 0 && first + count - unit >= 64) {
+      zero_[unit / 64].store(~uint64_t{0}, std::memory_order_relaxed);
+      unit += 63;
+    } else {
+      zero_[unit / 64].fetch_or(uint64_t{1} << (unit % 64), std::memory_order_relaxed);
+    }
+  }
+}
+
+// --- purge ---------------------------------------------------------------------------------------------------------
+
+// How many units from `first` on are dirty, at most `count`.
+uint32_t Arena::dirty_run(uint32_t first, uint32_t count) const {
+  uint32_t n = 0;
+  while (n < count && !bit_is_zero(first + n)) ++n;
+  return n;
+}
+
+size_t Arena::purge(size_t keep_bytes) {
+  const auto keep_units = static_cast<int64_t>(keep_bytes >> kUnitShift);
+  size_t purged = 0;
+  uint32_t unit = 1;
+  while (dirty_units() > keep_units) {  // ends: `unit` grows with every round
+    const UnitBitmap::Run run = free_.next_run(unit, frontier());
+    if (run.count == 0) break;
+    const uint32_t dirty = dirty_run(run.first, smaller(run.count, kPurgeBatchUnits));
+    unit = run.first + larger(dirty, 1);
+    if (dirty == 0 || !free_.claim_exactly(run.first, dirty)) continue;
+    take_zero_bits(run.first, dirty);
+    RESLAB_HOOK("purge");
+    // The zero bit is set only for pages the kernel really took (37).
+    const bool gone = vm_discard(address(run.first), size_t{dirty} << kUnitShift);
+    release(run.first, dirty, gone ? Content::kZero : Content::kDirty);
+    if (gone) purged += size_t{dirty} << kUnitShift;
+  }
+  counters.add(Counter::kPurgedBytes, purged);
+  return purged;
+}
+
+void Arena::purge_above_bound() {
+  const int64_t dirty = dirty_units() - purge_floor_.load(std::memory_order_relaxed);
+  const int64_t live = units_in_use();
+  const auto least = static_cast<int64_t>(options().dirty_min >> kUnitShift);
+  const int64_t share = live * static_cast<int64_t>(options().dirty_percent) / 100;
+  const int64_t bound = least > share ? least : share;
+  if (dirty <= bound) return;
+  purge(static_cast<size_t>(bound / 2) << kUnitShift);
+  // What would not go (mlockall) is not tried again at every free.
+  const int64_t left = dirty_units() - bound / 2;
+  purge_floor_.store(left > 0 ? left : 0, std::memory_order_relaxed);
+}
+
+// --- retired tail: neither DONTNEED nor PROT_NONE gives commit charge back, only a new mapping does (38) ---------------
+
+size_t Arena::retire_tail() {
+  const uint32_t end = frontier();
+  uint32_t first = end;
+  while (first > 1 && free_.is_free(first - 1)) --first;
+  if (first == end || !free_.claim_exactly(first, end - first)) return 0;
+  take_zero_bits(first, end - first);
+  const size_t bytes = size_t{end - first} << kUnitShift;
+  uint64_t none = 0;
+  // The units stay claimed, so nobody meets them while they are read-only.
+  if (vm_retire(address(first), bytes) &&
+      retired_.compare_exchange_strong(none, uint64_t{first} << 32 | (end - first), std::memory_order_acq_rel)) {
+    return bytes;
+  }
+  vm_make_writable(address(first), bytes);
+  release(first, end - first, Content::kDirty);
+  return 0;
+}
+
+bool Arena::revive_tail() {
+  const uint64_t retired = retired_.exchange(0, std::memory_order_acq_rel);
+  if (retired == 0) return false;
+  const auto first = static_cast<uint32_t>(retired >> 32);
+  const auto count = static_cast<uint32_t>(retired);
+  if (vm_make_writable(address(first), size_t{count} << kUnitShift)) {
+    release(first, count, Content::kZero);
+    return true;
+  }
+  uint64_t none = 0;  // still no memory: as it was (another retired run can only have come from a trim at this moment)
+  retired_.compare_exchange_strong(none, retired, std::memory_order_acq_rel);
+  return false;
+}
+
+}  // namespace reslab

@@ -1,0 +1,123 @@
+// The arena (one for the process, in mimalloc's sense): hands out runs of 64-KiB units, lock-free, and gives free
+// memory back to the system, bounded by amount (29).
+//
+//                       claim  release  commit  purge   handler on the same thread     child after fork
+//   claim, release      yes    yes      yes     yes     yes                            units in transit: heap/fork
+//   commit              yes    yes      yes     yes     yes: both publish by CAS-max
+//   purge               yes    yes      yes     yes     yes: it claims what it purges
+//
+// Order of growth: metadata of the units is writable before they are committed, committed is published after mprotect
+// returned, the frontier never passes it (38).
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "arena/geometry.h"
+#include "arena/unit_bitmap.h"
+#include "base/contract.h"
+
+namespace reslab {
+
+// The place of the window and of its metadata; immutable once the root is published.
+struct Window {
+  uintptr_t base;        // address of unit 0
+  uint32_t units;        // of the whole window, reserved or not
+  char* chunks;          // unit chunks of the metadata
+  uint16_t* class_of;    // for each unit: class << 4 | place in its slab
+};
+
+struct UnitRun {
+  uint32_t first;  // 0: there is none
+  uint32_t count;
+  bool zero;       // all bytes are known to be zero
+};
+
+class Arena {
+ public:
+  void init(const Window& window, uint32_t reserved_units, std::atomic<uint64_t>* bitmaps);
+
+  UnitRun claim(uint32_t count, uint32_t align, Contract contract);
+  // Claims exactly the units behind a run, so that it can grow in place.
+  bool claim_behind(uint32_t first, uint32_t count, bool& zero);
+
+  enum class Content : uint8_t { kDirty, kZero };
+  void release(uint32_t first, uint32_t count, Content content);
+
+  // Purges free dirty units until at most `keep_bytes` of them are left, claiming each batch first. Bytes purged.
+  size_t purge(size_t keep_bytes);
+  // The same with the bound of the options; called by plain frees behind their release.
+  void purge_above_bound();
+
+  // Gives back the part of the reservation that was never committed: the process has met a limit (36).
+  void give_back_reservation();
+  // Takes the pages and the commit charge of the free units at the frontier's end away (overcommit mode 2); they come
+  // back by themselves when a claim finds nothing else. Bytes retired.
+  size_t retire_tail();
+  bool is_retired(uint32_t unit) const {
+    const uint64_t retired = retired_.load(std::memory_order_relaxed);
+    return unit - static_cast<uint32_t>(retired >> 32) < static_cast<uint32_t>(retired);
+  }
+
+  const Window& window() const { return window_; }
+  const UnitBitmap& free_bits() const { return free_; }
+  uint32_t frontier() const { return frontier_.load(std::memory_order_relaxed); }
+  uint32_t committed() const { return committed_of(extent_.load(std::memory_order_acquire)); }
+  uint32_t reserved() const { return reserved_of(extent_.load(std::memory_order_relaxed)); }
+  int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed); }
+  int64_t units_in_use() const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units(); }
+
+  // For a child after fork, alone in its process: a unit that is neither free nor described becomes free again.
+  void adopt_orphan(uint32_t unit) { release(unit, 1, Content::kDirty); }
+
+ private:
+  bool revive_tail();
+  UnitRun claim_at_frontier(uint32_t count, uint32_t align, Contract contract);
+  bool commit(uint32_t needed_units, Contract contract);
+  bool commit_chunks(uint32_t units);
+  bool extend_reservation(uint64_t extent, uint32_t needed_units);
+  bool take_zero_bits(uint32_t first, uint32_t count);
+  void set_zero_bits(uint32_t first, uint32_t count);
+  bool bit_is_zero(uint32_t unit) const { return (zero_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0; }
+  uint32_t dirty_run(uint32_t first, uint32_t count) const;
+  char* address(uint32_t unit) const { return reinterpret_cast<char*>(window_.base + (uintptr_t{unit} << kUnitShift)); }
+
+  // {reserved:32, committed:32} in one word: a commit cannot be published into a tail that was given back meanwhile.
+  static constexpr uint64_t extent_of(uint32_t reserved, uint32_t committed) { return uint64_t{reserved} << 32 | committed; }
+  static constexpr uint32_t reserved_of(uint64_t extent) { return static_cast<uint32_t>(extent >> 32); }
+  static constexpr uint32_t committed_of(uint64_t extent) { return static_cast<uint32_t>(extent); }
+
+  Window window_;
+  UnitBitmap free_;
+  std::atomic<uint64_t>* zero_;  // for each unit: its bytes are zero; belongs to whoever holds the unit (37)
+  std::atomic<uint32_t> frontier_;
+  std::atomic<uint64_t> extent_;
+  std::atomic<uint32_t> chunks_writable_;
+  std::atomic<uint64_t> retired_;  // {first:32, count:32} of units that are claimed and read-only
+  std::atomic<int64_t> dirty_units_;  // free units that are not known to be zero
+  std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again
+};
+
+// Of the published root; valid after ensure_root() (heap/root.h).
+extern constinit std::atomic<Arena*> published_arena __attribute__((visibility("hidden")));
+
+// relaxed: whoever uses it got past ensure_root(), which acquires the root.
+inline Arena& arena() { return *published_arena.load(std::memory_order_relaxed); }
+
+inline char* unit_address(uint32_t unit) {
+  return reinterpret_cast<char*>(arena().window().base + (uintptr_t{unit} << kUnitShift));
+}
+
+// The unit of an address, or 0 if it lies outside the window.
+inline uint32_t unit_of(const void* p) {
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(p) - arena().window().base;
+  return offset < (uintptr_t{arena().window().units} << kUnitShift) ? static_cast<uint32_t>(offset >> kUnitShift) : 0;
+}
+
+// Metadata of a unit, by kind.
+inline char* chunk_part(uint32_t unit, size_t part, size_t stride) {
+  return arena().window().chunks + (unit / kUnitsInChunk) * kChunkBytes + part + (unit % kUnitsInChunk) * stride;
+}
+
+}  // namespace reslab

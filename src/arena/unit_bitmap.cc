@@ -1,0 +1,155 @@
+#include "arena/unit_bitmap.h"
+
+#include "base/for_tries.h"
+#include "base/hooks.h"
+
+namespace reslab {
+namespace {
+
+constexpr int kRunTries = 16;  // runs that were free when seen and gone when claimed
+
+// Bits [from, from + n) of a word; n in 1..64.
+constexpr uint64_t mask_of(uint32_t from, uint32_t n) { return (n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1) << from; }
+
+// The part of [first, first + count) that lies in the word of `first`.
+struct Piece {
+  uint32_t word;
+  uint64_t mask;
+  uint32_t count;
+};
+Piece piece_of(uint32_t first, uint32_t count) {
+  const uint32_t from = first % 64;
+  const uint32_t n = count < 64 - from ? count : 64 - from;
+  return {first / 64, mask_of(from, n), n};
+}
+
+}  // namespace
+
+// seq_cst on words and summary: setter writes word then summary, clearer writes summary then reads the word again. In
+// any total order one of them sees the other, so a free unit is never left without its summary bit.
+void UnitBitmap::note_free(uint32_t word) {
+  const uint32_t index = word / 64;
+  summary_[index].fetch_or(uint64_t{1} << (word % 64), std::memory_order_seq_cst);
+  if (index < hint_.load(std::memory_order_relaxed)) hint_.store(index, std::memory_order_relaxed);
+}
+
+void UnitBitmap::note_empty(uint32_t word) {
+  summary_[word / 64].fetch_and(~(uint64_t{1} << (word % 64)), std::memory_order_seq_cst);
+  if (words_[word].load(std::memory_order_seq_cst) != 0) note_free(word);
+}
+
+uint32_t UnitBitmap::claim(uint32_t count, uint32_t align, uint32_t limit) {
+  if (free_units() < static_cast<int64_t>(count)) return 0;
+  return count == 1 && align == 1 ? claim_one(limit) : claim_several(count, align, limit);
+}
+
+uint32_t UnitBitmap::claim_one(uint32_t limit) {
+  const uint32_t summaries = (limit / 64) / 64 + 1;
+  const uint32_t hint = hint_.load(std::memory_order_relaxed);
+  // Once from the hint, once from the start: the hint may have passed something freed meanwhile.
+  for (uint32_t start = hint;; start = 0) {
+    for (uint32_t s = start; s < summaries; ++s) {
+      uint64_t words_with_free = summary_[s].load(std::memory_order_relaxed);
+      for (; words_with_free != 0; words_with_free &= words_with_free - 1) {
+        const uint32_t word = s * 64 + static_cast<uint32_t>(__builtin_ctzll(words_with_free));
+        uint64_t free = words_[word].load(std::memory_order_relaxed);
+        for ([[maybe_unused]] int round : for_tries(kRunTries)) {
+          if (free == 0) break;
+          const uint64_t bit = free & -free;
+          RESLAB_HOOK("unit_claim");
+          // acquire: pairs with the release of the unit, its pages' last stores are behind us.
+          const uint64_t old = words_[word].fetch_and(~bit, std::memory_order_seq_cst);
+          if ((old & bit) != 0) {
+            free_units_.fetch_sub(1, std::memory_order_relaxed);
+            if ((old & ~bit) == 0) note_empty(word);
+            hint_.store(s, std::memory_order_relaxed);
+            return word * 64 + static_cast<uint32_t>(__builtin_ctzll(bit));
+          }
+          free = old;
+        }
+        if (free == 0) note_empty(word);
+      }
+    }
+    if (start == 0) return 0;
+  }
+}
+
+bool UnitBitmap::claim_exactly(uint32_t first, uint32_t count) {
+  uint32_t got = 0;
+  while (got < count) {
+    const Piece piece = piece_of(first + got, count - got);
+    RESLAB_HOOK("unit_claim_run");
+    const uint64_t old = words_[piece.word].fetch_and(~piece.mask, std::memory_order_seq_cst);
+    if ((old & piece.mask) != piece.mask) {
+      // Give back what this word had and all before it.
+      if ((old & piece.mask) != 0) {
+        words_[piece.word].fetch_or(old & piece.mask, std::memory_order_seq_cst);
+        note_free(piece.word);
+      }
+      if (got != 0) {
+        free_units_.fetch_sub(got, std::memory_order_relaxed);  // release() adds it again
+        release(first, got);
+      }
+      return false;
+    }
+    if ((old & ~piece.mask) == 0) note_empty(piece.word);
+    got += piece.count;
+  }
+  free_units_.fetch_sub(count, std::memory_order_relaxed);
+  return true;
+}
+
+UnitBitmap::Run UnitBitmap::next_run(uint32_t from, uint32_t limit) const {
+  uint32_t unit = from;
+  while (unit < limit) {  // ends: `unit` grows with every round
+    const uint64_t free = word(unit / 64) >> (unit % 64);
+    if (free == 0) {
+      unit = (unit / 64 + 1) * 64;
+      continue;
+    }
+    const uint32_t first = unit + static_cast<uint32_t>(__builtin_ctzll(free));
+    uint32_t end = first;
+    while (end < limit) {
+      const uint64_t used = ~(word(end / 64) >> (end % 64));
+      const uint32_t here = used == 0 ? 64 : static_cast<uint32_t>(__builtin_ctzll(used));
+      const uint32_t room = 64 - end % 64;
+      end += here < room ? here : room;
+      if (here < room) break;
+    }
+    if (first >= limit) break;
+    return {first, (end < limit ? end : limit) - first};
+  }
+  return {limit, 0};
+}
+
+uint32_t UnitBitmap::claim_several(uint32_t count, uint32_t align, uint32_t limit) {
+  uint32_t from = 1;
+  for ([[maybe_unused]] int round : for_tries(kRunTries)) {
+    for (;;) {  // ends: next_run moves `from` towards `limit`
+      const Run run = next_run(from, limit);
+      if (run.count == 0) return 0;
+      const uint32_t first = (run.first + align - 1) / align * align;
+      from = run.first + run.count;
+      if (first + count <= run.first + run.count) {
+        if (claim_exactly(first, count)) return first;
+        from = run.first + 1;
+        break;
+      }
+    }
+  }
+  return 0;
+}
+
+void UnitBitmap::release(uint32_t first, uint32_t count) {
+  uint32_t done = 0;
+  while (done < count) {
+    const Piece piece = piece_of(first + done, count - done);
+    // release: the claimant's stores into the units' pages and descriptors are before this.
+    words_[piece.word].fetch_or(piece.mask, std::memory_order_seq_cst);
+    note_free(piece.word);
+    done += piece.count;
+  }
+  free_units_.fetch_add(count, std::memory_order_relaxed);
+}
+
+}  // namespace reslab

@@ -1,0 +1,5 @@
+#include "base/counters.h"
+
+namespace reslab {
+constinit Counters counters = {};
+}

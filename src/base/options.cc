@@ -1,0 +1,201 @@
+#include "base/options.h"
+
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+namespace reslab {
+namespace {
+
+enum class Kind : uint8_t { kChoice, kFlag, kNumber, kText };
+
+struct Entry {
+  const char* name;
+  Kind kind;
+  size_t offset;
+  uint64_t default_number;
+  const char* default_text;
+  const char* values;
+  const char* help;
+};
+
+constexpr Entry kEntries[] = {
+#define CHOICE(name, value, choices, help) {#name, Kind::kChoice, offsetof(Options, name), 0, value, choices, help},
+#define FLAG(name, value, help) {#name, Kind::kFlag, offsetof(Options, name), value, "", "0|1", help},
+#define NUMBER(name, value, unit, help) {#name, Kind::kNumber, offsetof(Options, name), value, "", unit, help},
+#define TEXT(name, value, help) {#name, Kind::kText, offsetof(Options, name), 0, value, "text", help},
+#include "base/options.def"
+#undef CHOICE
+#undef FLAG
+#undef NUMBER
+#undef TEXT
+};
+
+// A piece of the environment string; nothing is copied until a value is known to be good.
+struct Piece {
+  const char* data;
+  size_t length;
+
+  bool is(const char* s) const {
+    size_t i = 0;
+    while (i < length && s[i] != '\0' && s[i] == data[i]) ++i;
+    return i == length && s[i] == '\0';
+  }
+};
+
+Piece take_until(const char*& cursor, char stop, char other_stop) {
+  const char* start = cursor;
+  while (*cursor != '\0' && *cursor != stop && *cursor != other_stop) ++cursor;
+  return {start, static_cast<size_t>(cursor - start)};
+}
+
+template <class T>
+T& field(Options& options, const Entry& entry) {
+  return *reinterpret_cast<T*>(reinterpret_cast<char*>(&options) + entry.offset);
+}
+
+// Index of `value` among "a|b|c", or -1.
+int choice_index(const char* choices, Piece value) {
+  for (int index = 0;; ++index) {
+    const Piece choice = take_until(choices, '|', '|');
+    if (choice.length == value.length && __builtin_memcmp(choice.data, value.data, value.length) == 0) return index;
+    if (*choices == '\0') return -1;
+    ++choices;
+  }
+}
+
+bool parse_number(Piece value, uint64_t& out) {
+  uint64_t number = 0;
+  size_t i = 0;
+  for (; i < value.length && value.data[i] >= '0' && value.data[i] <= '9'; ++i) {
+    if (number > (UINT64_MAX >> 5) / 10) return false;
+    number = number * 10 + static_cast<uint64_t>(value.data[i] - '0');
+  }
+  if (i == 0) return false;
+  unsigned shift = 0;
+  if (i + 1 == value.length) {
+    const char suffix = value.data[i++];
+    shift = suffix == 'k' ? 10 : suffix == 'm' ? 20 : suffix == 'g' ? 30 : 0;
+    if (shift == 0 || number > (UINT64_MAX >> shift)) return false;
+  }
+  out = number << shift;
+  return i == value.length;
+}
+
+bool parse_value(Options& options, const Entry& entry, Piece value) {
+  switch (entry.kind) {
+    case Kind::kChoice: {
+      const int index = choice_index(entry.values, value);
+      if (index < 0) return false;
+      field<uint32_t>(options, entry) = static_cast<uint32_t>(index);
+      return true;
+    }
+    case Kind::kFlag:
+      if (!value.is("0") && !value.is("1")) return false;
+      field<bool>(options, entry) = value.is("1");
+      return true;
+    case Kind::kNumber:
+      return parse_number(value, field<uint64_t>(options, entry));
+    case Kind::kText: {
+      if (value.length >= kOptionTextBytes) return false;
+      char* text = &field<char>(options, entry);
+      __builtin_memcpy(text, value.data, value.length);
+      text[value.length] = '\0';
+      return true;
+    }
+  }
+  return false;
+}
+
+void set_defaults(Options& options) {
+  for (const Entry& entry : kEntries) {
+    const Piece text = {entry.default_text, __builtin_strlen(entry.default_text)};
+    if (entry.kind == Kind::kChoice || entry.kind == Kind::kText) parse_value(options, entry, text);
+    if (entry.kind == Kind::kFlag) field<bool>(options, entry) = entry.default_number != 0;
+    if (entry.kind == Kind::kNumber) field<uint64_t>(options, entry) = entry.default_number;
+  }
+}
+
+const Entry* find_entry(Piece name) {
+  for (const Entry& entry : kEntries) {
+    if (name.is(entry.name)) return &entry;
+  }
+  return nullptr;
+}
+
+void complain(Speak speak, const char* what, Piece name, const char* why) {
+  if (speak == Speak::kNo) return;
+  Line line;
+  line.text("reslab: RESLAB_OPTIONS: ").text(what).text(" '").text(name.data, name.length).text("' ").text(why);
+  line.write_to(STDERR_FILENO);
+}
+
+void print_help() {
+  for (const Entry& entry : kEntries) {
+    Line line;
+    line.text("reslab: option ").text(entry.name).text("=");
+    if (entry.kind == Kind::kChoice || entry.kind == Kind::kText) line.text(entry.default_text);
+    if (entry.kind == Kind::kFlag || entry.kind == Kind::kNumber) line.dec(entry.default_number);
+    line.text("  (").text(entry.values).text("): ").text(entry.help);
+    line.write_to(STDERR_FILENO);
+  }
+}
+
+void parse_one(Options& options, Speak speak, const char*& cursor) {
+  const Piece name = take_until(cursor, '=', ':');
+  if (name.length == 0) return;
+  const Entry* entry = find_entry(name);
+  Piece value = {"1", 1};  // a bare name switches a flag on
+  if (*cursor == '=') {
+    ++cursor;
+    value = take_until(cursor, ':', ':');
+  } else if (entry != nullptr && entry->kind != Kind::kFlag) {
+    complain(speak, "option", name, "needs a value and is ignored");
+    return;
+  }
+  if (entry == nullptr) {
+    complain(speak, "unknown option", name, "is ignored (RESLAB_OPTIONS=help lists all)");
+  } else if (!parse_value(options, *entry, value)) {
+    complain(speak, "bad value for option", name, "is ignored");
+  }
+}
+
+}  // namespace
+
+void parse_options(Options& options, Speak speak) {
+  set_defaults(options);
+  if (getauxval(AT_SECURE) != 0) return;
+  const char* cursor = getenv("RESLAB_OPTIONS");
+  if (cursor == nullptr) return;
+  while (*cursor != '\0') {
+    parse_one(options, speak, cursor);
+    if (*cursor == ':') ++cursor;
+  }
+  if (options.help && speak == Speak::kYes) print_help();
+}
+
+bool format_option(const Options& options, const char* name, Line& out) {
+  const Entry* entry = find_entry({name, __builtin_strlen(name)});
+  if (entry == nullptr) return false;
+  const char* base = reinterpret_cast<const char*>(&options) + entry->offset;
+  switch (entry->kind) {
+    case Kind::kChoice: {
+      const char* cursor = entry->values;
+      for (uint32_t left = *reinterpret_cast<const uint32_t*>(base); left > 0; --left) {
+        take_until(cursor, '|', '|');
+        ++cursor;
+      }
+      const Piece choice = take_until(cursor, '|', '|');
+      out.text(choice.data, choice.length);
+      break;
+    }
+    case Kind::kFlag: out.dec(*reinterpret_cast<const bool*>(base)); break;
+    case Kind::kNumber: out.dec(*reinterpret_cast<const uint64_t*>(base)); break;
+    case Kind::kText: out.text(base); break;
+  }
+  return true;
+}
+
+}  // namespace reslab

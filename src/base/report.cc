@@ -1,0 +1,43 @@
+#include "base/report.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "platform/syscall.h"
+
+namespace reslab {
+namespace {
+
+void raise_abort() {
+  const long pid = sys_call(SYS_getpid);
+  const long tid = sys_call(SYS_gettid);
+  sys_call(SYS_tgkill, pid, tid, SIGABRT);
+}
+
+// libc's abort() takes a lock and may be what was interrupted; this raises the same signal with nothing held.
+[[noreturn]] void abort_with_nothing_held() {
+  raise_abort();
+  // The handler came back, or SIGABRT is blocked or ignored: restore the default action and unblock it.
+  struct sigaction action = {};
+  action.sa_handler = SIG_DFL;
+  sigaction(SIGABRT, &action, nullptr);
+  const uint64_t mask = uint64_t{1} << (SIGABRT - 1);
+  sys_call(SYS_rt_sigprocmask, SIG_UNBLOCK, reinterpret_cast<long>(&mask), 0, sizeof mask);
+  raise_abort();
+  for (;;) sys_call(SYS_exit_group, 127);
+}
+
+}  // namespace
+
+void die(Line& line) {
+  line.write_to(STDERR_FILENO);
+  abort_with_nothing_held();
+}
+
+void die_corrupt(const char* what, uint64_t value) {
+  Line line;
+  line.text("reslab: corrupt state: ").text(what).text(" does not hold, value ").hex(value);
+  die(line);
+}
+
+}  // namespace reslab

@@ -1,0 +1,24 @@
+// The ways to die. Misuse and corruption end here: one clear line on stderr, then SIGABRT, with nothing held, so that a
+// handler of the program may allocate (lesson 21). The wording is part of the interface; tests compare it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/text.h"
+
+namespace reslab {
+
+// Writes `line` to stderr and raises SIGABRT; does not come back even if SIGABRT is handled or ignored.
+[[noreturn]] void die(Line& line);
+
+// An invariant of reslab's own does not hold: `what` names it.
+[[noreturn]] void die_corrupt(const char* what, uint64_t value);
+
+// A condition that only a bug in reslab or a stray write can break. Always on: it stands on slow paths only.
+#define RESLAB_CHECK(condition, value)                                            \
+  do {                                                                            \
+    if (__builtin_expect(!(condition), 0)) ::reslab::die_corrupt(#condition, value); \
+  } while (false)
+
+}  // namespace reslab

@@ -1,0 +1,57 @@
+#include "cache/block.h"
+
+#include "base/for_tries.h"
+#include "base/thread_line.h"
+#include "platform/vm.h"
+
+namespace reslab {
+
+constinit std::atomic<BlockPool*> published_blocks{nullptr};
+
+void BlockPool::init(char* chunks, uint32_t max_chunks) {
+  chunks_ = chunks;
+  const uint32_t most = max_chunks * kBlocksInChunk;
+  max_blocks_ = most < TaggedStack::kMaxIndex ? most : TaggedStack::kMaxIndex;
+  made_.store(1, std::memory_order_relaxed);  // relaxed: the root's publication releases this
+  writable_.store(0, std::memory_order_relaxed);
+}
+
+void BlockPool::set_state(uint32_t block, BlockState state, ClassId cls) {
+  const auto value = static_cast<uint16_t>(static_cast<uint32_t>(state) << 14 | cls);
+  header(block).state_and_class.store(value, std::memory_order_relaxed);
+}
+
+uint32_t BlockPool::take(ClassId cls, Contract contract) {
+  uint32_t block = pooled_.pop(next_of());
+  if (block == 0) block = make(contract);
+  if (block == 0) return 0;
+  header(block).owner.store(thread_id(), std::memory_order_relaxed);
+  set_count(block, 0);
+  set_state(block, BlockState::kInHand, cls);
+  return block;
+}
+
+void BlockPool::recycle(uint32_t block) {
+  set_count(block, 0);
+  set_state(block, BlockState::kPooled, kNoClass);
+  // Every pop from a pool that lost its races only looks empty, and a push that loses leaves the block marked as pooled
+  // and unlisted: the audit counts such blocks, heap/fork relists them. It takes 64 lost races in a row.
+  pooled_.push(block, next_of());
+}
+
+uint32_t BlockPool::make(Contract contract) {
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    uint32_t block = made_.load(std::memory_order_relaxed);
+    if (block >= max_blocks_) return 0;
+    uint32_t writable = writable_.load(std::memory_order_acquire);
+    if (block >= writable) {
+      if (!may_enter_kernel(contract) || !vm_make_writable(chunk_of(writable), kBlockChunkBytes)) return 0;
+      writable_.compare_exchange_strong(writable, writable + kBlocksInChunk, std::memory_order_acq_rel);
+      continue;
+    }
+    if (made_.compare_exchange_weak(block, block + 1, std::memory_order_acq_rel)) return block;
+  }
+  return 0;
+}
+
+}  // namespace reslab

@@ -1,0 +1,81 @@
+// Blocks: fixed arrays of object pointers in type-stable metadata, the unit in which objects travel between magazines,
+// depot and slabs. An object in transit is in an *in-hand* block, so that the stack holds one number and a fork child or
+// an audit finds what a thread that is gone was carrying (18).
+//
+//                  take   recycle   handler on the same thread   child after fork
+//   take, recycle  yes    yes       yes                          in-hand blocks of dead threads are emptied by heap/fork
+//
+// Filling: the count is set before the objects leave their old home. Emptying: the count is lowered before they enter the
+// new one. So what an in-hand block counts is at most too much by one step, and a recovery skips what is free already.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/contract.h"
+#include "slab/size_classes.h"
+#include "sync/tagged_stack.h"
+
+namespace reslab {
+
+inline constexpr uint32_t kBlockObjects = 64;
+
+enum class BlockState : uint16_t { kPooled, kInHand, kInDepot };
+
+struct BlockHeader {
+  std::atomic<uint32_t> next;
+  std::atomic<uint16_t> count;
+  std::atomic<uint16_t> state_and_class;  // state in the top 2 bits
+  std::atomic<uint64_t> owner;            // thread id while in hand
+};
+static_assert(sizeof(BlockHeader) == 16 && kMaxClasses <= 1u << 14);
+
+// Blocks live in chunks of 1,024: headers first, then slots, made writable a chunk at a time. Block 0 is "none".
+inline constexpr uint32_t kBlocksInChunk = 1024;
+inline constexpr size_t kBlockChunkSlots = kBlocksInChunk * sizeof(BlockHeader);
+inline constexpr size_t kBlockChunkBytes = kBlockChunkSlots + kBlocksInChunk * kBlockObjects * sizeof(void*);
+
+class BlockPool {
+ public:
+  void init(char* chunks, uint32_t max_chunks);
+
+  // A block in hand of this thread, count 0. 0: none to be had under this contract.
+  uint32_t take(ClassId cls, Contract contract);
+  void recycle(uint32_t block);
+
+  BlockHeader& header(uint32_t block) { return reinterpret_cast<BlockHeader*>(chunk_of(block))[block % kBlocksInChunk]; }
+  void** slots(uint32_t block) {
+    char* slots = chunk_of(block) + kBlockChunkSlots;
+    return reinterpret_cast<void**>(slots) + size_t{block % kBlocksInChunk} * kBlockObjects;
+  }
+  auto next_of() {
+    return [this](uint32_t block) -> std::atomic<uint32_t>& { return header(block).next; };
+  }
+
+  uint16_t count(uint32_t block) { return header(block).count.load(std::memory_order_relaxed); }
+  // release: a recovery that sees the count sees the slots it covers.
+  void set_count(uint32_t block, uint32_t n) { header(block).count.store(static_cast<uint16_t>(n), std::memory_order_release); }
+  void set_state(uint32_t block, BlockState state, ClassId cls);
+  BlockState state(uint32_t block) {
+    return static_cast<BlockState>(header(block).state_and_class.load(std::memory_order_relaxed) >> 14);
+  }
+  ClassId cls(uint32_t block) { return header(block).state_and_class.load(std::memory_order_relaxed) & 0x3fff; }
+
+  uint32_t blocks_made() const { return made_.load(std::memory_order_acquire); }
+  TaggedStack& pooled() { return pooled_; }
+
+ private:
+  char* chunk_of(uint32_t block) { return chunks_ + (block / kBlocksInChunk) * kBlockChunkBytes; }
+  uint32_t make(Contract contract);
+
+  char* chunks_;
+  uint32_t max_blocks_;
+  TaggedStack pooled_;
+  std::atomic<uint32_t> made_;      // blocks ever used, 0 included
+  std::atomic<uint32_t> writable_;  // blocks whose memory is writable
+};
+
+extern constinit std::atomic<BlockPool*> published_blocks __attribute__((visibility("hidden")));
+inline BlockPool& blocks() { return *published_blocks.load(std::memory_order_relaxed); }
+
+}  // namespace reslab

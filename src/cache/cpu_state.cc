@@ -1,0 +1,37 @@
+#include "cache/cpu_state.h"
+
+#include "base/thread_line.h"
+#include "cache/magazine.h"
+#include "platform/vm.h"
+
+namespace reslab {
+
+constinit std::atomic<Slots*> published_slots{nullptr};
+constinit std::atomic<Mode> process_mode{Mode::kNone};
+constinit std::atomic<bool> fence_available{false};
+
+bool Slots::make_ready(uint32_t slot) {
+  if (is_ready(slot)) return true;
+  if (!vm_make_writable(region_of(slot), kRegionBytes)) return false;
+  ready_[slot].store(1, std::memory_order_release);
+  return true;
+}
+
+uint32_t slot_index() {
+  uint32_t slot = 0;
+#if defined(__x86_64__)
+  if (process_mode.load(std::memory_order_relaxed) == Mode::kRseq) {
+    const char* self = static_cast<const char*>(__builtin_thread_pointer());
+    const ptrdiff_t area = fast_path.rseq_offset.load(std::memory_order_relaxed);
+    const bool registered = __atomic_load_n(reinterpret_cast<const int32_t*>(self + area + 4), __ATOMIC_RELAXED) >= 0;
+    if (registered) {
+      const ptrdiff_t field = fast_path.slot_offset.load(std::memory_order_relaxed);
+      slot = __atomic_load_n(reinterpret_cast<const uint32_t*>(self + field), __ATOMIC_RELAXED);
+      return slot < slots().count() ? slot : 0;
+    }
+  }
+#endif
+  return static_cast<uint32_t>(thread_id() % slots().count());
+}
+
+}  // namespace reslab

@@ -1,0 +1,55 @@
+// The depot: full blocks of objects, one lock-free stack for each class, shared by all slots. Bounded in bytes over all
+// classes; what no refill has asked for during kAgeFlushes flushes goes back to its slabs (29).
+//
+//               put   take   handler on the same thread   child after fork
+//   put, take   yes   yes    yes                          whole; a block between two hands is in hand of its thread
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "cache/block.h"
+
+namespace reslab {
+
+struct alignas(64) DepotClass {
+  TaggedStack full;
+  std::atomic<int32_t> blocks;
+  std::atomic<int32_t> objects;
+  std::atomic<int32_t> low_water;  // fewest blocks since the last ageing
+  std::atomic<uint32_t> flushes;   // since then
+};
+
+class Depot {
+ public:
+  void init(DepotClass* classes) { classes_ = classes; }
+
+  // Takes over a block in hand. False: lost its races; the block is still the caller's.
+  bool put(ClassId cls, uint32_t block);
+  // A full block, now in hand of this thread. 0: none.
+  uint32_t take(ClassId cls);
+
+  uint64_t bytes() const {
+    const int64_t n = bytes_.load(std::memory_order_relaxed);
+    return n > 0 ? static_cast<uint64_t>(n) : 0;
+  }
+  uint32_t objects(ClassId cls) const {
+    const int32_t n = classes_[cls].objects.load(std::memory_order_relaxed);
+    return n > 0 ? static_cast<uint32_t>(n) : 0;
+  }
+  // Counts a flush; how many blocks have been idle since the last ageing, when it is time to look, else 0.
+  uint32_t age(ClassId cls);
+
+  DepotClass& of(ClassId cls) { return classes_[cls]; }
+
+ private:
+  static constexpr uint32_t kAgeFlushes = 64;
+
+  DepotClass* classes_;
+  std::atomic<int64_t> bytes_;
+};
+
+extern constinit std::atomic<Depot*> published_depot __attribute__((visibility("hidden")));
+inline Depot& depot() { return *published_depot.load(std::memory_order_relaxed); }
+
+}  // namespace reslab

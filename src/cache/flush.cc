@@ -1,0 +1,179 @@
+// Frees when the magazine has no room: flush to the depot or to the slabs, or around both for nolock calls.
+
+#include "base/counters.h"
+#include "base/for_tries.h"
+#include "base/hooks.h"
+#include "base/report.h"
+#include "cache/block.h"
+#include "cache/cache.h"
+#include "cache/cpu_state.h"
+#include "cache/depot.h"
+#include "cache/magazine.h"
+#include "cache/policy.h"
+#include "slab/slab.h"
+
+namespace reslab {
+namespace {
+
+constexpr uint32_t kSweepBudget = 16;       // partial slabs looked at in one search for empty ones
+constexpr uint32_t kSweepPause = 64;        // flushes to let pass after a search that found none
+constexpr uint32_t kMostBlocksAged = 4;
+
+[[noreturn]] void report_double_free(void* object) {
+  counters.add(Counter::kDoubleFrees);
+  Line line;
+  line.text("reslab: free(").ptr(object).text("): double free: found free in its slab when a magazine was flushed");
+  die(line);
+}
+
+// The objects of a block in hand go back to their slabs; the block is used up.
+void empty_block(ClassId cls, uint32_t block) {
+  const uint32_t n = blocks().count(block);
+  counters.add(Counter::kFrees, n);
+  void* twice = slab_give_sorted(cls, blocks().slots(block), n);
+  blocks().recycle(block);
+  if (twice != nullptr) report_double_free(twice);
+}
+
+// Empty slabs beyond the one that a class may keep are looked for and given back, and with them pages above the bound.
+void give_back_empties(ClassId cls) {
+  SlabClass& own = slab_class(cls);
+  const int32_t keep = class_info(cls).slab_units == 1 ? 1 : 0;
+  if (own.empty_slabs.load(std::memory_order_relaxed) <= keep) return;
+  const uint32_t pause = own.sweep_pause.load(std::memory_order_relaxed);
+  if (pause > 0) {
+    own.sweep_pause.store(pause - 1, std::memory_order_relaxed);
+    return;
+  }
+  if (slab_sweep(cls, kSweepBudget) == 0) own.sweep_pause.store(kSweepPause, std::memory_order_relaxed);
+  arena().purge_above_bound();
+}
+
+void give_back_depot(ClassId cls, uint32_t most_blocks) {
+  for (; most_blocks > 0; --most_blocks) {
+    const uint32_t block = depot().take(cls);
+    if (block == 0) return;
+    empty_block(cls, block);
+  }
+}
+
+// The magazine is full: part of it and `object` leave in a block. False: no block to be had, the object is still here.
+bool flush(uint32_t slot, ClassId cls, void* object) {
+  const bool sparse = is_sparse(cls);
+  if (sparse) shrink_magazine(slot, cls);
+  const uint32_t block = blocks().take(cls, Contract::kPlain);
+  if (block == 0) return false;
+  counters.add(Counter::kFlushes);
+  RESLAB_HOOK("flush");
+  void** objects = blocks().slots(block);
+  const uint32_t batch = class_info(cls).batch;
+  const uint32_t popped = magazine_pop_batch(cls, objects, batch < kBlockObjects ? batch : kBlockObjects - 1);
+  objects[popped] = object;
+  blocks().set_count(block, popped + 1);
+
+  const bool keep = !sparse && !depot_is_full();
+  if (!keep || !depot().put(cls, block)) empty_block(cls, block);
+  if (sparse) give_back_depot(cls, 2);
+  const uint32_t idle = depot().age(cls);
+  if (idle > 0) give_back_depot(cls, idle < kMostBlocksAged ? idle : kMostBlocksAged);
+  give_back_empties(cls);
+  return true;
+}
+
+bool free_one_bit(void* object) {
+  counters.add(Counter::kFrees);
+  counters.add(Counter::kSingleBitFrees);
+  return slab_give_object(object);
+}
+
+bool free_plain(ClassId cls, void* object) {
+  const uint32_t slot = slot_index();
+  if (!slots().make_ready(slot)) return free_one_bit(object);
+  magazine_open(slot, cls);
+  const bool grown = grow_magazine(slot, cls);
+  if (grown && magazine_push(cls, object) == Section::kDone) return true;
+  return flush(slot, cls, object) || free_one_bit(object);
+}
+
+bool free_nolock(ClassId, void* object) {
+  const uint32_t slot = slot_index();
+  if (slots().is_ready(slot) && cpu_state(slot).deferred.push(object)) {
+    counters.add(Counter::kDeferredPushed);
+    return true;
+  }
+  return free_one_bit(object);
+}
+
+}  // namespace
+
+bool cache_free_slow(ClassId cls, void* object, Contract contract) {
+  Section section = Section::kAborted;
+  for ([[maybe_unused]] int round : for_tries(kRestarts)) {
+    section = magazine_push(cls, object);
+    if (section == Section::kDone) return true;
+    if (section == Section::kSameAsTop) return false;
+    if (section != Section::kAborted) break;
+  }
+  if (section == Section::kAborted) {  // single-stepped, or a flood of signals: one bit and nothing else (40)
+    counters.add(Counter::kRestartsExhausted);
+    return free_one_bit(object);
+  }
+  if (section == Section::kUnregistered) return free_one_bit(object);
+  return contract == Contract::kPlain ? free_plain(cls, object) : free_nolock(cls, object);
+}
+
+uint32_t drain_deferred(uint32_t slot, uint32_t budget) {
+  uint32_t moved = 0;
+  for (; moved < budget; ++moved) {
+    void* object = cpu_state(slot).deferred.pop();
+    if (object == nullptr) break;
+    counters.add(Counter::kFrees);
+    if (!slab_give_object(object)) report_double_free(object);
+  }
+  if (moved > 0) counters.add(Counter::kDeferredFlushed, moved);
+  return moved;
+}
+
+size_t drain_all_deferred() {
+  size_t moved = 0;
+  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+    if (slots().is_ready(slot)) moved += drain_deferred(slot, UINT32_MAX);
+  }
+  return moved;
+}
+
+namespace {
+
+void drain_visit(ClassId cls, void* object) {
+  if (object == nullptr) return;
+  counters.add(Counter::kFrees);
+  if (!slab_give_object(object)) report_double_free(object);
+  (void)cls;
+}
+
+void release_active(uint32_t slot, ClassId cls) {
+  uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
+  if (unit == 0 || !class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
+  slab_deactivate(unit, slab_identity(unit));
+}
+
+}  // namespace
+
+void cache_drain_all() {
+  drain_all_deferred();
+  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+    if (!slots().is_ready(slot)) continue;
+    for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+      magazine_drain(slot, cls, drain_visit);
+      release_active(slot, cls);
+    }
+  }
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    give_back_depot(cls, UINT32_MAX);
+    // Each list is walked to its end once: as many pops as there are slabs.
+    slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);
+    slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);
+  }
+}
+
+}  // namespace reslab

@@ -1,0 +1,58 @@
+// The magazine of a class on the current slot, in both modes, as the slow paths use it; the fast path inlines the
+// sections directly (malloc/entry.h). One result type for both: platform/rseq.h.
+//
+// Without rseq the same arrays hold atomic slots: pop is an exchange with NULL, push a compare-and-swap from NULL, and
+// `top` is only a hint where to begin (11). One locked operation each, nothing to hold, so a thread may stop anywhere.
+//
+//                     pop  push  batches  resize  open  drain   handler on the same thread   child after fork
+//   rseq: sections    one at a time on a slot, by construction; aborted before a handler runs; whole in a child
+//   fallback          yes  yes   yes      yes     yes   yes     yes                          whole
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "cache/cpu_state.h"
+#include "platform/cpu.h"
+#include "platform/rseq.h"
+#include "slab/size_classes.h"
+
+namespace reslab {
+
+extern constinit std::atomic<Mode> process_mode __attribute__((visibility("hidden")));
+// Without the membarrier fence no magazine of another slot is ever drained (3).
+extern constinit std::atomic<bool> fence_available __attribute__((visibility("hidden")));
+inline bool in_rseq_mode() { return process_mode.load(std::memory_order_relaxed) == Mode::kRseq; }
+
+PopResult fallback_pop(ClassId cls);
+Section fallback_push(ClassId cls, void* object);
+BatchResult fallback_pop_batch(ClassId cls, void** out, uint32_t n);
+BatchResult fallback_push_batch(ClassId cls, void* const* in, uint32_t n);
+Section fallback_resize(ClassId cls, uint32_t new_end);
+
+inline PopResult magazine_pop(ClassId cls) { return in_rseq_mode() ? section_pop(cls) : fallback_pop(cls); }
+inline Section magazine_push(ClassId cls, void* object) {
+  return in_rseq_mode() ? section_push(cls, object) : fallback_push(cls, object);
+}
+
+// With restarts. Count 0 means boundary, unregistered, or restarts exhausted; callers go another way in each case.
+uint32_t magazine_pop_batch(ClassId cls, void** out, uint32_t n);
+uint32_t magazine_push_batch(ClassId cls, void* const* in, uint32_t n);
+
+// Lets the magazine use `slots` slots from now on. What lies above is popped as before.
+void magazine_resize(ClassId cls, uint32_t slots);
+
+// First use of a class on a slot: header {0, 0} -> empty, with the initial capacity. Any thread may, once wins.
+void magazine_open(uint32_t slot, ClassId cls);
+
+// Takes all objects out of a magazine of any slot (maintenance): closes it, waits for sections in flight by the
+// membarrier fence, hands each object to `visit`, opens it again. False if it could not be closed (3).
+bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId cls, void* object));
+
+constexpr uint32_t initial_capacity(const ClassInfo& info) {
+  const uint32_t slots = 4096 / info.object_bytes;
+  const uint32_t bounded = slots < 2 ? 2 : slots > 32 ? 32 : slots;
+  return bounded < info.magazine ? bounded : info.magazine;
+}
+
+}  // namespace reslab

@@ -1,0 +1,64 @@
+// How large magazines are and when free objects leave the caches. Magazines start small and double with each miss or
+// overflow; when a class has become sparse (few objects live, scattered over many slabs) they shrink and the depot is
+// emptied, because every cached object then keeps a whole slab from being given back.
+#pragma once
+
+#include <cstdint>
+
+#include "base/options.h"
+#include "cache/cpu_state.h"
+#include "cache/depot.h"
+#include "cache/magazine.h"
+#include "slab/slab.h"
+
+namespace reslab {
+
+inline uint32_t capacity_now(uint32_t slot, ClassId cls) {
+  const uint32_t n = class_slot(slot, cls).capacity.load(std::memory_order_relaxed);
+  return n > 0 ? n : initial_capacity(class_info(cls));
+}
+
+// Does the class hold more than four times the memory that its live and cached objects need, and more than a little?
+inline bool is_sparse(ClassId cls) {
+  constexpr int64_t kLittle = 1 << 20;
+  const ClassInfo& info = class_info(cls);
+  const SlabClass& own = slab_class(cls);
+  const int64_t held = own.capacity_objects.load(std::memory_order_relaxed);
+  const int64_t used = held - own.free_objects.load(std::memory_order_relaxed);
+  return (held - 4 * used) * info.object_bytes > kLittle;
+}
+
+inline void set_capacity(uint32_t slot, ClassId cls, uint32_t capacity) {
+  class_slot(slot, cls).capacity.store(capacity, std::memory_order_relaxed);
+  magazine_resize(cls, capacity);
+}
+
+// True if it grew.
+inline bool grow_magazine(uint32_t slot, ClassId cls) {
+  const uint32_t now = capacity_now(slot, cls);
+  const uint32_t most = class_info(cls).magazine;
+  if (now >= most || is_sparse(cls)) return false;
+  set_capacity(slot, cls, now * 2 < most ? now * 2 : most);
+  return true;
+}
+
+inline void shrink_magazine(uint32_t slot, ClassId cls) {
+  const uint32_t now = capacity_now(slot, cls);
+  const uint32_t least = initial_capacity(class_info(cls));
+  if (now > least) set_capacity(slot, cls, now / 2 > least ? now / 2 : least);
+}
+
+// Objects to fetch from slabs at once: half of what the magazine may hold, a block at most.
+inline uint32_t refill_size(uint32_t slot, ClassId cls) {
+  const uint32_t half = capacity_now(slot, cls) / 2;
+  const uint32_t most = class_info(cls).batch;
+  return half < 1 ? 1 : half < most ? half : most;
+}
+
+inline bool depot_is_full() {
+  const auto live = static_cast<uint64_t>(arena().units_in_use()) << kUnitShift;
+  const uint64_t share = live / 16;
+  return depot().bytes() > (options().depot_min > share ? options().depot_min : share);
+}
+
+}  // namespace reslab

@@ -1,0 +1,223 @@
+// Allocation when the magazine has nothing: refill, then other buckets, then one bit.
+
+#include "base/counters.h"
+#include "base/for_tries.h"
+#include "base/hooks.h"
+#include "base/options.h"
+#include "cache/block.h"
+#include "cache/cache.h"
+#include "cache/cpu_state.h"
+#include "cache/depot.h"
+#include "cache/magazine.h"
+#include "cache/policy.h"
+#include "slab/slab.h"
+
+namespace reslab {
+namespace {
+
+constexpr int kPartialTries = 4;   // partial slabs looked at in one refill
+constexpr int kBucketTries = 3;    // other classes tried
+constexpr uint32_t kDeferredBudget = 256;  // objects moved in one refill
+
+// One object of the block is the result; the others go into the magazine of whatever slot the thread is on now, what
+// does not fit into the depot. The block is used up.
+void* distribute(ClassId cls, uint32_t block) {
+  BlockPool& pool = blocks();
+  void** objects = pool.slots(block);
+  const uint32_t rest = pool.count(block) - 1u;
+  void* result = objects[rest];
+  pool.set_count(block, 0);  // before they enter their new home
+  RESLAB_HOOK("distribute");
+  const uint32_t pushed = magazine_push_batch(cls, objects, rest);
+  if (pushed == rest) {
+    pool.recycle(block);
+    return result;
+  }
+  for (uint32_t i = pushed; i < rest; ++i) objects[i - pushed] = objects[i];
+  pool.set_count(block, rest - pushed);
+  if (!depot().put(cls, block)) {
+    slab_give_sorted(cls, objects, rest - pushed);
+    pool.recycle(block);
+  }
+  return result;
+}
+
+// Objects of one slab into a block in hand; how many it holds now.
+uint32_t gather_from(uint32_t unit, SlabIdentity identity, uint32_t block, uint32_t want) {
+  const uint32_t have = blocks().count(block);
+  const uint32_t got = slab_take(unit, identity, blocks().slots(block) + have, want - have);
+  blocks().set_count(block, have + got);
+  return have + got;
+}
+
+// Puts a slab into the active slot of (slot, class) or, if that is taken, on the partial list.
+void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
+  if (!slab_activate(unit, identity)) return;  // listed meanwhile: it has its place
+  uint32_t none = 0;
+  RESLAB_HOOK("install_active");
+  // release: pairs with the acquire of whoever finds it there.
+  if (!class_slot(slot, identity.cls).active.compare_exchange_strong(none, unit, std::memory_order_release)) {
+    slab_deactivate(unit, identity);
+  }
+}
+
+// The active slab has no free bits left: it is deactivated, and this is the point where the deferred frees of the CPU
+// are flushed, as the design asks.
+void retire_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
+  if (!class_slot(slot, identity.cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
+  slab_deactivate(unit, identity);
+  counters.add(Counter::kDeactivations);
+  drain_deferred(slot, kDeferredBudget);
+}
+
+uint32_t gather_from_active(uint32_t slot, ClassId cls, uint32_t block, uint32_t want) {
+  const uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
+  if (unit == 0) return 0;
+  const SlabIdentity identity = slab_identity(unit);
+  const uint32_t have = identity.cls == cls ? gather_from(unit, identity, block, want) : 0;
+  if (have < want) retire_active(slot, unit, identity);
+  return have;
+}
+
+uint32_t gather_from_partial(uint32_t slot, ClassId cls, uint32_t block, uint32_t want) {
+  for ([[maybe_unused]] int round : for_tries(kPartialTries)) {
+    const uint32_t unit = slab_pop_partial(cls);
+    if (unit == 0) break;
+    const SlabIdentity identity = slab_identity(unit);
+    const uint32_t have = gather_from(unit, identity, block, want);
+    if (have == want) {
+      install_active(slot, unit, identity);
+      return have;
+    }
+    slab_deactivate(unit, identity);  // nothing left: relisted only if a free came meanwhile
+  }
+  return blocks().count(block);
+}
+
+uint32_t gather_from_new(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contract contract) {
+  const uint32_t unit = slab_create(cls, contract);
+  if (unit == 0) return blocks().count(block);
+  const SlabIdentity identity = slab_identity(unit);
+  const uint32_t have = gather_from(unit, identity, block, want);
+  install_active(slot, unit, identity);
+  return have;
+}
+
+// Deferred frees of the other CPUs, which nobody may be serving (16a).
+bool steal_deferred(uint32_t own_slot) {
+  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+    if (slot == own_slot || !slots().is_ready(slot) || cpu_state(slot).deferred.length() == 0) continue;
+    if (drain_deferred(slot, kDeferredBudget) > 0) return true;
+  }
+  return false;
+}
+
+// From slabs, under the local lock where it can be had. `locked` is only a route: without the lock the active slab is
+// left to its holder.
+uint32_t gather(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contract contract) {
+  ClassSlot& own = class_slot(slot, cls);
+  uint64_t word;
+  const LockOutcome outcome = own.lock.try_lock(word, static_cast<LocalLockOption>(options().local_lock));
+  if (outcome == LockOutcome::kBusySelf) {
+    counters.add(Counter::kLocalLockBusySelf);
+    counters.add(Counter::kReentries);
+  }
+  if (outcome == LockOutcome::kBusyOther) counters.add(Counter::kLocalLockBusyOther);
+  if (outcome != LockOutcome::kTaken && contract != Contract::kPlain) return 0;
+
+  uint32_t have = outcome == LockOutcome::kTaken ? gather_from_active(slot, cls, block, want) : 0;
+  if (have == 0) have = gather_from_partial(slot, cls, block, want);
+  if (have == 0 && steal_deferred(slot)) have = gather_from_partial(slot, cls, block, want);
+  if (outcome == LockOutcome::kTaken) own.lock.unlock(word);  // never across a kernel entry
+  if (have == 0) have = gather_from_new(slot, cls, block, want, contract);
+  return have;
+}
+
+void* refill(ClassId cls, Contract contract) {
+  const uint32_t slot = slot_index();
+  if (!slots().is_ready(slot) && !(may_enter_kernel(contract) && slots().make_ready(slot))) return nullptr;
+  magazine_open(slot, cls);
+  counters.add(Counter::kRefills);
+  RESLAB_HOOK("refill");
+  if (cpu_state(slot).deferred.length() > 0) drain_deferred(slot, kDeferredBudget);
+  grow_magazine(slot, cls);
+
+  uint32_t block = depot().take(cls);
+  if (block == 0) {
+    block = blocks().take(cls, contract);
+    if (block == 0) return nullptr;
+    if (gather(slot, cls, block, refill_size(slot, cls), contract) == 0) {
+      blocks().recycle(block);
+      return nullptr;
+    }
+  }
+  counters.add(Counter::kAllocs, blocks().count(block));
+  return distribute(cls, block);
+}
+
+// "Retry a different bucket": the next larger classes whose objects have the alignment of this one (64 goes to 128).
+void* from_other_buckets(ClassId cls) {
+  const uint32_t bytes = class_info(cls).object_bytes;
+  const uint32_t alignment = bytes & -bytes;
+  int left = kBucketTries;
+  for (ClassId other = cls + 1; other < kMallocClasses && left > 0; ++other) {
+    if (class_info(other).object_bytes % alignment != 0) continue;
+    --left;
+    const PopResult result = magazine_pop(other);
+    if (result.object != nullptr) {
+      counters.add(Counter::kNolockRetries);
+      return result.object;
+    }
+  }
+  return nullptr;
+}
+
+// One object from any slab of the class that can be seen: an active one, or the first partial one, left where it is.
+void* single_object(ClassId cls, Contract contract) {
+  uint32_t candidates[3] = {0, slab_class(cls).partial[0].peek(), slab_class(cls).partial[1].peek()};
+  const uint32_t slot = slot_index();
+  if (slots().is_ready(slot)) candidates[0] = class_slot(slot, cls).active.load(std::memory_order_acquire);
+  for (const uint32_t unit : candidates) {
+    if (unit == 0) continue;
+    const SlabIdentity identity = slab_identity(unit);
+    if (identity.cls != cls) continue;
+    void* object = slab_take_one(unit, identity);
+    if (object != nullptr) return object;
+  }
+  const uint32_t unit = slab_create(cls, contract);
+  if (unit == 0) return nullptr;
+  const SlabIdentity identity = slab_identity(unit);
+  void* object = slab_take_one(unit, identity);
+  slab_relist(unit, identity);
+  return object;
+}
+
+}  // namespace
+
+void* cache_alloc_slow(ClassId cls, Contract contract, Retry retry) {
+  bool restarts_left = false;
+  for ([[maybe_unused]] int round : for_tries(kRestarts)) {
+    const PopResult result = magazine_pop(cls);
+    if (result.object != nullptr) return result.object;
+    restarts_left = result.section == Section::kBoundary;
+    if (result.section != Section::kAborted) break;
+  }
+  if (restarts_left) {
+    void* object = refill(cls, contract);
+    if (object != nullptr) return object;
+    if (retry == Retry::kOtherBuckets && contract != Contract::kPlain) {
+      object = from_other_buckets(cls);
+      if (object != nullptr) return object;
+    }
+  } else {
+    counters.add(Counter::kRestartsExhausted);
+  }
+  void* object = single_object(cls, contract);
+  if (object != nullptr) {
+    counters.add(Counter::kAllocs);
+    counters.add(Counter::kSingleBitAllocs);
+  }
+  return object;
+}
+
+}  // namespace reslab

@@ -1,0 +1,91 @@
+#include "heap/describe.h"
+
+#include "base/counters.h"
+#include "base/report.h"
+#include "heap/root.h"
+#include "heap/run.h"
+#include "slab/slab.h"
+
+namespace reslab {
+namespace {
+
+void begin_report(Line& line, const char* call, const void* address) {
+  line.text("reslab: ").text(call).text("(").ptr(address).text("): ");
+}
+
+void describe_small(Line& line, const ObjectPlace& place) {
+  const ClassInfo& info = class_info(place.cls);
+  const uint32_t index = object_index(info, place.offset);
+  const size_t inside = place.offset - size_t{index} * info.object_bytes;
+  if (index >= info.capacity) {
+    line.text("in the unused tail of a slab of class ").dec(info.object_bytes);
+    return;
+  }
+  if (inside != 0) line.text("not the start of an object: ").dec(inside).text(" bytes into ");
+  line.text("object ").dec(index).text(" of a slab of class ").dec(info.object_bytes);
+  const bool free = (slab_bits(place.unit, info)[index / 64].load(std::memory_order_relaxed) >> (index % 64) & 1) != 0;
+  if (free) line.text(", which is free");
+}
+
+// A run is mapped by its first unit alone: look for one that reaches this far.
+bool describe_run(Line& line, const void* address) {
+  const uint32_t unit = unit_of(address);
+  for (uint32_t first = unit; first > 0; --first) {
+    const SlabIdentity identity = slab_identity(first);
+    if (identity.cls == kNoClass) continue;
+    if (identity.cls != kRunClass || unit - first >= run_bytes(first) >> kUnitShift) return false;
+    const auto inside = static_cast<size_t>(static_cast<const char*>(address) - unit_address(first));
+    line.text("not the start of an object: ").dec(inside).text(" bytes into a large block of ").dec(run_bytes(first));
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void describe_address(Line& line, const void* address) {
+  const uint32_t unit = unit_of(address);
+  if (unit == 0) {
+    line.text("no part of reslab's memory");
+  } else if (unit >= arena().frontier()) {
+    line.text("inside reslab's reserved range, never handed out");
+  } else {
+    const ObjectPlace place = place_of(address);
+    if (place.cls != kNoClass && place.cls < kMallocClasses) {
+      describe_small(line, place);
+    } else if (!describe_run(line, address)) {
+      line.text("inside reslab's range, where nothing is allocated");
+    }
+  }
+}
+
+void report_invalid(const char* call, const void* address) {
+  counters.add(Counter::kInvalidFrees);
+  Line line;
+  begin_report(line, call, address);
+  if (published_root.load(std::memory_order_acquire) == nullptr) {
+    line.text("no part of reslab's memory");
+  } else {
+    describe_address(line, address);
+  }
+  die(line);
+}
+
+void report_double_free(const char* call, const void* object) {
+  counters.add(Counter::kDoubleFrees);
+  Line line;
+  begin_report(line, call, object);
+  line.text("double free: ");
+  describe_address(line, object);
+  die(line);
+}
+
+void report_wrong_size(const char* call, const void* object, size_t bytes) {
+  Line line;
+  begin_report(line, call, object);
+  line.text("freed with size ").dec(bytes).text(", but it is ");
+  describe_address(line, object);
+  die(line);
+}
+
+}  // namespace reslab

@@ -1,0 +1,98 @@
+#include "heap/heap.h"
+
+#include "base/counters.h"
+#include "base/options.h"
+#include "base/report.h"
+#include "heap/describe.h"
+#include "heap/root.h"
+#include "heap/run.h"
+#include "slab/slab.h"
+
+namespace reslab {
+namespace {
+
+constexpr size_t kMoveBytes = size_t{512} << 10;  // from here on moving pages is cheaper than copying them
+
+ClassId class_for(const Request& request) {
+  if (request.bytes > kMaxSmallBytes || request.align > kUnitBytes) return kNoClass;
+  return request.align <= 16 ? class_of_size(request.bytes) : class_of_aligned(request.align, request.bytes);
+}
+
+// The place of a pointer that must be the start of an object; anything else is reported.
+ObjectPlace place_of_object(const void* object, const char* call) {
+  const ObjectPlace place = ensure_root(Contract::kAny) ? place_of(object) : ObjectPlace{kNoClass, 0, 0};
+  const bool is_small = place.cls != kNoClass && place.cls < kMallocClasses;
+  const bool is_start = is_small ? is_object_start(class_info(place.cls), place.offset)
+                                 : place.cls == kRunClass && place.offset == 0;
+  if (!is_start) report_invalid(call, object);
+  return place;
+}
+
+size_t bytes_at(const ObjectPlace& place) {
+  return place.cls == kRunClass ? run_bytes(place.unit) : class_info(place.cls).object_bytes;
+}
+
+void* allocate_and_copy(const void* object, size_t old_bytes, size_t bytes) {
+  void* moved = heap_allocate({bytes, 16, Contract::kPlain, Fill::kAny, Retry::kOtherBuckets});
+  if (moved != nullptr) __builtin_memcpy(moved, object, old_bytes < bytes ? old_bytes : bytes);
+  return moved;
+}
+
+// A run that changes its length and stays a run.
+void* reallocate_run(void* object, uint32_t unit, size_t bytes) {
+  if (run_resize_in_place(unit, bytes)) return object;
+  return run_bytes(unit) >= kMoveBytes ? run_move(unit, bytes) : nullptr;
+}
+
+// In place if the class stays, or if shrinking would save less than half.
+bool fits_in_place(const ObjectPlace& place, size_t bytes) {
+  const size_t have = bytes_at(place);
+  return place.cls != kRunClass && bytes <= have && (class_of_size(bytes) == place.cls || bytes > have / 2);
+}
+
+}  // namespace
+
+void* heap_allocate(const Request& request) {
+  if (request.bytes > kMaxBytes || !ensure_root(request.contract)) return nullptr;
+  const ClassId cls = class_for(request);
+  if (cls == kNoClass) return run_allocate(request);
+  void* object = cache_alloc_slow(cls, request.contract, request.retry);
+  if (object != nullptr && request.fill == Fill::kZero) __builtin_memset(object, 0, request.bytes);
+  return object;
+}
+
+void heap_free(void* object, Contract contract, const char* call) {
+  if (object == nullptr) return;
+  const ObjectPlace place = place_of_object(object, call);
+  const bool freed = place.cls == kRunClass ? run_free(place.unit, contract) : cache_free_slow(place.cls, object, contract);
+  if (!freed) report_double_free(call, object);
+}
+
+void* heap_reallocate(void* object, size_t bytes, const char* call) {
+  if (bytes > kMaxBytes) return nullptr;
+  const ObjectPlace place = place_of_object(object, call);
+  if (fits_in_place(place, bytes)) return object;
+  if (place.cls == kRunClass && bytes > kMaxSmallBytes) {
+    void* resized = reallocate_run(object, place.unit, bytes);
+    if (resized != nullptr) return resized;
+  }
+  void* moved = allocate_and_copy(object, bytes_at(place), bytes);
+  if (moved != nullptr) heap_free(object, Contract::kPlain, call);
+  return moved;
+}
+
+size_t heap_usable_bytes(const void* object, const char* call) {
+  return object == nullptr ? 0 : bytes_at(place_of_object(object, call));
+}
+
+size_t heap_good_bytes(size_t bytes) {
+  if (bytes > kMaxBytes) return 0;
+  return bytes <= kMaxSmallBytes ? object_bytes_of(class_of_size(bytes)) : units_for(bytes) << kUnitShift;
+}
+
+void heap_check_size(const void* object, size_t bytes, const char* call) {
+  if (object == nullptr || !options().check_sizes) return;
+  if (heap_good_bytes(bytes) > bytes_at(place_of_object(object, call))) report_wrong_size(call, object, bytes);
+}
+
+}  // namespace reslab

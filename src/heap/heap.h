@@ -1,0 +1,44 @@
+// Routing by size: small classes, runs of units, huge blocks (long runs). The complete slow half of every allocating and
+// freeing call; entry points only choose the contract and deal with errno.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/contract.h"
+#include "cache/cache.h"
+#include "slab/size_classes.h"
+
+namespace reslab {
+
+inline constexpr size_t kMaxBytes = PTRDIFF_MAX;
+
+enum class Fill : uint8_t { kAny, kZero };
+
+struct Request {
+  size_t bytes;
+  size_t align;  // a power of two
+  Contract contract;
+  Fill fill;
+  Retry retry;
+};
+
+// nullptr: no memory, more than kMaxBytes, or contention where the contract allows that. Makes the root if need be.
+void* heap_allocate(const Request& request);
+
+// Takes any pointer that heap_allocate gave, or nullptr. Everything else ends in a report that names `call`.
+void heap_free(void* object, Contract contract, const char* call);
+
+// Plain. In place, by moving pages, or by copying; nullptr leaves the object as it was.
+void* heap_reallocate(void* object, size_t bytes, const char* call);
+
+// Bytes the user may use; 0 for nullptr. Reports anything that is no object of ours.
+size_t heap_usable_bytes(const void* object, const char* call);
+
+// What a request of `bytes` really gets; 0 if no allocation can be that large.
+size_t heap_good_bytes(size_t bytes);
+
+// Reports a sized free whose size does not fit the object, if the option asks for it.
+void heap_check_size(const void* object, size_t bytes, const char* call);
+
+}  // namespace reslab

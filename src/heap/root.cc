@@ -1,0 +1,216 @@
+#include "heap/root.h"
+
+#include <sys/auxv.h>
+
+#include "cache/magazine.h"
+#include "heap/fork.h"
+#include "platform/fast_path.h"
+#include "platform/vm.h"
+
+namespace reslab {
+
+constinit std::atomic<Root*> published_root{nullptr};
+
+namespace {
+
+constinit std::atomic<bool> adopted{false};
+
+constexpr size_t kGiB = size_t{1} << 30;
+constexpr uintptr_t kWindowHint = uintptr_t{16} << 40;  // far from where the kernel, Go and sanitizers put things
+constexpr uint32_t kMaxBlockChunks = 256;
+
+// Sizes and places of everything; filled in the order of the members.
+struct Plan {
+  uint32_t window_units;
+  uint32_t reserved_units;
+  size_t bitmaps, class_of, writable_end, regions, block_chunks, unit_chunks, total;  // offsets in the metadata
+  uint32_t max_block_chunks;
+};
+
+// The window under a limit is what the limit allows; reserved of it is at most half of what is left (36).
+void plan_window(Plan& plan, const AddressSpace& space) {
+  const size_t wanted = 4 * vm_physical_bytes();
+  size_t window = wanted < 64 * kGiB ? 64 * kGiB : wanted > 1024 * kGiB ? 1024 * kGiB : wanted;
+  size_t reserved = window;
+  if (space.limit != SIZE_MAX) {
+    const size_t left = space.limit > space.used ? space.limit - space.used : 0;
+    if (window > space.limit) window = space.limit;
+    if (reserved > left / 2) reserved = left / 2;
+  }
+  const size_t units = window >> kUnitShift;
+  plan.window_units = static_cast<uint32_t>(units < kMaxUnits ? units : kMaxUnits - 1);
+  plan.reserved_units = static_cast<uint32_t>(reserved >> kUnitShift);
+  if (plan.reserved_units > plan.window_units) plan.reserved_units = plan.window_units;
+}
+
+void plan_metadata(Plan& plan, uint32_t slot_count) {
+  const size_t words = plan.window_units / 64 + 1;
+  const size_t chunks = plan.window_units / kUnitsInChunk + 1;
+  plan.max_block_chunks = static_cast<uint32_t>(chunks < kMaxBlockChunks ? chunks : kMaxBlockChunks);
+  plan.bitmaps = round_up(sizeof(Root), kPageBytes);
+  plan.class_of = plan.bitmaps + round_up((2 * words + words / 64 + 1) * 8, kPageBytes);
+  plan.writable_end = plan.class_of + round_up(size_t{plan.window_units} * 2, kPageBytes);
+  plan.regions = plan.writable_end + kPageBytes;  // the page between holds the word below region 0 (2)
+  plan.block_chunks = plan.regions + size_t{slot_count} * kRegionBytes;
+  plan.unit_chunks = plan.block_chunks + plan.max_block_chunks * kBlockChunkBytes;
+  plan.total = plan.unit_chunks + chunks * kChunkBytes;
+}
+
+// 64 random bits the kernel has put on every process's stack.
+uint64_t random_bits(unsigned which) {
+  const auto* bytes = reinterpret_cast<const uint64_t*>(getauxval(AT_RANDOM));
+  return bytes == nullptr ? 0x9e3779b97f4a7c15 : bytes[which];
+}
+
+// Reserved at a random place, aligned to 2 MiB for huge pages; wherever the kernel likes if that place is taken.
+char* reserve_window(size_t bytes) {
+  constexpr size_t kAlign = size_t{2} << 20;
+  const uintptr_t hint = kWindowHint + (random_bits(0) & 0xfff) * (4 * kGiB);
+  auto start = reinterpret_cast<uintptr_t>(vm_reserve(bytes, hint));
+  if (start == 0 || start % kUnitBytes == 0) return reinterpret_cast<char*>(start);
+  vm_release(reinterpret_cast<void*>(start), bytes);
+  start = reinterpret_cast<uintptr_t>(vm_reserve(bytes + kAlign, 0));
+  if (start == 0) return nullptr;
+  const uintptr_t aligned = round_up(start, kAlign);
+  if (aligned != start) vm_release(reinterpret_cast<void*>(start), aligned - start);
+  const uintptr_t tail = start + kAlign - aligned;
+  if (tail != 0) vm_release(reinterpret_cast<void*>(aligned + bytes), tail);
+  return reinterpret_cast<char*>(aligned);
+}
+
+// Halves what is reserved until it fits; the rest of the window can be reserved later.
+char* reserve_what_fits(Plan& plan) {
+  for (; plan.reserved_units >= 16; plan.reserved_units /= 2) {  // ends: it halves
+    char* start = reserve_window(size_t{plan.reserved_units} << kUnitShift);
+    if (start != nullptr) return start;
+  }
+  return nullptr;
+}
+
+void unmap_root(Root* made) {
+  vm_release(reinterpret_cast<void*>(made->arena.window().base), made->reserved_bytes);
+  vm_release(made->fork_word, kPageBytes);
+  vm_release(made->metadata, made->metadata_bytes);
+}
+
+std::atomic<uint32_t>* make_fork_word() {
+  void* page = vm_map(kPageBytes);
+  if (page == nullptr) return nullptr;
+  vm_wipe_on_fork(page, kPageBytes);  // before Linux 4.14 forks are then not noticed; nothing else depends on it
+  auto* word = static_cast<std::atomic<uint32_t>*>(page);
+  word->store(kForkSettled, std::memory_order_relaxed);
+  return word;
+}
+
+void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
+  made.magic = kRootMagic;
+  made.version = kRootVersion;
+  made.metadata = metadata;
+  made.metadata_bytes = plan.total;
+  made.reserved_bytes = size_t{plan.reserved_units} << kUnitShift;
+  made.counters = &counters;
+  made.deferred_key = random_bits(1);
+  made.regions = metadata + plan.regions;
+  made.arena.init({reinterpret_cast<uintptr_t>(window), plan.window_units, metadata + plan.unit_chunks,
+                   reinterpret_cast<uint16_t*>(metadata + plan.class_of)},
+                  plan.reserved_units, reinterpret_cast<std::atomic<uint64_t>*>(metadata + plan.bitmaps));
+  made.blocks.init(metadata + plan.block_chunks, plan.max_block_chunks);
+  made.depot.init(made.depot_classes);
+  made.slots.init(made.cpu.slots, made.region_ready);
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) made.inverse[cls] = class_info(cls).inverse;
+}
+
+Root* build_root() {
+  Options options;
+  parse_options(options, Speak::kNo);
+  const CpuSetup cpu = detect_cpu(static_cast<ModeOption>(options.mode));
+  Plan plan;
+  plan_window(plan, vm_address_space());
+  plan_metadata(plan, cpu.slots);
+
+  auto* metadata = static_cast<char*>(vm_reserve(plan.total, 0));
+  if (metadata == nullptr) return nullptr;
+  const size_t regions_bytes = plan.block_chunks - plan.writable_end;
+  char* window = nullptr;
+  std::atomic<uint32_t>* fork_word = nullptr;
+  if (!vm_make_writable(metadata, plan.writable_end) ||
+      !vm_make_readable(metadata + plan.writable_end, regions_bytes) ||
+      (window = reserve_what_fits(plan)) == nullptr || (fork_word = make_fork_word()) == nullptr) {
+    if (window != nullptr) vm_release(window, size_t{plan.reserved_units} << kUnitShift);
+    vm_release(metadata, plan.total);
+    return nullptr;
+  }
+  auto* made = reinterpret_cast<Root*>(metadata);
+  made->options = options;
+  made->cpu = cpu;
+  made->fork_word = fork_word;
+  made->has_fence = cpu.mode == Mode::kRseq && register_rseq_fence();
+  fill_root(*made, plan, metadata, window);
+  return made;
+}
+
+// Idempotent: every thread stores the same values. The two limits of the fast path come last (4).
+void adopt(Root& from) {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  published_arena.store(&from.arena, relaxed);
+  published_slab_classes.store(from.slab_classes, relaxed);
+  published_blocks.store(&from.blocks, relaxed);
+  published_depot.store(&from.depot, relaxed);
+  published_slots.store(&from.slots, relaxed);
+  deferred_key.store(from.deferred_key, relaxed);
+  fence_available.store(from.has_fence, relaxed);
+  fast_path.regions.store(from.regions, relaxed);
+  fast_path.rseq_offset.store(from.cpu.rseq_offset, relaxed);
+  fast_path.slot_offset.store(from.cpu.slot_offset, relaxed);
+  fast_path.arena_base.store(from.arena.window().base, relaxed);
+  fast_path.class_of.store(from.arena.window().class_of, relaxed);
+  fast_path.inverse.store(from.inverse, relaxed);
+  process_mode.store(from.cpu.mode, std::memory_order_release);
+  if (from.cpu.mode == Mode::kRseq) {
+    // release: on x86-64 the fast path's plain loads see the values above once they see a limit.
+    fast_path.arena_bytes.store(size_t{from.arena.window().units} << kUnitShift, std::memory_order_release);
+    fast_path.size_limit.store(kTableBytes + 1, std::memory_order_release);
+  }
+  adopted.store(true, std::memory_order_release);
+}
+
+bool make_or_adopt(Contract contract) {
+  Root* found = published_root.load(std::memory_order_acquire);
+  if (found == nullptr) {
+    if (!may_enter_kernel(contract)) return false;
+    Root* made = build_root();
+    if (made == nullptr) return false;
+    // release: the whole root; acquire on failure: the winner's.
+    if (published_root.compare_exchange_strong(found, made, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      found = made;
+      Options spoken;
+      parse_options(spoken, Speak::kYes);  // the winner complains, so each complaint is made once
+    } else {
+      unmap_root(made);
+    }
+  }
+  adopt(*found);
+  return true;
+}
+
+}  // namespace
+
+bool ensure_root(Contract contract) {
+  if (!adopted.load(std::memory_order_acquire) && !make_or_adopt(contract)) return false;
+  Root& own = root();
+  if (own.fork_word->load(std::memory_order_relaxed) == kForkUnnoticed) recover_after_fork(own);
+  return true;
+}
+
+const Options& options() {
+  const Root* found = published_root.load(std::memory_order_acquire);
+  if (found != nullptr) return found->options;
+  static constinit Options defaults = {};  // constant-initialised: no guard
+  return defaults;
+}
+
+bool option_vfork_native() {
+  return ensure_root(Contract::kPlain) && options().vfork == static_cast<uint32_t>(VforkOption::kNative);
+}
+
+}  // namespace reslab

@@ -1,0 +1,57 @@
+// The root: everything global, in one object that a debugger or another process can walk from `published_root`.
+//
+// There is no initialisation state and nobody waits for one (19): each first comer builds a whole root in mappings of
+// its own and publishes it by one compare-and-swap; losers unmap theirs. Whoever finds a root copies the same values
+// into the globals of the layers, so a thread stopped in the middle delays nobody.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "arena/arena.h"
+#include "base/contract.h"
+#include "base/counters.h"
+#include "base/options.h"
+#include "cache/block.h"
+#include "cache/cpu_state.h"
+#include "cache/depot.h"
+#include "platform/cpu.h"
+#include "slab/slab.h"
+
+namespace reslab {
+
+inline constexpr uint64_t kRootMagic = 0x746f6f7262617365;
+inline constexpr uint32_t kRootVersion = 1;
+
+struct Root {
+  uint64_t magic;
+  uint32_t version;
+  bool has_fence;
+  char* metadata;          // the mapping that holds this object
+  size_t metadata_bytes;
+  size_t reserved_bytes;   // of the window, at the start
+  uint64_t deferred_key;
+  std::atomic<uint32_t>* fork_word;  // in a page that reads as zero in a forked child
+  Options options;
+  CpuSetup cpu;
+  Counters* counters;
+  Arena arena;
+  BlockPool blocks;
+  Depot depot;
+  Slots slots;
+  char* regions;
+  alignas(64) std::atomic<uint8_t> region_ready[4096];
+  uint64_t inverse[kMaxClasses];
+  SlabClass slab_classes[kMaxClasses];
+  DepotClass depot_classes[kMaxClasses];
+};
+
+extern constinit std::atomic<Root*> published_root __attribute__((visibility("hidden")));
+
+// Builds or adopts the root, and recovers a child after fork. False: there is none and this contract may not make one,
+// or there is no memory for it.
+bool ensure_root(Contract contract);
+
+inline Root& root() { return *published_root.load(std::memory_order_acquire); }
+
+}  // namespace reslab

@@ -1,0 +1,107 @@
+#include "heap/run.h"
+
+#include "arena/arena.h"
+#include "base/counters.h"
+#include "base/hooks.h"
+#include "platform/vm.h"
+#include "slab/slab.h"
+
+namespace reslab {
+namespace {
+
+void map_first_unit(uint32_t unit, ClassId cls) {
+  __atomic_store_n(arena().window().class_of + unit, static_cast<uint16_t>(cls << 4), __ATOMIC_RELAXED);
+}
+
+// The words of a run's bitmap are 0 (6e): they were when its units were free.
+void describe(uint32_t unit, uint32_t units) {
+  Slab& run = slab_at(unit);
+  run.run_units.store(units, std::memory_order_relaxed);
+  run.group.store(0, std::memory_order_relaxed);
+  const uint32_t generation = identity_of(run.state.load(std::memory_order_relaxed)).generation;
+  run.state.store(slab_state(generation, kRunClass, 0), std::memory_order_release);
+  map_first_unit(unit, kRunClass);
+}
+
+SlabClass& runs() { return slab_class(kRunClass); }
+
+void count_units(int64_t units) {
+  runs().capacity_objects.fetch_add(units, std::memory_order_relaxed);  // of runs: units
+}
+
+}  // namespace
+
+void* run_allocate(const Request& request) {
+  const size_t units = units_for(request.bytes);
+  const size_t align = request.align <= kUnitBytes ? 1 : request.align >> kUnitShift;
+  if (units >= kMaxUnits || align >= kMaxUnits) return nullptr;
+  const UnitRun run = arena().claim(static_cast<uint32_t>(units), static_cast<uint32_t>(align), request.contract);
+  if (run.first == 0) return nullptr;
+  RESLAB_HOOK("run_claimed");
+  describe(run.first, run.count);
+  runs().slabs.fetch_add(1, std::memory_order_relaxed);
+  count_units(run.count);
+  counters.add(Counter::kAllocs);
+  char* object = unit_address(run.first);
+  if (request.fill == Fill::kZero && !run.zero) __builtin_memset(object, 0, request.bytes);
+  return object;
+}
+
+bool run_free(uint32_t unit, Contract contract) {
+  Slab& run = slab_at(unit);
+  uint64_t state = run.state.load(std::memory_order_acquire);
+  const SlabIdentity identity = identity_of(state);
+  if (identity.cls != kRunClass) return false;
+  const uint32_t units = run.run_units.load(std::memory_order_relaxed);
+  RESLAB_HOOK("run_free");
+  // One of two frees of the same run wins; the other is a double free.
+  if (!run.state.compare_exchange_strong(state, slab_state(identity.generation + 1, kNoClass, 0), std::memory_order_acq_rel)) {
+    return false;
+  }
+  map_first_unit(unit, kNoClass);
+  runs().slabs.fetch_sub(1, std::memory_order_relaxed);
+  count_units(-static_cast<int64_t>(units));
+  counters.add(Counter::kFrees);
+  arena().release(unit, units, Arena::Content::kDirty);
+  if (may_purge(contract)) arena().purge_above_bound();
+  return true;
+}
+
+size_t run_bytes(uint32_t unit) {
+  return size_t{slab_at(unit).run_units.load(std::memory_order_relaxed)} << kUnitShift;
+}
+
+bool run_resize_in_place(uint32_t unit, size_t bytes) {
+  Slab& run = slab_at(unit);
+  const uint32_t have = run.run_units.load(std::memory_order_relaxed);
+  const size_t want = units_for(bytes);
+  if (want >= kMaxUnits) return false;
+  const auto units = static_cast<uint32_t>(want);
+  if (units > have) {
+    bool zero;
+    if (!arena().claim_behind(unit + have, units - have, zero)) return false;
+  }
+  run.run_units.store(units, std::memory_order_relaxed);
+  count_units(int64_t{units} - int64_t{have});
+  if (units < have) {
+    arena().release(unit + units, have - units, Arena::Content::kDirty);
+    arena().purge_above_bound();
+  }
+  return true;
+}
+
+void* run_move(uint32_t unit, size_t bytes) {
+  const uint32_t old_units = slab_at(unit).run_units.load(std::memory_order_relaxed);
+  const Request request = {bytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket};
+  void* moved = run_allocate(request);
+  if (moved == nullptr) return nullptr;
+  const size_t old_bytes = size_t{old_units} << kUnitShift;
+  if (!vm_move_pages(unit_address(unit), moved, old_bytes)) {
+    run_free(unit_of(moved), Contract::kPlain);
+    return nullptr;
+  }
+  run_free(unit, Contract::kPlain);  // its units read as zero now, but saying so would save little
+  return moved;
+}
+
+}  // namespace reslab

@@ -1,0 +1,30 @@
+// Runs: objects above the largest class, whole units described by the descriptor of their first one. Huge blocks are long
+// runs of the same window; they grow into free units behind them, or by moving their pages elsewhere in it (35).
+//
+//                  alloc  free  resize   handler on the same thread          child after fork
+//   alloc, free    yes    yes   -        yes                                 units in transit stay with the dead
+//   resize         yes    -     -        yes: until it returns the run is the caller's alone
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/contract.h"
+#include "heap/heap.h"
+
+namespace reslab {
+
+void* run_allocate(const Request& request);
+
+// False: no run starts there (any more).
+bool run_free(uint32_t unit, Contract contract);
+
+size_t run_bytes(uint32_t unit);
+
+// Shrinks, or grows into free units behind it; false: it stays as it was.
+bool run_resize_in_place(uint32_t unit, size_t bytes);
+
+// Moves the run's pages to a longer one without copying; nullptr: not possible, copy.
+void* run_move(uint32_t unit, size_t bytes);
+
+}  // namespace reslab

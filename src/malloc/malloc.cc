@@ -1,0 +1,52 @@
+// The C names that a preloaded library takes over. None is left to libc: a block from another heap would reach free (30).
+
+#include <cerrno>
+#include <cstddef>
+
+#include "malloc/entry.h"
+#include "platform/vm.h"
+
+#define RESLAB_EXPORT extern "C" __attribute__((visibility("default")))
+
+using namespace reslab;
+
+RESLAB_EXPORT void* malloc(size_t size) noexcept { return malloc_entry(size); }
+RESLAB_EXPORT void free(void* ptr) noexcept { free_entry(ptr); }
+RESLAB_EXPORT void cfree(void* ptr) noexcept { free_entry(ptr); }
+RESLAB_EXPORT void* calloc(size_t count, size_t size) noexcept { return calloc_entry(count, size); }
+RESLAB_EXPORT void* realloc(void* ptr, size_t size) noexcept { return realloc_entry(ptr, size); }
+RESLAB_EXPORT void* reallocarray(void* ptr, size_t count, size_t size) noexcept {
+  return reallocarray_entry(ptr, count, size);
+}
+RESLAB_EXPORT void* aligned_alloc(size_t alignment, size_t size) noexcept { return aligned_entry(alignment, size); }
+RESLAB_EXPORT int posix_memalign(void** out, size_t alignment, size_t size) noexcept {
+  return posix_memalign_entry(out, alignment, size);
+}
+
+// glibc's memalign takes any alignment and rounds it up to a power of two.
+RESLAB_EXPORT void* memalign(size_t alignment, size_t size) noexcept {
+  if (alignment > size_t{1} << 62) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  size_t power = 16;
+  while (power < alignment) power *= 2;
+  return aligned_entry(power, size);
+}
+
+RESLAB_EXPORT void* valloc(size_t size) noexcept { return aligned_entry(kPageBytes, size); }
+
+RESLAB_EXPORT void* pvalloc(size_t size) noexcept {
+  size_t rounded;
+  if (__builtin_add_overflow(size, kPageBytes - 1, &rounded)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return aligned_entry(kPageBytes, rounded & ~(kPageBytes - 1));
+}
+
+RESLAB_EXPORT size_t malloc_usable_size(void* ptr) noexcept { return usable_size_entry(ptr); }
+RESLAB_EXPORT void free_sized(void* ptr, size_t size) noexcept { free_sized_entry(ptr, size); }
+RESLAB_EXPORT void free_aligned_sized(void* ptr, size_t alignment, size_t size) noexcept {
+  free_aligned_sized_entry(ptr, alignment, size);
+}

@@ -1,0 +1,76 @@
+#include "platform/cpu.h"
+
+#include <sys/auxv.h>
+
+#include "platform/region.h"
+#include "platform/rseq.h"
+#include "platform/small_file.h"
+#include "platform/syscall.h"
+
+#if defined(__GLIBC__) && __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#define RESLAB_LIBC_RSEQ 1
+#else
+#define RESLAB_LIBC_RSEQ 0  // musl: its detached threads unmap the area before they are gone (44)
+#endif
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#endif
+
+namespace reslab {
+namespace {
+
+constexpr ptrdiff_t kCpuIdField = 4;
+constexpr ptrdiff_t kMmCidField = 24;
+constexpr size_t kMmCidFeature = kMmCidField + 4;  // feature size that includes mm_cid (Linux 6.3)
+
+constexpr uint32_t kMaxSlots = 4096;
+
+// Ids can have holes, and more CPUs may come online: what counts is the highest possible id.
+uint32_t possible_slots() {
+  uint64_t mask[kMaxSlots / 64];
+  const long bytes = sys_call(SYS_sched_getaffinity, 0, sizeof mask, reinterpret_cast<long>(mask));
+  uint32_t bound = bytes > 0 ? static_cast<uint32_t>(bytes) * 8 : kMaxSlots;
+  size_t range[16];
+  const size_t count = read_numbers("/sys/devices/system/cpu/possible", range, 16);
+  if (count > 0 && count < 16 && range[count - 1] < bound) bound = static_cast<uint32_t>(range[count - 1]) + 1;
+  return bound;
+}
+
+CpuSetup fallback(const char* reason) { return {Mode::kFallback, SlotSource::kThread, reason, 0, 0, possible_slots()}; }
+
+}  // namespace
+
+CpuSetup detect_cpu(ModeOption wanted) {
+  if (wanted == ModeOption::kFallback) return fallback("option mode=fallback");
+#if !defined(__x86_64__)
+  return fallback("no sections for this architecture");
+#elif !RESLAB_LIBC_RSEQ
+  return fallback("this libc does not register rseq");
+#else
+  if (__rseq_size == 0) return fallback("libc has not registered rseq (kernel, GLIBC_TUNABLES, valgrind or a sandbox)");
+  const char* self = static_cast<const char*>(__builtin_thread_pointer());
+  if (*reinterpret_cast<const int32_t*>(self + __rseq_offset + kCpuIdField) < 0) {
+    return fallback("this thread's rseq is not registered");
+  }
+  const bool has_mm_cid = getauxval(AT_RSEQ_FEATURE_SIZE) >= kMmCidFeature;
+  return {Mode::kRseq,
+          has_mm_cid ? SlotSource::kMmCid : SlotSource::kCpuId,
+          has_mm_cid ? "rseq registered by libc, slots by mm_cid" : "rseq registered by libc, slots by cpu_id",
+          __rseq_offset,
+          __rseq_offset + (has_mm_cid ? kMmCidField : kCpuIdField),
+          possible_slots()};
+#endif
+}
+
+namespace {
+constexpr long kRegisterFence = 1 << 8;  // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
+constexpr long kFence = 1 << 7;          // MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+}  // namespace
+
+bool register_rseq_fence() { return sys_call(SYS_membarrier, kRegisterFence, 0, 0) == 0; }
+
+bool rseq_fence() { return sys_call(SYS_membarrier, kFence, 0, 0) == 0; }
+
+}  // namespace reslab

@@ -1,0 +1,32 @@
+// Which mode this process runs in, how slots are numbered, and how many there can be. Decided once, when the root is
+// made; no other code looks at CPU numbers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/options.h"
+
+namespace reslab {
+
+enum class Mode : uint32_t { kNone, kRseq, kFallback };
+enum class SlotSource : uint32_t { kCpuId, kMmCid, kThread };
+
+struct CpuSetup {
+  Mode mode;
+  SlotSource source;
+  const char* reason;     // why this mode, for people
+  ptrdiff_t rseq_offset;  // from the thread pointer; only in kRseq
+  ptrdiff_t slot_offset;
+  uint32_t slots;         // ids are below this; taken from what is possible, not from what is online
+};
+
+CpuSetup detect_cpu(ModeOption wanted);
+
+// Registers for the membarrier that restarts sections on all CPUs; needed before a magazine of another CPU is drained.
+bool register_rseq_fence();
+
+// After it returns true, every section that was in flight when it was called has committed or been aborted.
+bool rseq_fence();
+
+}  // namespace reslab

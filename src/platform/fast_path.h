@@ -1,0 +1,29 @@
+// What malloc and free read besides the magazine itself: one cache line of values copied from the published root.
+//
+// Before the root exists every value is 0: no size is below the limit and no pointer inside the arena, so the fast path
+// needs no test for "initialised" (4). The values are stored first, the two limits last; all are stored again by every
+// thread that finds the root published, always with the same values. Storing 0 into the limits sends every call through
+// the slow entry (30): that is the switch for the fallback mode, and for all that must see each call.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace reslab {
+
+struct alignas(64) FastPath {
+  std::atomic<size_t> size_limit;      // sizes below it have a class in the table
+  std::atomic<size_t> arena_bytes;     // pointers less than this above arena_base may be ours
+  std::atomic<uintptr_t> arena_base;
+  std::atomic<const uint16_t*> class_of;   // for each unit: class << 4 | unit's place in its slab
+  std::atomic<const uint64_t*> inverse;    // for each class: ceil(2^64 / object size), or 0
+  std::atomic<char*> regions;
+  std::atomic<ptrdiff_t> rseq_offset;  // this thread's rseq area, from the thread pointer
+  std::atomic<ptrdiff_t> slot_offset;  // the field of it that numbers regions: mm_cid, or cpu_id
+};
+static_assert(sizeof(FastPath) == 64);
+
+extern constinit FastPath fast_path __attribute__((visibility("hidden")));
+
+}  // namespace reslab

@@ -1,0 +1,48 @@
+// Virtual memory: one wrapper for each thing the core asks of the kernel, all of one shape: plain verbs, true on success,
+// errno untouched. Sizes in bytes, multiples of the page size.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace reslab {
+
+inline constexpr size_t kPageBytes = 4096;
+
+// Address space that cannot be touched and is charged to nobody. `hint` 0 leaves the place to the kernel.
+void* vm_reserve(size_t bytes, uintptr_t hint);
+
+// As above, at exactly this place, only if it is empty.
+bool vm_reserve_at(void* place, size_t bytes);
+
+// A fresh private mapping that can be read and written.
+void* vm_map(size_t bytes);
+
+// Makes reserved memory readable and writable (charged), or readable only (the zero page, not charged).
+bool vm_make_writable(void* start, size_t bytes);
+bool vm_make_readable(void* start, size_t bytes);
+
+// Gives the pages back; they read as zero afterwards only if this returned true (locked memory refuses).
+bool vm_discard(void* start, size_t bytes);
+
+// Puts a fresh read-only mapping in place: pages and commit charge go back to the system, reading stays harmless.
+bool vm_retire(void* start, size_t bytes);
+
+// Moves the pages of one range under another of the same length; the old range stays mapped and reads as zero.
+bool vm_move_pages(void* from, void* to, size_t bytes);
+
+void vm_release(void* start, size_t bytes);
+
+// The range reads as zero in a forked child.
+bool vm_wipe_on_fork(void* start, size_t bytes);
+
+// Limit of the address space and what is used of it now, in bytes; a limit of SIZE_MAX is none.
+struct AddressSpace {
+  size_t limit;
+  size_t used;
+};
+AddressSpace vm_address_space();
+
+size_t vm_physical_bytes();
+
+}  // namespace reslab

@@ -1,0 +1,296 @@
+#include "slab/slab.h"
+
+#include "base/for_tries.h"
+#include "base/hooks.h"
+#include "base/report.h"
+
+namespace reslab {
+
+constinit std::atomic<SlabClass*> published_slab_classes{nullptr};
+
+namespace {
+
+std::atomic<uint32_t>& next_of(uint32_t unit) { return slab_at(unit).next; }
+
+// The unit map: written by whoever holds the units, read by every free.
+void map_units(uint32_t unit, uint32_t count, ClassId cls) {
+  uint16_t* entry = arena().window().class_of + unit;
+  for (uint32_t i = 0; i < count; ++i) {
+    // relaxed: the objects reach other threads through something that orders this before their frees.
+    __atomic_store_n(&entry[i], cls == kNoClass ? 0 : static_cast<uint16_t>(cls << 4 | i), __ATOMIC_RELAXED);
+  }
+}
+
+uint64_t all_bits(const ClassInfo& info, uint32_t word) {
+  const uint32_t left = info.capacity - word * 64;
+  return left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+}
+
+// Keeps the hints after `n` bits came (n > 0) or went (n < 0).
+void note_free(Slab& slab, SlabClass& cls, const ClassInfo& info, int32_t n) {
+  const int32_t before = slab.free_hint.fetch_add(n, std::memory_order_relaxed);
+  const auto capacity = static_cast<int32_t>(info.capacity);
+  if (before == capacity) cls.empty_slabs.fetch_sub(1, std::memory_order_relaxed);
+  if (before + n == capacity) cls.empty_slabs.fetch_add(1, std::memory_order_relaxed);
+  cls.free_objects.fetch_add(n, std::memory_order_relaxed);
+}
+
+// Bits that were never counted as taken go back: no hint changes, but the slab may have lost its list place meanwhile.
+void put_back(uint32_t unit, std::atomic<uint64_t>& word, uint64_t bits) {
+  word.fetch_or(bits, std::memory_order_seq_cst);
+  const uint64_t state = slab_at(unit).state.load(std::memory_order_seq_cst);
+  const bool described = identity_of(state).cls != kNoClass;
+  if (described && (flags_of(state) & (kSlabActive | kSlabListed)) == 0) slab_relist(unit, identity_of(state));
+}
+
+bool has_free_bits(uint32_t unit, const ClassInfo& info) {
+  const std::atomic<uint64_t>* bits = slab_bits(unit, info);
+  for (uint32_t word = 0; word < info.words; ++word) {
+    // seq_cst: against slab_give, see there.
+    if (bits[word].load(std::memory_order_seq_cst) != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+ObjectPlace place_of(const void* p) {
+  const uint32_t unit = unit_of(p);
+  if (unit == 0) return {kNoClass, 0, 0};
+  const uint16_t entry = __atomic_load_n(&arena().window().class_of[unit], __ATOMIC_RELAXED);
+  const uint32_t first = unit - (entry & 15);
+  return {static_cast<ClassId>(entry >> 4), first, static_cast<size_t>(static_cast<const char*>(p) - unit_address(first))};
+}
+
+uint32_t slab_create(ClassId cls, Contract contract) {
+  const ClassInfo& info = class_info(cls);
+  const UnitRun run = arena().claim(info.slab_units, 1, contract);
+  if (run.first == 0) return 0;
+  Slab& slab = slab_at(run.first);
+  const uint32_t generation = slab_identity(run.first).generation;
+  slab.run_units.store(0, std::memory_order_relaxed);
+  slab.free_hint.store(static_cast<int32_t>(info.capacity), std::memory_order_relaxed);
+  slab.search_from.store(0, std::memory_order_relaxed);
+  RESLAB_HOOK("slab_create");
+  // release: the fields above; a claimer that reads this state sees them.
+  slab.state.store(slab_state(generation, cls, 0), std::memory_order_release);
+  map_units(run.first, info.slab_units, cls);
+  // release: whoever gets an object through a bit sees the unit map.
+  std::atomic<uint64_t>* bits = slab_bits(run.first, info);
+  for (uint32_t word = 0; word < info.words; ++word) bits[word].fetch_or(all_bits(info, word), std::memory_order_release);
+  SlabClass& owner = slab_class(cls);
+  owner.slabs.fetch_add(1, std::memory_order_relaxed);
+  owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
+  owner.capacity_objects.fetch_add(info.capacity, std::memory_order_relaxed);
+  owner.free_objects.fetch_add(info.capacity, std::memory_order_relaxed);
+  return run.first;
+}
+
+uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want) {
+  const ClassInfo& info = class_info(seen.cls);
+  Slab& slab = slab_at(unit);
+  std::atomic<uint64_t>* bits = slab_bits(unit, info);
+  char* base = unit_address(unit);
+  uint32_t word = slab.search_from.load(std::memory_order_relaxed);
+  if (word >= info.words) word = 0;
+  uint32_t got = 0;
+  for (uint32_t left = info.words; left > 0 && got < want; --left) {
+    if (bits[word].load(std::memory_order_relaxed) != 0) {
+      RESLAB_HOOK("slab_take");
+      // acquire: pairs with the give that set the bits; the former user's stores are before ours.
+      uint64_t taken = bits[word].exchange(0, std::memory_order_acq_rel);
+      if (!(slab_identity(unit) == seen)) {  // (6c)
+        if (taken != 0) put_back(unit, bits[word], taken);
+        break;
+      }
+      const uint32_t first_got = got;
+      while (taken != 0 && got < want) {
+        const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(taken)));
+        out[got++] = base + index * info.object_bytes;
+        taken &= taken - 1;
+      }
+      RESLAB_HOOK("slab_taken");
+      if (taken != 0) put_back(unit, bits[word], taken);  // more than wanted: as if never taken
+      if (got != first_got) note_free(slab, slab_class(seen.cls), info, -static_cast<int32_t>(got - first_got));
+    }
+    if (got < want) word = word + 1 == info.words ? 0 : word + 1;
+  }
+  slab.search_from.store(word, std::memory_order_relaxed);
+  return got;
+}
+
+void* slab_take_one(uint32_t unit, SlabIdentity seen) {
+  const ClassInfo& info = class_info(seen.cls);
+  std::atomic<uint64_t>* bits = slab_bits(unit, info);
+  for (uint32_t word = 0; word < info.words; ++word) {
+    uint64_t free = bits[word].load(std::memory_order_relaxed);
+    for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+      if (free == 0) break;
+      const uint64_t bit = free & -free;
+      RESLAB_HOOK("slab_take_one");
+      const uint64_t old = bits[word].fetch_and(~bit, std::memory_order_acq_rel);
+      if ((old & bit) != 0) {
+        if (!(slab_identity(unit) == seen)) {  // (6c)
+          put_back(unit, bits[word], bit);
+          return nullptr;
+        }
+        note_free(slab_at(unit), slab_class(seen.cls), info, -1);
+        const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(bit)));
+        return unit_address(unit) + index * info.object_bytes;
+      }
+      free = old;
+    }
+  }
+  return nullptr;
+}
+
+// Against deactivation and popping, as Dekker: this side sets bits, then reads flags; the other side clears its flag, then
+// reads bits. Both are seq_cst, so at least one of them sees that the slab must be listed.
+uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask) {
+  Slab& slab = slab_at(unit);
+  const SlabIdentity seen = slab_identity(unit);  // cannot change while an object of it is out
+  const ClassInfo& info = class_info(seen.cls);
+  RESLAB_HOOK("slab_give");
+  const uint64_t old = slab_bits(unit, info)[word].fetch_or(mask, std::memory_order_seq_cst);
+  const int fresh = __builtin_popcountll(mask & ~old);
+  if (fresh != 0) {
+    note_free(slab, slab_class(seen.cls), info, fresh);
+    const uint64_t state = slab.state.load(std::memory_order_seq_cst);
+    if ((flags_of(state) & (kSlabActive | kSlabListed)) == 0 && identity_of(state) == seen) slab_relist(unit, seen);
+  }
+  return old & mask;
+}
+
+bool slab_give_object(void* object) {
+  const ObjectPlace place = place_of(object);
+  const uint32_t index = object_index(class_info(place.cls), place.offset);
+  return slab_give(place.unit, index / 64, uint64_t{1} << (index % 64)) == 0;
+}
+
+void* slab_give_sorted(ClassId cls, void** objects, uint32_t count) {
+  // Insertion sort: at most 64 pointers that mostly come in runs.
+  for (uint32_t i = 1; i < count; ++i) {
+    void* object = objects[i];
+    uint32_t j = i;
+    for (; j > 0 && objects[j - 1] > object; --j) objects[j] = objects[j - 1];
+    objects[j] = object;
+  }
+  const ClassInfo& info = class_info(cls);
+  void* first_double = nullptr;
+  for (uint32_t i = 0; i < count;) {
+    const ObjectPlace place = place_of(objects[i]);
+    RESLAB_CHECK(place.cls == cls, reinterpret_cast<uintptr_t>(objects[i]));
+    const uint32_t word = object_index(info, place.offset) / 64;
+    uint64_t mask = 0;
+    void* twice = nullptr;  // the same object two times among these
+    for (; i < count; ++i) {  // ends: i grows
+      const ObjectPlace other = place_of(objects[i]);
+      const uint32_t index = object_index(info, other.offset);
+      if (other.unit != place.unit || index / 64 != word) break;
+      const uint64_t bit = uint64_t{1} << (index % 64);
+      if ((mask & bit) != 0) twice = objects[i];
+      mask |= bit;
+    }
+    const uint64_t free_before = slab_give(place.unit, word, mask);
+    if (free_before != 0) {
+      const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(free_before)));
+      twice = unit_address(place.unit) + index * info.object_bytes;
+    }
+    if (first_double == nullptr) first_double = twice;
+  }
+  return first_double;
+}
+
+uint32_t slab_pop_partial(ClassId cls) {
+  SlabClass& owner = slab_class(cls);
+  const uint32_t current = owner.current.load(std::memory_order_relaxed) & 1;
+  uint32_t unit = owner.partial[current].pop(next_of);
+  if (unit == 0) unit = owner.partial[current ^ 1].pop(next_of);
+  if (unit == 0) return 0;
+  RESLAB_HOOK("slab_popped");
+  slab_at(unit).state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);  // only a popper does
+  return unit;
+}
+
+void slab_relist(uint32_t unit, SlabIdentity seen) {
+  Slab& slab = slab_at(unit);
+  uint64_t state = slab.state.load(std::memory_order_seq_cst);
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    if (!(identity_of(state) == seen) || (flags_of(state) & (kSlabActive | kSlabListed)) != 0) return;
+    if (!slab.state.compare_exchange_weak(state, state | kSlabListed, std::memory_order_seq_cst)) continue;
+    RESLAB_HOOK("slab_listed");
+    SlabClass& owner = slab_class(seen.cls);
+    if (owner.partial[owner.current.load(std::memory_order_relaxed) & 1].push(unit, next_of)) return;
+    slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);  // not pushed: a sweep will find it
+    return;
+  }
+}
+
+bool slab_activate(uint32_t unit, SlabIdentity seen) {
+  uint64_t expected = slab_state(seen.generation, seen.cls, 0);
+  return slab_at(unit).state.compare_exchange_strong(expected, expected | kSlabActive, std::memory_order_seq_cst);
+}
+
+void slab_deactivate(uint32_t unit, SlabIdentity seen) {
+  RESLAB_HOOK("slab_deactivate");
+  slab_at(unit).state.fetch_and(~uint64_t{kSlabActive}, std::memory_order_seq_cst);
+  if (has_free_bits(unit, class_info(seen.cls))) slab_relist(unit, seen);
+}
+
+bool slab_retire(uint32_t unit, SlabIdentity seen) {
+  const ClassInfo& info = class_info(seen.cls);
+  Slab& slab = slab_at(unit);
+  SlabClass& owner = slab_class(seen.cls);
+  std::atomic<uint64_t>* bits = slab_bits(unit, info);
+  uint64_t held[kUnitBytes / 16 / 64];
+  uint32_t sum = 0;
+  for (uint32_t word = 0; word < info.words; ++word) {
+    held[word] = bits[word].exchange(0, std::memory_order_seq_cst);
+    sum += static_cast<uint32_t>(__builtin_popcountll(held[word]));
+  }
+  RESLAB_HOOK("slab_retire");
+  uint64_t expected = slab_state(seen.generation, seen.cls, 0);
+  const uint64_t retired = slab_state(seen.generation + 1, kNoClass, 0);
+  // acq_rel: whoever sees the new generation also sees that the words were 0.
+  // The hint says that nobody who freed is still about to count it: a late count would hit the unit's next slab.
+  const bool counted = slab.free_hint.load(std::memory_order_relaxed) == static_cast<int32_t>(info.capacity);
+  if (sum == info.capacity && counted && slab.state.compare_exchange_strong(expected, retired, std::memory_order_acq_rel)) {
+    map_units(unit, info.slab_units, kNoClass);
+    owner.slabs.fetch_sub(1, std::memory_order_relaxed);
+    owner.empty_slabs.fetch_sub(1, std::memory_order_relaxed);
+    owner.capacity_objects.fetch_sub(info.capacity, std::memory_order_relaxed);
+    owner.free_objects.fetch_sub(info.capacity, std::memory_order_relaxed);
+    arena().release(unit, info.slab_units, Arena::Content::kDirty);
+    return true;
+  }
+  for (uint32_t word = 0; word < info.words; ++word) {
+    if (held[word] != 0) put_back(unit, bits[word], held[word]);
+  }
+  return false;
+}
+
+uint32_t slab_sweep(ClassId cls, uint32_t budget) {
+  SlabClass& owner = slab_class(cls);
+  const uint32_t from = owner.current.load(std::memory_order_relaxed) & 1;
+  uint32_t retired = 0;
+  for (; budget > 0; --budget) {
+    const uint32_t unit = owner.partial[from].pop(next_of);
+    if (unit == 0) {
+      owner.current.store(from ^ 1, std::memory_order_relaxed);  // walked to its end: the other list has them all
+      break;
+    }
+    Slab& slab = slab_at(unit);
+    const SlabIdentity seen = slab_identity(unit);
+    if (slab.free_hint.load(std::memory_order_relaxed) >= static_cast<int32_t>(class_info(cls).capacity)) {
+      slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
+      retired += slab_retire(unit, seen) ? 1 : 0;
+    } else if (!owner.partial[from ^ 1].push(unit, next_of)) {
+      // Still marked as listed, on no list: unmark it, so that a free or a sweep lists it again.
+      slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
+      slab_relist(unit, seen);
+    }
+  }
+  return retired;
+}
+
+}  // namespace reslab

@@ -1,0 +1,134 @@
+// Slabs: units of one class, described out of band by one 128-byte descriptor (of the first unit) and a bitmap, 1 = free.
+//
+//   bits are the only truth; `free_hint` and the counts of a class may lag or go below zero and decide nothing (6a)
+//   state   {generation:32, class:16, flags:16}
+//   active  in the active slot of some CPU         listed  on a partial list of its class; set before the push,
+//                                                          cleared only by whoever popped it (7)
+//   neither: full, or unlisted for a moment, or left so by a dead thread (a sweep relists it)
+//
+//                take   give   list/pop   retire   handler on the same thread    child after fork
+//   take         yes    yes    yes        yes      yes                           bits in transit are lost, counted
+//   give         yes    yes    yes        -  (1)   yes
+//   list, pop    yes    yes    yes        yes      yes                           heap/fork relists
+//   retire       yes    - (1)  yes        yes      yes
+//   (1) a slab with an object still out cannot be retired: the retirer must hold all its bits (6b)
+//
+// Every claim re-reads {class, generation} after its exchange; bits taken from a slab that is another by now go back as
+// ordinary frees of the slab that is there (6c). Retire bumps the generation before class_of changes (6d), and leaves
+// all words 0, as they are under a run (6e).
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "arena/arena.h"
+#include "base/contract.h"
+#include "slab/size_classes.h"
+#include "sync/tagged_stack.h"
+
+namespace reslab {
+
+enum SlabFlag : uint16_t { kSlabActive = 1, kSlabListed = 2 };
+
+struct alignas(kDescriptorBytes) Slab {
+  std::atomic<uint64_t> state;
+  std::atomic<uint32_t> next;          // link of the partial list
+  std::atomic<uint32_t> pending_next;  // link of the list for deferred reclamation
+  std::atomic<int32_t> free_hint;
+  std::atomic<uint32_t> run_units;     // of a run: its length; 0 for slabs
+  std::atomic<uint32_t> group;         // who is charged for a run
+  std::atomic<uint32_t> search_from;   // word where the last take left off
+  uint64_t reserved[4];
+  std::atomic<uint64_t> inline_bits[kInlineBits / 64];
+};
+static_assert(sizeof(Slab) == kDescriptorBytes && offsetof(Slab, inline_bits) == 64);
+
+// {generation, class}: what a claim compares. Flags come and go meanwhile.
+struct SlabIdentity {
+  uint32_t generation;
+  ClassId cls;
+  bool operator==(const SlabIdentity& other) const { return generation == other.generation && cls == other.cls; }
+};
+
+constexpr uint64_t slab_state(uint32_t generation, ClassId cls, uint16_t flags) {
+  return uint64_t{generation} << 32 | uint64_t{cls} << 16 | flags;
+}
+constexpr SlabIdentity identity_of(uint64_t state) {
+  return {static_cast<uint32_t>(state >> 32), static_cast<ClassId>(state >> 16 & 0xffff)};
+}
+constexpr uint16_t flags_of(uint64_t state) { return static_cast<uint16_t>(state); }
+
+inline Slab& slab_at(uint32_t unit) {
+  return *reinterpret_cast<Slab*>(chunk_part(unit, kChunkDescriptors, kDescriptorBytes));
+}
+inline std::atomic<uint64_t>* slab_bits(uint32_t unit, const ClassInfo& info) {
+  if (!info.dense()) return slab_at(unit).inline_bits;
+  return reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkDense, kDenseBytes));
+}
+
+// What the unit map says of an address.
+struct ObjectPlace {
+  ClassId cls;     // kNoClass: nothing of ours starts in this unit
+  uint32_t unit;   // first unit of the slab or run
+  size_t offset;   // of the address from there
+};
+ObjectPlace place_of(const void* p);
+
+// One class: its partial slabs and what is counted of them. Two lists, so that a sweep can walk one by popping from it
+// and pushing to the other; `current` says which one is popped first.
+struct alignas(64) SlabClass {
+  TaggedStack partial[2];
+  std::atomic<uint32_t> current;
+  std::atomic<int32_t> empty_slabs;      // hint: slabs all of whose bits are free
+  std::atomic<int64_t> capacity_objects;
+  std::atomic<int64_t> free_objects;     // in bitmaps
+  std::atomic<uint32_t> slabs;
+  std::atomic<uint32_t> sweep_pause;     // flushes to let pass before the next search for empty slabs
+};
+
+// Of the published root.
+extern constinit std::atomic<SlabClass*> published_slab_classes __attribute__((visibility("hidden")));
+inline SlabClass& slab_class(ClassId cls) { return published_slab_classes.load(std::memory_order_relaxed)[cls]; }
+
+// Makes a slab with all bits free, neither active nor listed, owned by the caller. 0: no memory.
+uint32_t slab_create(ClassId cls, Contract contract);
+
+// Takes up to `want` objects into `out`; how many. `seen` is the identity the caller believes in.
+uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want);
+
+// One object by one bit: what remains when nothing else goes. nullptr: no free bit seen.
+void* slab_take_one(uint32_t unit, SlabIdentity seen);
+
+// Frees the objects whose bits are in `mask` of word `word`. Returns those that were free already (double frees). The
+// slab is relisted if need be.
+uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask);
+
+// One object by its address; false: it was free already.
+bool slab_give_object(void* object);
+
+// Groups `count` objects of one class by word, sorts them for it, and frees them. The first that was free already, or
+// nullptr.
+void* slab_give_sorted(ClassId cls, void** objects, uint32_t count);
+
+// Pops a partial slab: from now on it is the caller's to activate, to relist or to retire. 0: none.
+uint32_t slab_pop_partial(ClassId cls);
+
+// Sets the listed bit and pushes, unless the slab is active, listed, or another by now.
+void slab_relist(uint32_t unit, SlabIdentity seen);
+
+// Popped or created slab -> active, and back. False: it was listed or changed meanwhile.
+bool slab_activate(uint32_t unit, SlabIdentity seen);
+void slab_deactivate(uint32_t unit, SlabIdentity seen);
+
+// Retires a slab the caller has popped or deactivated, if it holds all its bits; otherwise relists it.
+bool slab_retire(uint32_t unit, SlabIdentity seen);
+
+// Pops up to `budget` slabs, retires the empty ones, moves the others to the other list. How many were retired.
+uint32_t slab_sweep(ClassId cls, uint32_t budget);
+
+inline SlabIdentity slab_identity(uint32_t unit) {
+  return identity_of(slab_at(unit).state.load(std::memory_order_acquire));
+}
+
+}  // namespace reslab
