@@ -65,6 +65,7 @@ class Arena {
   uint32_t frontier() const { return frontier_.load(std::memory_order_relaxed); }
   uint32_t committed() const { return committed_of(extent_.load(std::memory_order_acquire)); }
   uint32_t reserved() const { return reserved_of(extent_.load(std::memory_order_relaxed)); }
+  size_t committed_chunk_bytes() const { return chunks_writable_.load(std::memory_order_relaxed) * kChunkWritableBytes; }
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed); }
   int64_t units_in_use() const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units(); }
 

@@ -62,6 +62,9 @@ class BlockPool {
   ClassId cls(uint32_t block) { return header(block).state_and_class.load(std::memory_order_relaxed) & 0x3fff; }
 
   uint32_t blocks_made() const { return made_.load(std::memory_order_acquire); }
+  size_t writable_bytes() const {
+    return writable_.load(std::memory_order_relaxed) / kBlocksInChunk * kBlockChunkBytes;
+  }
   TaggedStack& pooled() { return pooled_; }
 
  private:

@@ -79,28 +79,28 @@ uint32_t gather_from_active(uint32_t slot, ClassId cls, uint32_t block, uint32_t
   return have;
 }
 
+// A slab the caller has popped or made. Active first, so that surplus bits do not put it on the partial list meanwhile.
+uint32_t gather_from_own(uint32_t slot, uint32_t unit, uint32_t block, uint32_t want) {
+  const SlabIdentity identity = slab_identity(unit);
+  install_active(slot, unit, identity);
+  const uint32_t have = gather_from(unit, identity, block, want);
+  if (have < want) retire_active(slot, unit, identity);
+  return have;
+}
+
 uint32_t gather_from_partial(uint32_t slot, ClassId cls, uint32_t block, uint32_t want) {
+  uint32_t have = blocks().count(block);
   for ([[maybe_unused]] int round : for_tries(kPartialTries)) {
-    const uint32_t unit = slab_pop_partial(cls);
+    const uint32_t unit = have < want ? slab_pop_partial(cls) : 0;
     if (unit == 0) break;
-    const SlabIdentity identity = slab_identity(unit);
-    const uint32_t have = gather_from(unit, identity, block, want);
-    if (have == want) {
-      install_active(slot, unit, identity);
-      return have;
-    }
-    slab_deactivate(unit, identity);  // nothing left: relisted only if a free came meanwhile
+    have = gather_from_own(slot, unit, block, want);
   }
-  return blocks().count(block);
+  return have;
 }
 
 uint32_t gather_from_new(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contract contract) {
   const uint32_t unit = slab_create(cls, contract);
-  if (unit == 0) return blocks().count(block);
-  const SlabIdentity identity = slab_identity(unit);
-  const uint32_t have = gather_from(unit, identity, block, want);
-  install_active(slot, unit, identity);
-  return have;
+  return unit == 0 ? blocks().count(block) : gather_from_own(slot, unit, block, want);
 }
 
 // Deferred frees of the other CPUs, which nobody may be serving (16a).

@@ -5,6 +5,7 @@
 #include "cache/magazine.h"
 #include "heap/fork.h"
 #include "platform/fast_path.h"
+#include "platform/small_file.h"
 #include "platform/vm.h"
 
 namespace reslab {
@@ -93,10 +94,11 @@ void unmap_root(Root* made) {
   vm_release(made->metadata, made->metadata_bytes);
 }
 
-std::atomic<uint32_t>* make_fork_word() {
+// Before Linux 4.14 the page is not wiped and forks go unnoticed: what dead threads carried stays lost, nothing else.
+std::atomic<uint32_t>* make_fork_word(bool& wipes) {
   void* page = vm_map(kPageBytes);
   if (page == nullptr) return nullptr;
-  vm_wipe_on_fork(page, kPageBytes);  // before Linux 4.14 forks are then not noticed; nothing else depends on it
+  wipes = vm_wipe_on_fork(page, kPageBytes);
   auto* word = static_cast<std::atomic<uint32_t>*>(page);
   word->store(kForkSettled, std::memory_order_relaxed);
   return word;
@@ -133,9 +135,10 @@ Root* build_root() {
   const size_t regions_bytes = plan.block_chunks - plan.writable_end;
   char* window = nullptr;
   std::atomic<uint32_t>* fork_word = nullptr;
+  bool wipes = false;
   if (!vm_make_writable(metadata, plan.writable_end) ||
       !vm_make_readable(metadata + plan.writable_end, regions_bytes) ||
-      (window = reserve_what_fits(plan)) == nullptr || (fork_word = make_fork_word()) == nullptr) {
+      (window = reserve_what_fits(plan)) == nullptr || (fork_word = make_fork_word(wipes)) == nullptr) {
     if (window != nullptr) vm_release(window, size_t{plan.reserved_units} << kUnitShift);
     vm_release(metadata, plan.total);
     return nullptr;
@@ -144,6 +147,9 @@ Root* build_root() {
   made->options = options;
   made->cpu = cpu;
   made->fork_word = fork_word;
+  made->wipes_on_fork = wipes;
+  size_t overcommit = 0;
+  made->strict_commit = read_numbers("/proc/sys/vm/overcommit_memory", &overcommit, 1) == 1 && overcommit == 2;
   made->has_fence = cpu.mode == Mode::kRseq && register_rseq_fence();
   fill_root(*made, plan, metadata, window);
   return made;
@@ -200,6 +206,13 @@ bool ensure_root(Contract contract) {
   Root& own = root();
   if (own.fork_word->load(std::memory_order_relaxed) == kForkUnnoticed) recover_after_fork(own);
   return true;
+}
+
+size_t committed_metadata_bytes() {
+  const Root& own = root();
+  size_t bytes = static_cast<size_t>(own.regions - own.metadata) + own.arena.committed_chunk_bytes() + own.blocks.writable_bytes();
+  for (uint32_t slot = 0; slot < own.slots.count(); ++slot) bytes += own.slots.is_ready(slot) ? kRegionBytes : 0;
+  return bytes;
 }
 
 const Options& options() {

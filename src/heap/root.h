@@ -27,6 +27,8 @@ struct Root {
   uint64_t magic;
   uint32_t version;
   bool has_fence;
+  bool wipes_on_fork;
+  bool strict_commit;      // vm.overcommit_memory is 2: what is writable is charged
   char* metadata;          // the mapping that holds this object
   size_t metadata_bytes;
   size_t reserved_bytes;   // of the window, at the start
@@ -51,6 +53,9 @@ extern constinit std::atomic<Root*> published_root __attribute__((visibility("hi
 // Builds or adopts the root, and recovers a child after fork. False: there is none and this contract may not make one,
 // or there is no memory for it.
 bool ensure_root(Contract contract);
+
+// What is writable of the metadata, in bytes.
+size_t committed_metadata_bytes();
 
 inline Root& root() { return *published_root.load(std::memory_order_acquire); }
 

@@ -1,0 +1,170 @@
+// reslab_*: statistics, status and options. Class any: walks without taking anything.
+
+#include "api/sight.h"
+
+#include <cerrno>
+
+#include "base/counters.h"
+#include "base/text.h"
+#include "heap/census.h"
+#include "heap/root.h"
+#include "reslab/reslab.h"
+#include "reslab_version.h"
+
+using namespace reslab;
+
+namespace {
+
+// Copies what both sides know of a structure.
+template <class T>
+int give(T* out, size_t out_size, const T& made) {
+  if (out == nullptr) return EINVAL;
+  __builtin_memcpy(out, &made, out_size < sizeof made ? out_size : sizeof made);
+  return 0;
+}
+
+void count_events(reslab_stats& stats) {
+  stats.bytes_purged = counters.sum(Counter::kPurgedBytes);
+  stats.allocs = counters.sum(Counter::kAllocs);
+  stats.frees = counters.sum(Counter::kFrees);
+  stats.nolock_allocs = counters.sum(Counter::kNolockAllocs);
+  stats.nolock_failures = counters.sum(Counter::kNolockFailures);
+  stats.nolock_retries = counters.sum(Counter::kNolockRetries);
+  stats.deferred_pushed = counters.sum(Counter::kDeferredPushed);
+  stats.deferred_flushed = counters.sum(Counter::kDeferredFlushed);
+  stats.local_lock_busy_self = counters.sum(Counter::kLocalLockBusySelf);
+  stats.local_lock_busy_other = counters.sum(Counter::kLocalLockBusyOther);
+  stats.reentries = counters.sum(Counter::kReentries);
+  stats.rseq_restarts_exhausted = counters.sum(Counter::kRestartsExhausted);
+  stats.deactivations = counters.sum(Counter::kDeactivations);
+  stats.refills = counters.sum(Counter::kRefills);
+  stats.flushes = counters.sum(Counter::kFlushes);
+  stats.double_frees = counters.sum(Counter::kDoubleFrees);
+  stats.invalid_frees = counters.sum(Counter::kInvalidFrees);
+  stats.fork_lost_objects = counters.sum(Counter::kForkLostObjects);
+}
+
+void count_memory(reslab_stats& stats) {
+  stats.bytes_committed = uint64_t{arena().committed()} << kUnitShift;
+  stats.bytes_reserved = uint64_t{arena().reserved()} << kUnitShift;
+  stats.bytes_metadata = committed_metadata_bytes();
+  stats.bytes_live = take_run_census().bytes;
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    const ClassCensus census = take_census(cls);
+    stats.bytes_live += census.live() * class_info(cls).object_bytes;
+    stats.deferred_pending += census.deferred;
+    stats.slabs_active += census.slabs_active;
+    stats.slabs_partial += census.slabs_partial;
+    stats.slabs_full += census.slabs_full;
+    stats.slabs_empty += census.slabs_empty;
+  }
+}
+
+void name_class(char (&name)[32], size_t bytes) {
+  Line line;
+  line.dec(bytes);
+  __builtin_memcpy(name, line.c_str(), line.length() + 1);
+}
+
+reslab_class_stats stats_of(ClassId cls) {
+  const ClassInfo& info = class_info(cls);
+  const ClassCensus census = take_census(cls);
+  reslab_class_stats stats = {};
+  name_class(stats.name, info.object_bytes);
+  stats.class_id = cls;
+  stats.object_bytes = info.object_bytes;
+  stats.slab_bytes = size_t{info.slab_units} << kUnitShift;
+  stats.capacity = census.capacity;
+  stats.live = census.live();
+  stats.in_magazines = census.in_magazines;
+  stats.in_depot = census.in_depot;
+  stats.deferred = census.deferred;
+  stats.in_hand = census.in_hand;
+  stats.free_in_slabs = census.free_in_slabs;
+  stats.slabs_active = census.slabs_active;
+  stats.slabs_partial = census.slabs_partial;
+  stats.slabs_full = census.slabs_full;
+  stats.slabs_empty = census.slabs_empty;
+  return stats;
+}
+
+// Runs as a class of their own, objects counted in units.
+reslab_class_stats stats_of_runs() {
+  const RunCensus census = take_run_census();
+  reslab_class_stats stats = {};
+  __builtin_memcpy(stats.name, "runs", sizeof "runs");
+  stats.class_id = kRunClass;
+  stats.object_bytes = kUnitBytes;
+  stats.slab_bytes = kUnitBytes;
+  stats.capacity = census.bytes >> kUnitShift;
+  stats.live = stats.capacity;
+  stats.slabs_full = census.runs;
+  return stats;
+}
+
+uint32_t index_of(SlotSource source) {
+  return source == SlotSource::kCpuId   ? RESLAB_INDEX_CPU_ID
+         : source == SlotSource::kMmCid ? RESLAB_INDEX_MM_CID
+                                        : RESLAB_INDEX_THREAD;
+}
+
+void copy_text(char* out, size_t out_size, const char* text) {
+  const size_t length = __builtin_strlen(text);
+  const size_t n = length < out_size ? length : out_size - 1;
+  __builtin_memcpy(out, text, n);
+  out[n] = '\0';
+}
+
+}  // namespace
+
+extern "C" {
+
+int reslab_get_stats(struct reslab_stats* out, size_t out_size) noexcept {
+  reslab_stats stats = {};
+  count_events(stats);
+  if (ensure_root(Contract::kAny)) count_memory(stats);
+  return give(out, out_size, stats);
+}
+
+int reslab_get_class_stats(struct reslab_class_stats* out, size_t max_count, size_t each_size) noexcept {
+  if (out == nullptr || !ensure_root(Contract::kAny)) max_count = 0;
+  const size_t bytes = each_size < sizeof *out ? each_size : sizeof *out;
+  for (size_t i = 0; i < max_count && i < kMallocClasses; ++i) {
+    const auto cls = static_cast<ClassId>(i + 1);
+    const reslab_class_stats stats = cls < kMallocClasses ? stats_of(cls) : stats_of_runs();
+    __builtin_memcpy(reinterpret_cast<char*>(out) + i * each_size, &stats, bytes);
+  }
+  return kMallocClasses;
+}
+
+int reslab_get_status(struct reslab_status* out, size_t out_size) noexcept {
+  reslab_status status = {};
+  copy_text(status.version, sizeof status.version, RESLAB_VERSION);
+  if (!ensure_root(Contract::kAny)) {
+    copy_text(status.mode_reason, sizeof status.mode_reason, "nothing has been allocated yet");
+    return give(out, out_size, status);
+  }
+  const Root& own = root();
+  status.mode = own.cpu.mode == Mode::kRseq ? RESLAB_MODE_RSEQ : RESLAB_MODE_FALLBACK;
+  status.index = index_of(own.cpu.source);
+  status.slots = own.cpu.slots;
+  if (own.has_fence) status.features |= RESLAB_FEATURE_RSEQ_FENCE;
+  if (own.wipes_on_fork) status.features |= RESLAB_FEATURE_WIPE_ON_FORK;
+  if (own.strict_commit) status.features |= RESLAB_FEATURE_STRICT_COMMIT;
+  copy_text(status.mode_reason, sizeof status.mode_reason, own.cpu.reason);
+  status.arena_base = own.arena.window().base;
+  status.arena_window_bytes = uint64_t{own.arena.window().units} << kUnitShift;
+  return give(out, out_size, status);
+}
+
+int reslab_option_get(const char* name, char* out, size_t out_size) noexcept {
+  if (name == nullptr || out == nullptr || out_size == 0) return EINVAL;
+  Line value;
+  if (!format_option(options(), name, value)) return EINVAL;
+  copy_text(out, out_size, value.c_str());
+  return value.length() < out_size ? 0 : ERANGE;
+}
+
+const char* reslab_version(void) noexcept { return RESLAB_VERSION; }
+
+}  // extern "C"

@@ -1,0 +1,57 @@
+#include <unistd.h>
+
+#include "api/sight.h"
+#include "base/text.h"
+#include "reslab/reslab.h"
+
+namespace reslab {
+namespace {
+
+struct Field {
+  const char* name;
+  uint64_t reslab_stats::*value;
+};
+
+constexpr Field kFields[] = {
+#define FIELD(name) {#name, &reslab_stats::name}
+    FIELD(bytes_live), FIELD(bytes_committed), FIELD(bytes_reserved), FIELD(bytes_metadata), FIELD(bytes_purged),
+    FIELD(allocs), FIELD(frees), FIELD(nolock_allocs), FIELD(nolock_failures), FIELD(nolock_retries),
+    FIELD(deferred_pushed), FIELD(deferred_flushed), FIELD(deferred_pending), FIELD(local_lock_busy_self),
+    FIELD(local_lock_busy_other), FIELD(reentries), FIELD(rseq_restarts_exhausted), FIELD(slabs_active),
+    FIELD(slabs_partial), FIELD(slabs_full), FIELD(slabs_empty), FIELD(deactivations), FIELD(refills), FIELD(flushes),
+    FIELD(double_frees), FIELD(invalid_frees), FIELD(fork_lost_objects)
+#undef FIELD
+};
+static_assert(sizeof kFields / sizeof kFields[0] * sizeof(uint64_t) == sizeof(reslab_stats), "every field is printed");
+
+const char* mode_name(uint32_t mode) {
+  return mode == RESLAB_MODE_RSEQ ? "rseq" : mode == RESLAB_MODE_FALLBACK ? "fallback" : "none";
+}
+
+void write_text(int fd, const char* prefix, const char* name, const char* value) {
+  Line line;
+  line.text(prefix).text(name).text("=").text(value);
+  line.write_to(fd);
+}
+
+}  // namespace
+
+void write_stats(int fd, const char* prefix) {
+  reslab_status status;
+  reslab_get_status(&status, sizeof status);
+  write_text(fd, prefix, "version", status.version);
+  write_text(fd, prefix, "mode", mode_name(status.mode));
+  write_text(fd, prefix, "mode_reason", status.mode_reason);
+  Line pid;
+  pid.text(prefix).text("pid=").dec(static_cast<uint64_t>(getpid()));
+  pid.write_to(fd);
+  reslab_stats stats;
+  reslab_get_stats(&stats, sizeof stats);
+  for (const Field& field : kFields) {
+    Line line;
+    line.text(prefix).text(field.name).text("=").dec(stats.*field.value);
+    line.write_to(fd);
+  }
+}
+
+}  // namespace reslab

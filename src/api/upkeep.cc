@@ -1,0 +1,37 @@
+// reslab_*: upkeep. Trim and check are maintenance: refused where waiting could be a deadlock.
+
+#include <cerrno>
+
+#include "cache/cache.h"
+#include "heap/check.h"
+#include "heap/context.h"
+#include "heap/root.h"
+#include "reslab/reslab.h"
+
+using namespace reslab;
+
+extern "C" {
+
+size_t reslab_flush_deferred(void) noexcept { return ensure_root(Contract::kAny) ? drain_all_deferred() : 0; }
+
+size_t reslab_trim(size_t keep_bytes) noexcept {
+  if (!ensure_root(Contract::kPlain)) return 0;
+  if (!may_maintain()) {
+    errno = EDEADLK;
+    return 0;
+  }
+  cache_drain_all();
+  const size_t purged = arena().purge(keep_bytes);
+  return purged + (root().strict_commit ? arena().retire_tail() : 0);
+}
+
+int reslab_check(int fd) noexcept {
+  if (!ensure_root(Contract::kPlain)) return 0;
+  if (!may_maintain()) {
+    errno = EDEADLK;
+    return -1;
+  }
+  return check_heap(fd);
+}
+
+}  // extern "C"

@@ -1,0 +1,85 @@
+#include "heap/census.h"
+
+#include "cache/magazine.h"
+#include "heap/root.h"
+
+namespace reslab {
+namespace {
+
+void count_slab(ClassCensus& census, uint32_t unit, ClassId cls, uint16_t flags) {
+  const ClassInfo& info = class_info(cls);
+  uint64_t free = 0;
+  for (uint32_t word = 0; word < info.words; ++word) {
+    free += static_cast<uint64_t>(__builtin_popcountll(slab_bits(unit, info)[word].load(std::memory_order_relaxed)));
+  }
+  census.capacity += info.capacity;
+  census.free_in_slabs += free;
+  uint64_t& by_state = (flags & kSlabActive) != 0 ? census.slabs_active
+                       : free == info.capacity    ? census.slabs_empty
+                       : free == 0                ? census.slabs_full
+                                                  : census.slabs_partial;
+  ++by_state;
+}
+
+void count_slabs(ClassCensus& census, ClassId cls) {
+  const uint32_t frontier = arena().frontier();
+  uint32_t unit = 1;
+  while (unit < frontier) {  // ends: `unit` grows
+    const uint64_t state = slab_at(unit).state.load(std::memory_order_acquire);
+    const ClassId found = identity_of(state).cls;
+    if (found == cls) count_slab(census, unit, cls, flags_of(state));
+    unit += found != kNoClass && found < kMallocClasses ? class_info(found).slab_units : 1;
+  }
+}
+
+uint64_t count_magazine(uint32_t slot, ClassId cls) {
+  const ClassInfo& info = class_info(cls);
+  if (process_mode.load(std::memory_order_relaxed) == Mode::kRseq) {
+    const uint32_t top = header_top(header_word(slot, cls).load(std::memory_order_relaxed));
+    return top >= info.begin ? top - info.begin : 0;
+  }
+  uint64_t n = 0;
+  for (uint32_t i = info.begin; i < info.begin + info.magazine; ++i) {
+    n += slot_words(slot)[i].load(std::memory_order_relaxed) != nullptr ? 1 : 0;
+  }
+  return n;
+}
+
+void count_slots(ClassCensus& census, ClassId cls) {
+  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+    if (!slots().is_ready(slot)) continue;
+    census.in_magazines += count_magazine(slot, cls);
+    cpu_state(slot).deferred.for_each([&](void* object) {
+      census.deferred += place_of(object).cls == cls ? 1 : 0;
+      return true;
+    });
+  }
+}
+
+void count_blocks(ClassCensus& census, ClassId cls) {
+  BlockPool& pool = blocks();
+  const uint32_t made = pool.blocks_made();
+  for (uint32_t block = 1; block < made; ++block) {
+    if (pool.cls(block) != cls) continue;
+    if (pool.state(block) == BlockState::kInHand) census.in_hand += pool.count(block);
+    if (pool.state(block) == BlockState::kInDepot) census.in_depot += pool.count(block);
+  }
+}
+
+}  // namespace
+
+ClassCensus take_census(ClassId cls) {
+  ClassCensus census = {};
+  count_slabs(census, cls);
+  count_slots(census, cls);
+  count_blocks(census, cls);
+  return census;
+}
+
+RunCensus take_run_census() {
+  const SlabClass& runs = slab_class(kRunClass);
+  const int64_t units = runs.capacity_objects.load(std::memory_order_relaxed);
+  return {runs.slabs.load(std::memory_order_relaxed), units > 0 ? static_cast<uint64_t>(units) << kUnitShift : 0};
+}
+
+}  // namespace reslab

@@ -1,0 +1,51 @@
+// The preloaded library's beginning and end: the root is made before the program's first handler can run, so that its
+// nolock calls find memory; the statistics are written when the process exits.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "api/sight.h"
+#include "base/text.h"
+#include "heap/root.h"
+#include "platform/syscall.h"
+
+namespace reslab {
+namespace {
+
+// "%p" in the path stands for the process id.
+void expand_path(Line& path, const char* pattern) {
+  for (const char* c = pattern; *c != '\0'; ++c) {
+    if (c[0] == '%' && c[1] == 'p') {
+      path.dec(static_cast<uint64_t>(getpid()));
+      ++c;
+    } else {
+      path.text(c, 1);
+    }
+  }
+}
+
+void write_stats_file(const char* pattern) {
+  Line path;
+  expand_path(path, pattern);
+  const long fd = sys_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path.c_str()),
+                           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) {
+    Line line;
+    line.text("reslab: cannot write the statistics to '").text(path.c_str()).text("': errno ").dec(static_cast<uint64_t>(-fd));
+    line.write_to(STDERR_FILENO);
+    return;
+  }
+  write_stats(static_cast<int>(fd), "");
+  sys_call(SYS_close, fd);
+}
+
+__attribute__((constructor(101))) void begin() { ensure_root(Contract::kPlain); }
+
+__attribute__((destructor(101))) void end() {
+  if (published_root.load(std::memory_order_acquire) == nullptr) return;
+  if (options().stats) write_stats(STDERR_FILENO, "reslab: stats: ");
+  if (options().stats_file[0] != '\0') write_stats_file(options().stats_file);
+}
+
+}  // namespace
+}  // namespace reslab

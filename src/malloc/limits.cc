@@ -1,0 +1,45 @@
+// A process that lowers its own address-space limit: reslab's untouched reservation would count against it and make
+// every later mmap and pthread_create fail (36). So the preload library sees the call first and gives the unused tail
+// back; what is needed later is reserved step by step, like any other allocator's memory.
+
+#include <sys/resource.h>
+
+#include <cerrno>
+
+#include "heap/root.h"
+#include "platform/syscall.h"
+
+#define RESLAB_EXPORT extern "C" __attribute__((visibility("default")))
+
+using namespace reslab;
+
+namespace {
+
+// On 64-bit systems rlimit and rlimit64 are the same.
+int set_limit(pid_t pid, int resource, const void* wanted, void* old) {
+  if (resource == RLIMIT_AS && wanted != nullptr && (pid == 0 || pid == sys_call(SYS_getpid)) &&
+      static_cast<const struct rlimit*>(wanted)->rlim_cur != RLIM_INFINITY && ensure_root(Contract::kPlain)) {
+    arena().give_back_reservation();
+  }
+  const long result = sys_call(SYS_prlimit64, pid, resource, reinterpret_cast<long>(wanted), reinterpret_cast<long>(old));
+  if (result == 0) return 0;
+  errno = static_cast<int>(-result);
+  return -1;
+}
+
+}  // namespace
+
+// asm labels: libc's headers declare these names with types of their own.
+extern "C" {
+__attribute__((visibility("default"))) int reslab_setrlimit(int, const void*) asm("setrlimit");
+__attribute__((visibility("default"))) int reslab_setrlimit64(int, const void*) asm("setrlimit64");
+__attribute__((visibility("default"))) int reslab_prlimit(pid_t, int, const void*, void*) asm("prlimit");
+__attribute__((visibility("default"))) int reslab_prlimit64(pid_t, int, const void*, void*) asm("prlimit64");
+
+int reslab_setrlimit(int resource, const void* wanted) { return set_limit(0, resource, wanted, nullptr); }
+int reslab_setrlimit64(int resource, const void* wanted) { return set_limit(0, resource, wanted, nullptr); }
+int reslab_prlimit(pid_t pid, int resource, const void* wanted, void* old) { return set_limit(pid, resource, wanted, old); }
+int reslab_prlimit64(pid_t pid, int resource, const void* wanted, void* old) {
+  return set_limit(pid, resource, wanted, old);
+}
+}
