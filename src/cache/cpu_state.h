@@ -15,7 +15,7 @@ namespace reslab {
 struct ClassSlot {
   LocalLock lock;                  // 16 bytes
   std::atomic<uint32_t> active;    // unit of the active slab, or 0
-  std::atomic<uint32_t> capacity;  // slots the magazine may use now; grows with misses, shrinks when sparse
+  std::atomic<uint32_t> warmth;    // misses and overflows so far, less what sparseness took: sets the capacity
   uint64_t saved_header;           // of a magazine that a drain has closed
 };
 static_assert(sizeof(ClassSlot) == 32);

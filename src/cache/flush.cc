@@ -71,7 +71,7 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   objects[popped] = object;
   blocks().set_count(block, popped + 1);
 
-  const bool keep = !sparse && !depot_is_full();
+  const bool keep = !sparse && !depot_is_full() && capacity_now(slot, cls) > 0;
   if (!keep || !depot().put(cls, block)) empty_block(cls, block);
   if (sparse) give_back_depot(cls, 2);
   const uint32_t idle = depot().age(cls);

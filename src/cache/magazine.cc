@@ -134,8 +134,7 @@ void magazine_open(uint32_t slot, ClassId cls) {
   std::atomic<uint64_t>& header = header_word(slot, cls);
   if (header.load(std::memory_order_relaxed) != 0) return;
   const ClassInfo& info = class_info(cls);
-  const uint32_t capacity = initial_capacity(info);
-  class_slot(slot, cls).capacity.store(capacity, std::memory_order_relaxed);
+  const uint32_t capacity = capacity_at(info, class_slot(slot, cls).warmth.load(std::memory_order_relaxed));
   uint64_t untouched = 0;
   header.compare_exchange_strong(untouched, header_of(info.begin, info.begin + capacity), std::memory_order_relaxed);
 }

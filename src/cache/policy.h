@@ -14,8 +14,7 @@
 namespace reslab {
 
 inline uint32_t capacity_now(uint32_t slot, ClassId cls) {
-  const uint32_t n = class_slot(slot, cls).capacity.load(std::memory_order_relaxed);
-  return n > 0 ? n : initial_capacity(class_info(cls));
+  return capacity_at(class_info(cls), class_slot(slot, cls).warmth.load(std::memory_order_relaxed));
 }
 
 // Does the class hold more than four times the memory that its live and cached objects need, and more than a little?
@@ -28,24 +27,25 @@ inline bool is_sparse(ClassId cls) {
   return (held - 4 * used) * info.object_bytes > kLittle;
 }
 
-inline void set_capacity(uint32_t slot, ClassId cls, uint32_t capacity) {
-  class_slot(slot, cls).capacity.store(capacity, std::memory_order_relaxed);
-  magazine_resize(cls, capacity);
+// Warmth is a hint that handlers and other threads may overwrite: relaxed, and no harm if a step is lost.
+inline void set_warmth(uint32_t slot, ClassId cls, uint32_t warmth) {
+  class_slot(slot, cls).warmth.store(warmth, std::memory_order_relaxed);
+  magazine_resize(cls, capacity_at(class_info(cls), warmth));
 }
 
-// True if it grew.
+// One step warmer, for a miss or an overflow. True if the magazine has grown.
 inline bool grow_magazine(uint32_t slot, ClassId cls) {
-  const uint32_t now = capacity_now(slot, cls);
-  const uint32_t most = class_info(cls).magazine;
-  if (now >= most || is_sparse(cls)) return false;
-  set_capacity(slot, cls, now * 2 < most ? now * 2 : most);
-  return true;
+  const ClassInfo& info = class_info(cls);
+  const uint32_t warmth = class_slot(slot, cls).warmth.load(std::memory_order_relaxed);
+  const uint32_t now = capacity_at(info, warmth);
+  if (now >= info.magazine || is_sparse(cls)) return false;
+  set_warmth(slot, cls, warmth + 1);
+  return capacity_at(info, warmth + 1) > now;
 }
 
 inline void shrink_magazine(uint32_t slot, ClassId cls) {
-  const uint32_t now = capacity_now(slot, cls);
-  const uint32_t least = initial_capacity(class_info(cls));
-  if (now > least) set_capacity(slot, cls, now / 2 > least ? now / 2 : least);
+  const uint32_t warmth = class_slot(slot, cls).warmth.load(std::memory_order_relaxed);
+  if (warmth > 0) set_warmth(slot, cls, class_info(cls).object_bytes >= kLargeBytes ? 0 : warmth - 1);
 }
 
 // Objects to fetch from slabs at once: half of what the magazine may hold, a block at most.

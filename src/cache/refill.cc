@@ -80,8 +80,14 @@ uint32_t gather_from_active(uint32_t slot, ClassId cls, uint32_t block, uint32_t
 }
 
 // A slab the caller has popped or made. Active first, so that surplus bits do not put it on the partial list meanwhile.
+// Of a class without a magazine it stays on the list: an active slab is not given back when its objects are.
 uint32_t gather_from_own(uint32_t slot, uint32_t unit, uint32_t block, uint32_t want) {
   const SlabIdentity identity = slab_identity(unit);
+  if (capacity_now(slot, identity.cls) == 0) {
+    const uint32_t have = gather_from(unit, identity, block, want);
+    slab_deactivate(unit, identity);
+    return have;
+  }
   install_active(slot, unit, identity);
   const uint32_t have = gather_from(unit, identity, block, want);
   if (have < want) retire_active(slot, unit, identity);
