@@ -29,8 +29,8 @@ void free_slow(void* object) { heap_free(object, Contract::kPlain, "free"); }
 void* calloc_entry(size_t count, size_t bytes) {
   size_t total;
   if (__builtin_mul_overflow(count, bytes, &total)) return or_enomem(nullptr);
-  void* object = fast_allocate(total);
-  if (__builtin_expect(object == nullptr, 0)) return calloc_slow(total);
+  void* object;
+  if (__builtin_expect(!fast_allocate(total, object), 0)) return calloc_slow(total);
   return __builtin_memset(object, 0, total);
 }
 
@@ -54,10 +54,8 @@ void* aligned_entry(size_t align, size_t bytes) {
   if (bytes <= kTableBytes && align <= kTableBytes) {
     // A power-of-two size is aligned to itself, so most requests find their class by the ordinary table.
     const size_t rounded = (bytes + align - 1) & ~(align - 1);
-    if ((rounded & (rounded - 1)) == 0 && rounded != 0) {
-      void* object = fast_allocate(rounded);
-      if (object != nullptr) return object;
-    }
+    void* object;
+    if (is_power_of_two(rounded) && fast_allocate(rounded, object)) return object;
   }
   return or_enomem(heap_allocate(plain(bytes, align, Fill::kAny)));
 }

@@ -17,8 +17,8 @@ void* malloc_nolock_slow(size_t bytes, unsigned flags);
 void free_nolock_slow(void* object);
 
 [[gnu::always_inline]] inline void* malloc_entry(size_t bytes) {
-  void* object = fast_allocate(bytes);
-  if (__builtin_expect(object != nullptr, 1)) return object;
+  void* object;
+  if (__builtin_expect(fast_allocate(bytes, object), 1)) return object;
   return malloc_slow(bytes);
 }
 

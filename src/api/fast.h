@@ -14,22 +14,25 @@
 
 namespace reslab {
 
-// nullptr: take the slow way, for whatever reason.
-[[gnu::always_inline]] inline void* fast_allocate(size_t bytes) {
-  if (__builtin_expect(bytes >= fast_path.size_limit.load(std::memory_order_relaxed), 0)) return nullptr;
-  return section_pop(kSizeClasses.by_size[(bytes + 15) >> 4]).object;
+// False: take the slow way, for whatever reason.
+[[gnu::always_inline]] inline bool fast_allocate(size_t bytes, void*& object) {
+  if (__builtin_expect(bytes >= fast_path.size_limit.load(std::memory_order_relaxed), 0)) return false;
+  const PopResult popped = section_pop(kSizeClasses.by_size[(bytes + 15) >> 4]);
+  object = popped.object;
+  return popped.section == Section::kDone;
 }
 
 // False: take the slow way. Tests on the way that the pointer is the start of an object of ours and not the one that was
 // freed last (15).
 [[gnu::always_inline]] inline bool fast_free(void* object) {
-  const uintptr_t offset = reinterpret_cast<uintptr_t>(object) - fast_path.arena_base.load(std::memory_order_relaxed);
+  const auto address = reinterpret_cast<uintptr_t>(object);
+  const uintptr_t offset = address - fast_path.arena_base.load(std::memory_order_relaxed);
   if (__builtin_expect(offset >= fast_path.arena_bytes.load(std::memory_order_relaxed), 0)) return false;
-  const uint32_t entry = fast_path.class_of.load(std::memory_order_relaxed)[offset >> kUnitShift];
-  const uint64_t inverse = fast_path.inverse.load(std::memory_order_relaxed)[entry >> 4];
-  const uint64_t in_slab = (uint64_t{entry & 15} << kUnitShift) | (offset & (kUnitBytes - 1));
+  const uint32_t entry = fast_path.class_of.load(std::memory_order_relaxed)[address >> kUnitShift];
+  const uint64_t inverse = fast_path.inverse.load(std::memory_order_relaxed)[entry_class(entry)];
+  const uint64_t in_slab = (uint64_t{entry_place(entry)} << kUnitShift) | (address & (kUnitBytes - 1));
   if (__builtin_expect(in_slab * inverse >= inverse, 0)) return false;
-  return section_push(entry >> 4, object) == Section::kDone;
+  return section_push(entry_class(entry), object) == Section::kDone;
 }
 
 }  // namespace reslab

@@ -20,8 +20,8 @@ extern "C" {
 
 void* reslab_malloc_nolock(size_t size, unsigned flags) noexcept {
   if (__builtin_expect(!flags_are_known(flags), 0)) return nullptr;
-  void* object = fast_allocate(size);
-  if (__builtin_expect(object == nullptr, 0)) return malloc_nolock_slow(size, flags);
+  void* object;
+  if (__builtin_expect(!fast_allocate(size, object), 0)) return malloc_nolock_slow(size, flags);
   return (flags & RESLAB_ZERO) == 0 ? object : __builtin_memset(object, 0, size);
 }
 

@@ -25,7 +25,7 @@ struct Window {
   uintptr_t base;        // address of unit 0
   uint32_t units;        // of the whole window, reserved or not
   char* chunks;          // unit chunks of the metadata
-  uint16_t* class_of;    // for each unit: class << 4 | place in its slab
+  uint16_t* class_of;    // the unit map: a unit_entry for each unit
 };
 
 struct UnitRun {

@@ -34,6 +34,12 @@ inline constexpr size_t kChunkWaiting = kChunkPending + kUnitsInChunk * kDenseBy
 inline constexpr size_t kChunkBytes = kChunkWaiting + kUnitsInChunk * kDenseBytes;
 inline constexpr size_t kChunkWritableBytes = kChunkPending;  // what a commit makes writable
 
+// An entry of the unit map: {the unit's place in its slab:4, class:12}; 0 where no object starts. The class is in the low
+// bits because a free waits for it: one AND less on its longest chain.
+constexpr uint16_t unit_entry(uint32_t cls, uint32_t place) { return static_cast<uint16_t>(place << 12 | cls); }
+constexpr uint32_t entry_class(uint32_t entry) { return entry & 0xfff; }
+constexpr uint32_t entry_place(uint32_t entry) { return entry >> 12; }
+
 constexpr size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 constexpr size_t units_for(size_t bytes) { return (bytes + kUnitBytes - 1) >> kUnitShift; }
 

@@ -210,7 +210,7 @@ class Audit {
       notes_.unit(unit) |= kCovered;
     }
     const uint16_t entry = __atomic_load_n(&arena().window().class_of[first], __ATOMIC_RELAXED);
-    if (entry != cls << 4) fail("C4", "unit map does not name the class of its unit", first, entry);
+    if (entry != unit_entry(cls, 0)) fail("C4", "unit map does not name the class of its unit", first, entry);
   }
 
   void check_slab(uint32_t unit, ClassId cls, uint16_t flags) {
@@ -222,7 +222,7 @@ class Audit {
     cover(unit, info.slab_units, cls);
     for (uint32_t i = 1; i < info.slab_units; ++i) {
       const uint16_t entry = __atomic_load_n(&arena().window().class_of[unit + i], __ATOMIC_RELAXED);
-      if (entry != (cls << 4 | i)) fail("C4", "unit map does not name the class of its unit", unit + i, entry);
+      if (entry != unit_entry(cls, i)) fail("C4", "unit map does not name the class of its unit", unit + i, entry);
     }
     const uint32_t free = count_bits(unit, info);
     if (slab_at(unit).free_hint.load(std::memory_order_relaxed) != static_cast<int32_t>(free)) {

@@ -169,7 +169,7 @@ void adopt(Root& from) {
   fast_path.rseq_offset.store(from.cpu.rseq_offset, relaxed);
   fast_path.slot_offset.store(from.cpu.slot_offset, relaxed);
   fast_path.arena_base.store(from.arena.window().base, relaxed);
-  fast_path.class_of.store(from.arena.window().class_of, relaxed);
+  fast_path.class_of.store(from.arena.window().class_of - (from.arena.window().base >> kUnitShift), relaxed);
   fast_path.inverse.store(from.inverse, relaxed);
   process_mode.store(from.cpu.mode, std::memory_order_release);
   if (from.cpu.mode == Mode::kRseq) {

@@ -10,7 +10,7 @@ namespace reslab {
 namespace {
 
 void map_first_unit(uint32_t unit, ClassId cls) {
-  __atomic_store_n(arena().window().class_of + unit, static_cast<uint16_t>(cls << 4), __ATOMIC_RELAXED);
+  __atomic_store_n(arena().window().class_of + unit, unit_entry(cls, 0), __ATOMIC_RELAXED);
 }
 
 // The words of a run's bitmap are 0 (6e): they were when its units were free.

@@ -17,7 +17,7 @@ void map_units(uint32_t unit, uint32_t count, ClassId cls) {
   uint16_t* entry = arena().window().class_of + unit;
   for (uint32_t i = 0; i < count; ++i) {
     // relaxed: the objects reach other threads through something that orders this before their frees.
-    __atomic_store_n(&entry[i], cls == kNoClass ? 0 : static_cast<uint16_t>(cls << 4 | i), __ATOMIC_RELAXED);
+    __atomic_store_n(&entry[i], cls == kNoClass ? uint16_t{0} : unit_entry(cls, i), __ATOMIC_RELAXED);
   }
 }
 
@@ -58,8 +58,8 @@ ObjectPlace place_of(const void* p) {
   const uint32_t unit = unit_of(p);
   if (unit == 0) return {kNoClass, 0, 0};
   const uint16_t entry = __atomic_load_n(&arena().window().class_of[unit], __ATOMIC_RELAXED);
-  const uint32_t first = unit - (entry & 15);
-  return {static_cast<ClassId>(entry >> 4), first, static_cast<size_t>(static_cast<const char*>(p) - unit_address(first))};
+  const uint32_t first = unit - entry_place(entry);
+  return {entry_class(entry), first, static_cast<size_t>(static_cast<const char*>(p) - unit_address(first))};
 }
 
 uint32_t slab_create(ClassId cls, Contract contract) {
