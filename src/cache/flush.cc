@@ -35,17 +35,26 @@ void empty_block(ClassId cls, uint32_t block) {
   if (twice != nullptr) report_double_free(twice);
 }
 
-// Empty slabs beyond the one that a class may keep are looked for and given back, and with them pages above the bound.
+// Slabs to look at for empty ones now: a whole round when enough of them are empty to pay for it, else a few, and none
+// for a while after a look that found none (the empty ones may all be active).
+uint32_t sweep_budget(SlabClass& own, int32_t empty) {
+  const uint32_t slabs = own.slabs.load(std::memory_order_relaxed);
+  if (empty >= 4 && static_cast<uint32_t>(empty) > slabs / 20) return slabs + 1;
+  const uint32_t pause = own.sweep_pause.load(std::memory_order_relaxed);
+  if (pause == 0) return kSweepBudget;
+  own.sweep_pause.store(pause - 1, std::memory_order_relaxed);
+  return 0;
+}
+
+// Empty slabs beyond the one that a class may keep are given back, and with them pages above the bound.
 void give_back_empties(ClassId cls) {
   SlabClass& own = slab_class(cls);
-  const int32_t keep = class_info(cls).slab_units == 1 ? 1 : 0;
-  if (own.empty_slabs.load(std::memory_order_relaxed) <= keep) return;
-  const uint32_t pause = own.sweep_pause.load(std::memory_order_relaxed);
-  if (pause > 0) {
-    own.sweep_pause.store(pause - 1, std::memory_order_relaxed);
-    return;
-  }
-  if (slab_sweep(cls, kSweepBudget) == 0) own.sweep_pause.store(kSweepPause, std::memory_order_relaxed);
+  const int32_t keep = class_info(cls).slab_units == 1 && !is_sparse(cls) ? 1 : 0;
+  const int32_t empty = own.empty_slabs.load(std::memory_order_relaxed);
+  if (empty <= keep) return;
+  const uint32_t budget = sweep_budget(own, empty);
+  if (budget == 0) return;
+  if (slab_sweep(cls, budget) == 0) own.sweep_pause.store(kSweepPause, std::memory_order_relaxed);
   arena().purge_above_bound();
 }
 
@@ -60,7 +69,7 @@ void give_back_depot(ClassId cls, uint32_t most_blocks) {
 // The magazine is full: part of it and `object` leave in a block. False: no block to be had, the object is still here.
 bool flush(uint32_t slot, ClassId cls, void* object) {
   const bool sparse = is_sparse(cls);
-  if (sparse) shrink_magazine(slot, cls);
+  if (sparse) cool_magazine(slot, cls);
   const uint32_t block = blocks().take(cls, Contract::kPlain);
   if (block == 0) return false;
   counters.add(Counter::kFlushes);

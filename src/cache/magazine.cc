@@ -134,7 +134,9 @@ void magazine_open(uint32_t slot, ClassId cls) {
   std::atomic<uint64_t>& header = header_word(slot, cls);
   if (header.load(std::memory_order_relaxed) != 0) return;
   const ClassInfo& info = class_info(cls);
-  const uint32_t capacity = capacity_at(info, class_slot(slot, cls).warmth.load(std::memory_order_relaxed));
+  const uint32_t warmth = first_warmth(info);
+  class_slot(slot, cls).warmth.store(warmth, std::memory_order_relaxed);
+  const uint32_t capacity = capacity_at(info, warmth);
   uint64_t untouched = 0;
   header.compare_exchange_strong(untouched, header_of(info.begin, info.begin + capacity), std::memory_order_relaxed);
 }

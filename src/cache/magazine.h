@@ -49,16 +49,20 @@ void magazine_open(uint32_t slot, ClassId cls);
 // membarrier fence, hands each object to `visit`, opens it again. False if it could not be closed (3).
 bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId cls, void* object));
 
-// Slots a magazine may use: some at first and twice as many with each step of warmth. Large objects are not cached at all
-// before their class has proved busy: one of each size would keep megabytes that nobody asks for again.
+// Slots a magazine may use: none when cold, then some, then twice as many with each step of warmth. Small classes begin
+// at the first step; large objects are not cached before their class has proved busy, because one of each size would
+// keep megabytes that nobody asks for again.
 inline constexpr uint32_t kLargeBytes = 16384;
 inline constexpr uint32_t kWarmLarge = 8;
 
+constexpr uint32_t first_warmth(const ClassInfo& info) { return info.object_bytes >= kLargeBytes ? 0 : 1; }
+
 constexpr uint32_t capacity_at(const ClassInfo& info, uint32_t warmth) {
   if (info.object_bytes >= kLargeBytes) return warmth < kWarmLarge ? 0 : info.magazine;
+  if (warmth == 0) return 0;
   const uint32_t slots = 4096 / info.object_bytes;
   const uint32_t initial = slots < 2 ? 2 : slots > 32 ? 32 : slots;
-  const uint64_t grown = uint64_t{initial} << (warmth < 16 ? warmth : 16);
+  const uint64_t grown = uint64_t{initial} << (warmth < 16 ? warmth - 1 : 16);
   return grown < info.magazine ? static_cast<uint32_t>(grown) : info.magazine;
 }
 

@@ -17,14 +17,17 @@ inline uint32_t capacity_now(uint32_t slot, ClassId cls) {
   return capacity_at(class_info(cls), class_slot(slot, cls).warmth.load(std::memory_order_relaxed));
 }
 
+// Objects that are not free in their slabs: with the user, or cached.
+inline int64_t objects_used(ClassId cls) {
+  const SlabClass& own = slab_class(cls);
+  return own.capacity_objects.load(std::memory_order_relaxed) - own.free_objects.load(std::memory_order_relaxed);
+}
+
 // Does the class hold more than four times the memory that its live and cached objects need, and more than a little?
 inline bool is_sparse(ClassId cls) {
-  constexpr int64_t kLittle = 1 << 20;
-  const ClassInfo& info = class_info(cls);
-  const SlabClass& own = slab_class(cls);
-  const int64_t held = own.capacity_objects.load(std::memory_order_relaxed);
-  const int64_t used = held - own.free_objects.load(std::memory_order_relaxed);
-  return (held - 4 * used) * info.object_bytes > kLittle;
+  constexpr int64_t kLittle = 512 << 10;
+  const int64_t held = slab_class(cls).capacity_objects.load(std::memory_order_relaxed);
+  return (held - 4 * objects_used(cls)) * class_info(cls).object_bytes > kLittle;
 }
 
 // Warmth is a hint that handlers and other threads may overwrite: relaxed, and no harm if a step is lost.
@@ -43,9 +46,13 @@ inline bool grow_magazine(uint32_t slot, ClassId cls) {
   return capacity_at(info, warmth + 1) > now;
 }
 
-inline void shrink_magazine(uint32_t slot, ClassId cls) {
+// For a sparse class. When hardly an object is left the magazine goes cold altogether: the last few would each keep a slab.
+inline void cool_magazine(uint32_t slot, ClassId cls) {
+  constexpr int64_t kHardlyAny = 256;
+  const ClassInfo& info = class_info(cls);
   const uint32_t warmth = class_slot(slot, cls).warmth.load(std::memory_order_relaxed);
-  if (warmth > 0) set_warmth(slot, cls, class_info(cls).object_bytes >= kLargeBytes ? 0 : warmth - 1);
+  const uint32_t least = objects_used(cls) <= kHardlyAny ? 0 : first_warmth(info);
+  if (warmth > least) set_warmth(slot, cls, info.object_bytes >= kLargeBytes ? 0 : warmth - 1);
 }
 
 // Objects to fetch from slabs at once: half of what the magazine may hold, a block at most.
