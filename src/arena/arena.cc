@@ -27,7 +27,7 @@ void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint
   const uint32_t words = window.units / 64 + 1;
   window_ = window;
   zero_ = bitmaps;
-  free_.init(bitmaps + words, bitmaps + 2 * size_t{words}, window.units);
+  free_.init(bitmaps + words, bitmaps + 2 * size_t{words}, window.base >> kUnitShift);
   frontier_.store(1, std::memory_order_relaxed);  // unit 0 is "none"; relaxed: the root's publication releases all this
   extent_.store(extent_of(reserved_units, 1), std::memory_order_relaxed);
 }
@@ -56,7 +56,7 @@ void Arena::release(uint32_t first, uint32_t count, Content content) {
 UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contract) {
   for ([[maybe_unused]] int round : for_tries(contract == Contract::kPlain ? kCasTries * 64 : kCasTries)) {
     uint32_t start = frontier_.load(std::memory_order_relaxed);
-    const uint64_t first = round_up(start, align);
+    const uint64_t first = free_.aligned(start, align);
     const uint64_t end = first + count;
     if (end > window_.units) return {0, 0, false};
     if (end > committed() && !commit(static_cast<uint32_t>(end), contract)) return {0, 0, false};

@@ -128,10 +128,10 @@ uint32_t UnitBitmap::claim_several(uint32_t count, uint32_t align, uint32_t limi
     for (;;) {  // ends: next_run moves `from` towards `limit`
       const Run run = next_run(from, limit);
       if (run.count == 0) return 0;
-      const uint32_t first = (run.first + align - 1) / align * align;
+      const uint64_t first = aligned(run.first, align);
       from = run.first + run.count;
-      if (first + count <= run.first + run.count) {
-        if (claim_exactly(first, count)) return first;
+      if (first + count <= from) {
+        if (claim_exactly(static_cast<uint32_t>(first), count)) return static_cast<uint32_t>(first);
         from = run.first + 1;
         break;
       }

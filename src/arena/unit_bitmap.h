@@ -17,11 +17,17 @@ namespace reslab {
 
 class UnitBitmap {
  public:
-  // `words` and `summary` are zero memory for max_units bits and max_units / 64 bits.
-  void init(std::atomic<uint64_t>* words, std::atomic<uint64_t>* summary, uint32_t max_units) {
+  // `words` and `summary` are zero memory for a bit for each unit and one for each word; `base_unit` is the number that
+  // unit 0 has in the whole address space: alignment counts from there.
+  void init(std::atomic<uint64_t>* words, std::atomic<uint64_t>* summary, uint64_t base_unit) {
     words_ = words;
     summary_ = summary;
-    max_units_ = max_units;
+    base_unit_ = base_unit;
+  }
+
+  // The first unit from `unit` on whose address is a multiple of `align` units.
+  uint64_t aligned(uint64_t unit, uint32_t align) const {
+    return (base_unit_ + unit + align - 1) / align * align - base_unit_;
   }
 
   // First unit of `count` free ones, aligned to `align` units, all below `limit`; 0 if none is found or races are lost.
@@ -54,7 +60,7 @@ class UnitBitmap {
 
   std::atomic<uint64_t>* words_;
   std::atomic<uint64_t>* summary_;
-  uint32_t max_units_;
+  uint64_t base_unit_;
   std::atomic<uint32_t> hint_{0};  // a summary word below which nothing free was seen lately
   std::atomic<int64_t> free_units_{0};
 };

@@ -85,7 +85,7 @@ uint32_t gather_from_own(uint32_t slot, uint32_t unit, uint32_t block, uint32_t 
   const SlabIdentity identity = slab_identity(unit);
   if (capacity_now(slot, identity.cls) == 0) {
     const uint32_t have = gather_from(unit, identity, block, want);
-    slab_deactivate(unit, identity);
+    slab_let_go(unit, identity);
     return have;
   }
   install_active(slot, unit, identity);

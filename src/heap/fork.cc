@@ -40,7 +40,7 @@ void relist_slabs(Arena& arena) {
     const uint64_t state = slab_at(unit).state.load(std::memory_order_relaxed);
     const SlabIdentity identity = identity_of(state);
     if (identity.cls == kNoClass || identity.cls >= kMallocClasses || flags_of(state) != 0) continue;
-    slab_deactivate(unit, identity);  // lists it if it has free bits
+    slab_let_go(unit, identity);
   }
 }
 

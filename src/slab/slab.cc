@@ -234,6 +234,11 @@ bool slab_activate(uint32_t unit, SlabIdentity seen) {
 void slab_deactivate(uint32_t unit, SlabIdentity seen) {
   RESLAB_HOOK("slab_deactivate");
   slab_at(unit).state.fetch_and(~uint64_t{kSlabActive}, std::memory_order_seq_cst);
+  slab_let_go(unit, seen);
+}
+
+// The flag of the former state is cleared before this, the bits are read after: see slab_give.
+void slab_let_go(uint32_t unit, SlabIdentity seen) {
   if (has_free_bits(unit, class_info(seen.cls))) slab_relist(unit, seen);
 }
 

@@ -117,9 +117,12 @@ uint32_t slab_pop_partial(ClassId cls);
 // Sets the listed bit and pushes, unless the slab is active, listed, or another by now.
 void slab_relist(uint32_t unit, SlabIdentity seen);
 
-// Popped or created slab -> active, and back. False: it was listed or changed meanwhile.
+// Popped or created slab -> active. False: it was listed or changed meanwhile.
 bool slab_activate(uint32_t unit, SlabIdentity seen);
+// Active -> partial or full, by whoever set the flag or took the slab out of an active slot, and by nobody else.
 void slab_deactivate(uint32_t unit, SlabIdentity seen);
+// A popped slab the caller has no more use for: listed again if it has free bits.
+void slab_let_go(uint32_t unit, SlabIdentity seen);
 
 // Retires a slab the caller has popped or deactivated, if it holds all its bits; otherwise relists it.
 bool slab_retire(uint32_t unit, SlabIdentity seen);
