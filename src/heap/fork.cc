@@ -2,6 +2,7 @@
 
 #include "base/counters.h"
 #include "base/thread_line.h"
+#include "heap/census.h"
 #include "heap/root.h"
 
 namespace reslab {
@@ -33,14 +34,23 @@ void release_locks_of_the_dead(Root& root) {
   }
 }
 
-// A thread may have died between taking a slab from its list and putting it back.
-void relist_slabs(Arena& arena) {
+// A thread may have died between taking a slab from its list and putting it back, or between moving bits and counting it.
+void mend_slabs(Arena& arena) {
   const uint32_t frontier = arena.frontier();
   for (uint32_t unit = 1; unit < frontier; ++unit) {
     const uint64_t state = slab_at(unit).state.load(std::memory_order_relaxed);
     const SlabIdentity identity = identity_of(state);
-    if (identity.cls == kNoClass || identity.cls >= kMallocClasses || flags_of(state) != 0) continue;
-    slab_let_go(unit, identity);
+    if (identity.cls == kNoClass || identity.cls >= kMallocClasses) continue;
+    slab_recount(unit);
+    if (flags_of(state) == 0) slab_let_go(unit, identity);
+  }
+}
+
+void mend_class_counts() {
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    const ClassCensus census = take_census(cls);
+    slab_class(cls).capacity_objects.store(static_cast<int64_t>(census.capacity), std::memory_order_relaxed);
+    slab_class(cls).free_objects.store(static_cast<int64_t>(census.free_in_slabs), std::memory_order_relaxed);
   }
 }
 
@@ -52,7 +62,9 @@ void recover_after_fork(Root& root) {
   if (!root.fork_word->compare_exchange_strong(unnoticed, kForkRecovering, std::memory_order_relaxed)) return;
   release_locks_of_the_dead(root);
   recover_blocks(root.blocks);
-  relist_slabs(root.arena);
+  mend_slabs(root.arena);
+  mend_class_counts();
+  root.lost_frames = true;
   root.fork_word->store(kForkSettled, std::memory_order_relaxed);
 }
 

@@ -12,7 +12,9 @@
 
 extern "C" {
 // Chosen and failed out of line, for the assembly below.
-__attribute__((visibility("hidden"), used)) int reslab_vfork_is_native() { return reslab::option_vfork_native() ? 1 : 0; }
+__attribute__((visibility("hidden"), used)) int reslab_vfork_is_native() {
+  return reslab::option_vfork_native() ? 1 : 0;
+}
 
 __attribute__((visibility("hidden"), used)) int reslab_vfork_failed(long result) {
   errno = static_cast<int>(-result);

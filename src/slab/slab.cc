@@ -43,6 +43,29 @@ void put_back(uint32_t unit, std::atomic<uint64_t>& word, uint64_t bits) {
   if (described && (flags_of(state) & (kSlabActive | kSlabListed)) == 0) slab_relist(unit, identity_of(state));
 }
 
+uint32_t count_free(uint32_t unit, const ClassInfo& info) {
+  uint32_t free = 0;
+  for (uint32_t word = 0; word < info.words; ++word) {
+    free += static_cast<uint32_t>(__builtin_popcountll(slab_bits(unit, info)[word].load(std::memory_order_acquire)));
+  }
+  return free;
+}
+
+// All bits are there. Does the hint say so too? If not, somebody who freed is about to count it, and a late count would
+// hit the unit's next slab: not now. But a thread that died between the two never will: after a few looks the hint is
+// set right, at the risk that a very late count makes the next slab's hint wrong, which heals the same way.
+bool hint_is_settled(Slab& slab, SlabClass& owner, const ClassInfo& info) {
+  constexpr uint32_t kLooks = 8;
+  const auto capacity = static_cast<int32_t>(info.capacity);
+  int32_t hint = slab.free_hint.load(std::memory_order_relaxed);
+  if (hint == capacity) return true;
+  if (slab.uncounted.fetch_add(1, std::memory_order_relaxed) < kLooks) return false;
+  if (!slab.free_hint.compare_exchange_strong(hint, capacity, std::memory_order_relaxed)) return false;
+  owner.free_objects.fetch_add(capacity - hint, std::memory_order_relaxed);
+  owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
 bool has_free_bits(uint32_t unit, const ClassInfo& info) {
   const std::atomic<uint64_t>* bits = slab_bits(unit, info);
   for (uint32_t word = 0; word < info.words; ++word) {
@@ -71,6 +94,7 @@ uint32_t slab_create(ClassId cls, Contract contract) {
   slab.run_units.store(0, std::memory_order_relaxed);
   slab.free_hint.store(static_cast<int32_t>(info.capacity), std::memory_order_relaxed);
   slab.search_from.store(0, std::memory_order_relaxed);
+  slab.uncounted.store(0, std::memory_order_relaxed);
   RESLAB_HOOK("slab_create");
   // release: the fields above; a claimer that reads this state sees them.
   slab.state.store(slab_state(generation, cls, 0), std::memory_order_release);
@@ -247,6 +271,10 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   Slab& slab = slab_at(unit);
   SlabClass& owner = slab_class(seen.cls);
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
+  if (count_free(unit, info) != info.capacity || !hint_is_settled(slab, owner, info)) {
+    slab_let_go(unit, seen);
+    return false;
+  }
   uint64_t held[kUnitBytes / 16 / 64];
   uint32_t sum = 0;
   for (uint32_t word = 0; word < info.words; ++word) {
@@ -257,9 +285,7 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   uint64_t expected = slab_state(seen.generation, seen.cls, 0);
   const uint64_t retired = slab_state(seen.generation + 1, kNoClass, 0);
   // acq_rel: whoever sees the new generation also sees that the words were 0.
-  // The hint says that nobody who freed is still about to count it: a late count would hit the unit's next slab.
-  const bool counted = slab.free_hint.load(std::memory_order_relaxed) == static_cast<int32_t>(info.capacity);
-  if (sum == info.capacity && counted && slab.state.compare_exchange_strong(expected, retired, std::memory_order_acq_rel)) {
+  if (sum == info.capacity && slab.state.compare_exchange_strong(expected, retired, std::memory_order_acq_rel)) {
     map_units(unit, info.slab_units, kNoClass);
     owner.slabs.fetch_sub(1, std::memory_order_relaxed);
     owner.empty_slabs.fetch_sub(1, std::memory_order_relaxed);
@@ -274,6 +300,15 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   return false;
 }
 
+void slab_recount(uint32_t unit) {
+  Slab& slab = slab_at(unit);
+  const SlabIdentity identity = slab_identity(unit);
+  const ClassInfo& info = class_info(identity.cls);
+  const auto free = static_cast<int32_t>(count_free(unit, info));
+  const int32_t hint = slab.free_hint.load(std::memory_order_relaxed);
+  if (free != hint) note_free(slab, slab_class(identity.cls), info, free - hint);
+}
+
 uint32_t slab_sweep(ClassId cls, uint32_t budget) {
   SlabClass& owner = slab_class(cls);
   const uint32_t from = owner.current.load(std::memory_order_relaxed) & 1;
@@ -286,7 +321,9 @@ uint32_t slab_sweep(ClassId cls, uint32_t budget) {
     }
     Slab& slab = slab_at(unit);
     const SlabIdentity seen = slab_identity(unit);
-    if (slab.free_hint.load(std::memory_order_relaxed) >= static_cast<int32_t>(class_info(cls).capacity)) {
+    // Near enough by the hint: slab_retire looks at the bits.
+    if (slab.free_hint.load(std::memory_order_relaxed) + 64 >= static_cast<int32_t>(class_info(cls).capacity) &&
+        count_free(unit, class_info(cls)) == class_info(cls).capacity) {
       slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
       retired += slab_retire(unit, seen) ? 1 : 0;
     } else if (!owner.partial[from ^ 1].push(unit, next_of)) {

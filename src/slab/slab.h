@@ -39,7 +39,8 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint32_t> run_units;     // of a run: its length; 0 for slabs
   std::atomic<uint32_t> group;         // who is charged for a run
   std::atomic<uint32_t> search_from;   // word where the last take left off
-  uint64_t reserved[4];
+  std::atomic<uint32_t> uncounted;     // times all bits were there and the hint said otherwise
+  uint32_t reserved[7];
   std::atomic<uint64_t> inline_bits[kInlineBits / 64];
 };
 static_assert(sizeof(Slab) == kDescriptorBytes && offsetof(Slab, inline_bits) == 64);
@@ -126,6 +127,10 @@ void slab_let_go(uint32_t unit, SlabIdentity seen);
 
 // Retires a slab the caller has popped or deactivated, if it holds all its bits; otherwise relists it.
 bool slab_retire(uint32_t unit, SlabIdentity seen);
+
+// For a child after fork, alone in its process: sets the slab's hint, and its share in the counts of the class, to what
+// its bits say.
+void slab_recount(uint32_t unit);
 
 // Pops up to `budget` slabs, retires the empty ones, moves the others to the other list. How many were retired.
 uint32_t slab_sweep(ClassId cls, uint32_t budget);
