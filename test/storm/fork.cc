@@ -1,0 +1,162 @@
+// Forks while other threads are inside the allocator, by fork, by _Fork and by the bare system call, from the main
+// thread and from a handler that interrupted the library itself. Each child finds a heap that other threads, which it
+// does not have, left in the middle of things. It has to allocate, to free what they had allocated, to pass the audit,
+// and to fork a child of its own that does the same.
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "arguments.h"
+#include "failure.h"
+#include "interrupted.h"
+#include "library.h"
+#include "operations.h"
+#include "timer.h"
+#include "worker.h"
+
+namespace storm {
+namespace {
+
+constexpr size_t kWorkers = 3;
+constexpr size_t kStruck = kWorkers;     // the place of the thread whose handler forks
+constexpr size_t kChild = kWorkers + 1;  // the place of whoever works in a child
+constexpr unsigned kChildSeconds = 20;   // a child that is older hangs
+constexpr int kGenerations = 2;          // children and grandchildren
+
+Slots slots;
+Worker workers[kChild + 1];
+Tally tally;
+LibraryText library_text;
+std::atomic<bool> stop{false};
+
+// Written by the handler of the struck thread and read by that thread only.
+volatile sig_atomic_t may_fork = 0;
+volatile sig_atomic_t is_child = 0;
+volatile pid_t child_of_handler = 0;
+volatile unsigned form_of_handler = 0;
+
+using Fork = pid_t (*)();
+constexpr struct {
+  const char* name;
+  Fork call;
+} kForms[] = {{"fork", [] { return fork(); }},
+              {"_Fork", [] { return _Fork(); }},
+              {"the system call fork", [] { return static_cast<pid_t>(syscall(SYS_fork)); }}};
+
+void require_success(pid_t child, const char* form) {
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) fail("waitpid for a child of %s: %s", form, strerrordesc_np(errno));
+  }
+  if (WIFSIGNALED(status)) fail("a child of %s died of SIG%s", form, sigabbrev_np(WTERMSIG(status)));
+  if (WEXITSTATUS(status) != 0) fail("a child of %s failed with status %d", form, WEXITSTATUS(status));
+}
+
+void fork_and_wait(unsigned form, int generation);
+
+[[noreturn]] void live_as_child(unsigned form, int generation) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing stays behind when the watchdog kills the parent
+  signal(SIGALRM, [](int) { fail("a child hangs"); });
+  alarm(kChildSeconds);
+  Worker& worker = workers[kChild];
+  worker.start(kChild, static_cast<uint64_t>(getpid()));
+  Random random(static_cast<uint64_t>(getpid()));
+
+  require_sound_heap("in a child, at once");
+  for (size_t i = 0; i < 200; i++) slots.mixed_step(kChild, random, tally);
+  for (size_t i = 0; i < 4; i++) worker.one_round(slots, tally);
+  if (generation < kGenerations) fork_and_wait(form, generation + 1);
+  slots.release_all(random);
+  require_sound_heap("in a child, with the slots empty");
+  _exit(0);
+}
+
+void fork_and_wait(unsigned form, int generation) {
+  const pid_t child = kForms[form].call();
+  if (child < 0) fail("%s: %s", kForms[form].name, strerrordesc_np(errno));
+  if (child == 0) live_as_child(form, generation);
+  require_success(child, kForms[form].name);
+}
+
+// Forks when it interrupts the library. The child returns into the middle of it like the parent does.
+void fork_in_handler(int, siginfo_t*, void* context) {
+  if (may_fork == 0 || !library_text.contains(interrupted_pc(context))) return;
+  const int interrupted_errno = errno;
+  may_fork = 0;
+  const pid_t child = kForms[form_of_handler].call();
+  if (child < 0) fail("%s in a handler: %s", kForms[form_of_handler].name, strerrordesc_np(errno));
+  if (child == 0) is_child = 1;
+  child_of_handler = child;
+  errno = interrupted_errno;
+}
+
+// The struck thread: works until its handler has forked, then waits for the child; the child, where the only thread is
+// a copy of this one, comes out of the same round.
+void fork_from_handlers(unsigned count) {
+  const ThreadTimer timer(SIGRTMIN + 1, 2000);
+  for (unsigned i = 0; i < count; i++) {
+    form_of_handler = i % std::size(kForms);
+    may_fork = 1;
+    while (may_fork != 0) workers[kStruck].one_round(slots, tally);
+    if (is_child != 0) live_as_child(form_of_handler, 1);
+    require_success(child_of_handler, kForms[form_of_handler].name);
+  }
+}
+
+void fork_under_load(unsigned count) {
+  std::thread threads[kWorkers];
+  stop = false;
+  for (size_t i = 0; i < kWorkers; i++) {
+    threads[i] = std::thread([i] {
+      while (!stop.load(std::memory_order_relaxed)) workers[i].one_round(slots, tally);
+    });
+  }
+  std::thread struck(fork_from_handlers, count);
+  for (unsigned i = 0; i < count; i++) fork_and_wait(i % std::size(kForms), 1);
+  struck.join();
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+}
+
+int run(const char* mode, unsigned count, uint64_t seed) {
+  static Ledger before, after;
+  require_mode(mode);
+  library_text = LibraryText::find();
+  struct sigaction action = {};
+  action.sa_sigaction = fork_in_handler;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigaction(SIGRTMIN + 1, &action, nullptr);
+  for (size_t i = 0; i < std::size(workers); i++) workers[i].start(i, seed);
+  Random random(seed);
+
+  fork_under_load(3);  // what libc keeps for threads that have ended is there from now on
+  slots.release_all(random);
+  before.take();
+
+  fork_under_load(count);
+  slots.release_all(random);
+  require_sound_heap("in the parent");
+  after.take();
+  after.require_same_live(before, "in the parent");
+  printf("%u children of the main thread, %u of handlers inside the library, as many grandchildren\nok\n", count, count);
+  return 0;
+}
+
+}  // namespace
+}  // namespace storm
+
+int main(int argc, char** argv) {
+  const storm::Arguments arguments(argc, argv, "--mode rseq|fallback [--forks N] [--limit SECONDS] [--seed N]");
+  storm::explain_fatal_signals();
+  storm::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
+  return storm::run(arguments.mode(), static_cast<unsigned>(arguments.number("--forks", 60)), arguments.number("--seed", 1));
+}

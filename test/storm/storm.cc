@@ -1,0 +1,188 @@
+// A storm of signals over the allocator: threads that allocate and free without pause, each struck by two timers, whose
+// handlers allocate and free as well, by plain and by nolock functions, nested, on alternate stacks or not, each freeing
+// what the others allocated.
+//
+// It passes when nothing hangs, every pattern holds, errno is kept, the heap is sound and every object came back, and
+// when the storm was one: enough signals hit inside the library.
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <chrono>
+#include <thread>
+
+#include "arguments.h"
+#include "failure.h"
+#include "interrupted.h"
+#include "library.h"
+#include "operations.h"
+#include "timer.h"
+#include "worker.h"
+
+namespace storm {
+namespace {
+
+constexpr size_t kWorkers = 4;
+constexpr size_t kMaxDepth = 4;  // handlers on top of each other; deeper ones only count
+constexpr size_t kStepsEach = 6;
+constexpr uint64_t kNolockFailsOneIn = 100;  // at most
+
+struct Settings {
+  const char* mode;
+  unsigned seconds;
+  long hertz;
+  uint64_t min_inside;
+  uint64_t seed;
+};
+
+Slots slots;
+Tally tally;
+Worker workers[kWorkers];
+LibraryText library_text;
+thread_local Worker* current = nullptr;
+
+void on_timer(int, siginfo_t*, void* context) {
+  const int interrupted_errno = errno;
+  Worker& worker = *current;
+  Tally::count(tally.signals);
+  if (library_text.contains(interrupted_pc(context))) Tally::count(tally.inside);
+
+  const size_t depth = worker.depth.fetch_add(1, std::memory_order_relaxed);
+  if (depth > 0) Tally::count(tally.nested);
+  if (depth < kMaxDepth) {
+    for (size_t i = 0; i < kStepsEach; i++) slots.mixed_step(worker.index, worker.handler_random, tally);
+  }
+  worker.depth.fetch_sub(1, std::memory_order_relaxed);
+  errno = interrupted_errno;
+}
+
+// Two signals, so that each nests in the other; the first also in itself.
+int first_signal() { return SIGRTMIN + 1; }
+int second_signal() { return SIGRTMIN + 2; }
+
+void install_handlers() {
+  struct sigaction action = {};
+  action.sa_sigaction = on_timer;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | SA_NODEFER;
+  sigaction(first_signal(), &action, nullptr);
+  action.sa_flags &= ~SA_NODEFER;
+  sigaction(second_signal(), &action, nullptr);
+}
+
+void restrict_to_two_cpus() {
+  cpu_set_t allowed, two;
+  sched_getaffinity(0, sizeof allowed, &allowed);
+  CPU_ZERO(&two);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&two) < 2; cpu++) {
+    if (CPU_ISSET(cpu, &allowed)) CPU_SET(cpu, &two);
+  }
+  if (sched_setaffinity(0, sizeof two, &two) != 0) fail("sched_setaffinity: %s", strerrordesc_np(errno));
+}
+
+void work_under_fire(Worker& worker, long hertz, std::chrono::steady_clock::time_point end) {
+  current = &worker;
+  worker.use_alternate_stack_if_odd();
+  const ThreadTimer first(first_signal(), hertz);
+  const ThreadTimer second(second_signal(), hertz * 9 / 10);  // drifts against the first
+  while (std::chrono::steady_clock::now() < end) worker.one_round(slots, tally);
+}
+
+void storm_for(std::chrono::milliseconds duration, long hertz) {
+  const auto end = std::chrono::steady_clock::now() + duration;
+  std::thread threads[kWorkers];
+  for (size_t i = 0; i < kWorkers; i++) threads[i] = std::thread(work_under_fire, std::ref(workers[i]), hertz, end);
+  for (std::thread& thread : threads) thread.join();
+}
+
+// What the storm must have caused, or it was none, and what else there was, for the reader.
+constexpr struct {
+  const char* name;
+  uint64_t reslab_stats::*count;
+} kRequired[] = {{"refills", &reslab_stats::refills},
+                 {"flushes", &reslab_stats::flushes},
+                 {"deactivations", &reslab_stats::deactivations},
+                 {"deferred_pushed", &reslab_stats::deferred_pushed},
+                 {"deferred_flushed", &reslab_stats::deferred_flushed},
+                 {"nolock_allocs", &reslab_stats::nolock_allocs}},
+  kOthers[] = {{"nolock_retries", &reslab_stats::nolock_retries},
+               {"local_lock_busy_self", &reslab_stats::local_lock_busy_self},
+               {"local_lock_busy_other", &reslab_stats::local_lock_busy_other},
+               {"reentries", &reslab_stats::reentries},
+               {"rseq_restarts_exhausted", &reslab_stats::rseq_restarts_exhausted},
+               {"bytes_purged", &reslab_stats::bytes_purged}};
+
+void require_statistics(const reslab_stats& before, const reslab_stats& after) {
+  for (const auto& [name, count] : kOthers) printf("%s=%lu\n", name, after.*count - before.*count);
+  for (const auto& [name, count] : kRequired) printf("%s=%lu\n", name, after.*count - before.*count);
+  for (const auto& [name, count] : kRequired) {
+    if (after.*count == before.*count) fail("the storm left %s as it was", name);
+  }
+  const uint64_t failures = after.nolock_failures - before.nolock_failures;
+  if (failures != tally.nolock_failed) fail("nolock_failures grew by %lu, %lu were seen", failures, tally.nolock_failed.load());
+}
+
+void require_tally(const Settings& settings) {
+  printf("%.0f signals a second; %lu signals, %lu inside the library, %lu nested\n",
+         static_cast<double>(tally.signals) / settings.seconds, tally.signals.load(), tally.inside.load(),
+         tally.nested.load());
+  printf("%lu nolock allocations, %lu returned NULL; %lu rounds\n", tally.nolock_tried.load(), tally.nolock_failed.load(),
+         tally.rounds.load());
+  if (tally.nested == 0) fail("no handler interrupted another");
+  if (tally.nolock_failed > tally.nolock_tried / kNolockFailsOneIn) fail("too many nolock allocations returned NULL");
+  if (tally.inside < settings.min_inside) {
+    fail("%lu signals hit inside the library, %lu are asked for", tally.inside.load(), settings.min_inside);
+  }
+}
+
+int run(const Settings& settings) {
+  static Ledger before, full, after;  // too large for a stack
+  require_mode(settings.mode);
+  restrict_to_two_cpus();
+  library_text = LibraryText::find();
+  install_handlers();
+  for (size_t i = 0; i < kWorkers; i++) workers[i].start(i, settings.seed);
+  Random random(settings.seed);
+
+  // What libc keeps for threads that have ended (stacks, their thread-local storage) is there from now on.
+  storm_for(std::chrono::milliseconds(300), settings.hertz);
+  slots.release_all(random);
+  before.take();
+  for (auto* count : {&tally.signals, &tally.inside, &tally.nested, &tally.nolock_tried, &tally.nolock_failed, &tally.rounds}) {
+    count->store(0, std::memory_order_relaxed);
+  }
+
+  storm_for(std::chrono::seconds(settings.seconds), settings.hertz);
+  full.take();
+  if (full.stats().bytes_live - before.stats().bytes_live != slots.usable_bytes()) {
+    fail("%lu bytes live more than before, but the objects in slots occupy %lu",
+         full.stats().bytes_live - before.stats().bytes_live, slots.usable_bytes());
+  }
+  require_sound_heap("with objects in the slots");
+  slots.release_all(random);
+  require_sound_heap("with all objects freed");
+  after.take();
+  after.require_same_live(before, "with all objects freed");
+  require_tally(settings);
+  require_statistics(before.stats(), after.stats());
+  puts("ok");
+  return 0;
+}
+
+}  // namespace
+}  // namespace storm
+
+int main(int argc, char** argv) {
+  const storm::Arguments arguments(argc, argv, "--mode rseq|fallback [--seconds N] [--hertz N] [--min-inside N] [--seed N]");
+  const storm::Settings settings = {.mode = arguments.mode(),
+                                    .seconds = static_cast<unsigned>(arguments.number("--seconds", 5)),
+                                    .hertz = static_cast<long>(arguments.number("--hertz", 10'000)),
+                                    .min_inside = arguments.number("--min-inside", 1),
+                                    .seed = arguments.number("--seed", 1)};
+  storm::explain_fatal_signals();
+  storm::start_watchdog(settings.seconds + 30);
+  return storm::run(settings);
+}

@@ -1,0 +1,48 @@
+# Debian packages: what a command needs and this machine lacks is installed, or named where that cannot be.
+#
+# The names are those of Debian 12. On a system without dpkg nothing can be looked up or installed: the user is told, and
+# the command goes on with what is there.
+
+build_packages=(g++ meson ninja-build pkg-config python3)
+test_packages=(
+  "${build_packages[@]}"
+  clang libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev
+  libjemalloc2 libjemalloc-dev gdb valgrind
+  # The programs that run under the preloaded library.
+  bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless
+)
+
+need() {
+  if ! command -v dpkg-query >/dev/null; then
+    note "no Debian system: taking for granted what these packages hold: $*"
+    return
+  fi
+  local missing
+  mapfile -t missing < <(missing_of "$@")
+  ((${#missing[@]} > 0)) || return 0
+  note "installing ${missing[*]}"
+  as_root "$commands/lib/install-packages" "${missing[@]}" ||
+    die "these packages are needed and could not be installed: ${missing[*]}"
+}
+
+# Those of the packages that are not installed, one a line.
+missing_of() {
+  local package
+  for package in "$@"; do
+    [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+  done
+}
+
+# Without a terminal sudo must not ask for a password: nobody would answer.
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif ! command -v sudo >/dev/null; then
+    note "this takes root, and there is no sudo here; as root: apt-get install ${*:2}"
+    return 1
+  elif [[ -t 0 ]]; then
+    sudo "$@"
+  else
+    sudo --non-interactive "$@"
+  fi
+}

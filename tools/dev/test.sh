@@ -1,0 +1,36 @@
+# ./dev test [quick|full]: builds with gcc and clang and runs the tests; the last line is "N passed, N failed"
+#
+# quick (the default): the quick tests as gcc builds them, and of those clang builds the unit and the storm tests, where
+# the compiler makes the difference. full: all tests of both builds.
+
+dev_test() {
+  local depth=${1:-quick}
+  [[ $#:$depth == [01]:quick || $#:$depth == 1:full ]] || die "usage: ./dev test [quick|full]"
+  need "${test_packages[@]}"
+  results=$root/build/test-results
+  rm -rf "$results"
+  if [[ $depth == quick ]]; then
+    test_build gcc --suite quick
+    test_build clang --suite unit --suite storm --no-suite full
+  else
+    test_build gcc
+    test_build clang
+  fi
+  python3 "$commands/lib/verdict.py" "$results"
+}
+
+# test_build COMPILER SELECTION...: builds and tests. Leaves in $results/COMPILER the names of the tests that were to run
+# (expected) and what came of each (log.json): a build that fails leaves neither, which the verdict counts as a failure.
+test_build() {
+  local compiler=$1 selection=("${@:2}")
+  local dir=$root/build/$compiler outcome=$results/$compiler
+  mkdir -p "$outcome"
+  note "building with $compiler"
+  make_build_for tests "$compiler" && compile "$compiler" || return 0
+  meson test -C "$dir" --no-rebuild --list "${selection[@]}" >"$outcome/expected" || return 0
+  note "testing what $compiler built"
+  local log=$dir/meson-logs/$compiler.json
+  rm -f "$log"
+  meson test -C "$dir" --no-rebuild --logbase "$compiler" "${selection[@]}" </dev/null || true  # the verdict judges
+  [[ ! -f $log ]] || cp "$log" "$outcome/log.json"
+}
