@@ -17,7 +17,6 @@ bool Depot::put(ClassId cls, uint32_t block) {
     return false;
   }
   own.blocks.fetch_add(1, std::memory_order_relaxed);
-  own.objects.fetch_add(count, std::memory_order_relaxed);
   bytes_.fetch_add(int64_t{count} * class_info(cls).object_bytes, std::memory_order_relaxed);
   return true;
 }
@@ -32,14 +31,15 @@ uint32_t Depot::take(ClassId cls) {
   const auto count = static_cast<int32_t>(blocks().count(block));
   const int32_t left = own.blocks.fetch_sub(1, std::memory_order_relaxed) - 1;
   if (left < own.low_water.load(std::memory_order_relaxed)) own.low_water.store(left, std::memory_order_relaxed);
-  own.objects.fetch_sub(count, std::memory_order_relaxed);
   bytes_.fetch_sub(int64_t{count} * class_info(cls).object_bytes, std::memory_order_relaxed);
   return block;
 }
 
 uint32_t Depot::age(ClassId cls) {
   DepotClass& own = classes_[cls];
-  if (own.flushes.fetch_add(1, std::memory_order_relaxed) + 1 < kAgeFlushes) return 0;
+  const uint32_t flushes = own.flushes.load(std::memory_order_relaxed) + 1;
+  own.flushes.store(flushes, std::memory_order_relaxed);
+  if (flushes < kAgeFlushes) return 0;
   own.flushes.store(0, std::memory_order_relaxed);
   const int32_t idle = own.low_water.exchange(own.blocks.load(std::memory_order_relaxed), std::memory_order_relaxed);
   return idle > 0 ? static_cast<uint32_t>(idle) : 0;

@@ -15,9 +15,8 @@ namespace reslab {
 struct alignas(64) DepotClass {
   TaggedStack full;
   std::atomic<int32_t> blocks;
-  std::atomic<int32_t> objects;
   std::atomic<int32_t> low_water;  // fewest blocks since the last ageing
-  std::atomic<uint32_t> flushes;   // since then
+  std::atomic<uint32_t> flushes;   // since then; a lost one does no harm
 };
 
 class Depot {
@@ -32,10 +31,6 @@ class Depot {
   uint64_t bytes() const {
     const int64_t n = bytes_.load(std::memory_order_relaxed);
     return n > 0 ? static_cast<uint64_t>(n) : 0;
-  }
-  uint32_t objects(ClassId cls) const {
-    const int32_t n = classes_[cls].objects.load(std::memory_order_relaxed);
-    return n > 0 ? static_cast<uint32_t>(n) : 0;
   }
   // Counts a flush; how many blocks have been idle since the last ageing, when it is time to look, else 0.
   uint32_t age(ClassId cls);

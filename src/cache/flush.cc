@@ -29,7 +29,7 @@ constexpr uint32_t kMostBlocksAged = 4;
 // The objects of a block in hand go back to their slabs; the block is used up.
 void empty_block(ClassId cls, uint32_t block) {
   const uint32_t n = blocks().count(block);
-  counters.add(Counter::kFrees, n);
+  blocks().set_count(block, 0);  // before they enter their new home
   void* twice = slab_give_sorted(cls, blocks().slots(block), n);
   blocks().recycle(block);
   if (twice != nullptr) report_double_free(twice);
@@ -79,6 +79,7 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   const uint32_t popped = magazine_pop_batch(cls, objects, batch < kBlockObjects ? batch : kBlockObjects - 1);
   objects[popped] = object;
   blocks().set_count(block, popped + 1);
+  counters.add(Counter::kFrees, popped + 1);
 
   const bool keep = !sparse && !depot_is_full() && capacity_now(slot, cls) > 0;
   if (!keep || !depot().put(cls, block)) empty_block(cls, block);
