@@ -28,6 +28,9 @@
 #ifndef RESLAB_RESLAB_H
 #define RESLAB_RESLAB_H
 
+/* Attributes stand on a line of their own, comments in columns. */
+/* clang-format off */
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,52 +66,52 @@ extern "C" {
 /* `size` bytes of memory with unspecified contents. NULL and ENOMEM when there are none.
  * Class plain. Lock-free; the common case is one restartable sequence without an atomic instruction. */
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(1)
-void *reslab_malloc(size_t size) RESLAB_NOEXCEPT;
+void* reslab_malloc(size_t size) RESLAB_NOEXCEPT;
 
 /* `count` objects of `size` bytes each, all zero. NULL and ENOMEM when there are none, or when the product overflows.
  * Class plain. Memory that is known to be zero is not cleared again. */
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(1, 2)
-void *reslab_calloc(size_t count, size_t size) RESLAB_NOEXCEPT;
+void* reslab_calloc(size_t count, size_t size) RESLAB_NOEXCEPT;
 
 /* Makes the object at `ptr` hold `size` bytes, in place or by moving it; the contents up to the smaller size stay.
  * `ptr` NULL allocates. `size` 0 keeps an object without usable bytes, which is still to be freed.
  * NULL and ENOMEM leave the old object as it was. Class plain. Large objects move by mremap instead of by copying. */
 RESLAB_API RESLAB_CHECK_RESULT RESLAB_SIZED_BY(2)
-void *reslab_realloc(void *ptr, size_t size) RESLAB_NOEXCEPT;
+void* reslab_realloc(void* ptr, size_t size) RESLAB_NOEXCEPT;
 
 /* reslab_realloc to `count` times `size` bytes; NULL and ENOMEM when the product overflows. Class plain.
  * After OpenBSD's reallocarray. */
 RESLAB_API RESLAB_CHECK_RESULT RESLAB_SIZED_BY(2, 3)
-void *reslab_reallocarray(void *ptr, size_t count, size_t size) RESLAB_NOEXCEPT;
+void* reslab_reallocarray(void* ptr, size_t count, size_t size) RESLAB_NOEXCEPT;
 
 /* `size` bytes at a multiple of `alignment` bytes, a power of two; `size` need not be a multiple of it.
  * NULL and EINVAL when `alignment` is no power of two, NULL and ENOMEM when there is no such memory. Class plain. */
 RESLAB_API RESLAB_FRESH RESLAB_ALIGNED_BY(1) RESLAB_SIZED_BY(2)
-void *reslab_aligned_alloc(size_t alignment, size_t size) RESLAB_NOEXCEPT;
+void* reslab_aligned_alloc(size_t alignment, size_t size) RESLAB_NOEXCEPT;
 
 /* Stores `size` bytes at a multiple of `alignment` bytes in `*out` and returns 0. Otherwise `*out` stays as it was and
  * the result is EINVAL (`alignment` is no power of two, or no multiple of sizeof(void *)) or ENOMEM. Class plain, but
  * errno is kept, as POSIX has it. */
 RESLAB_API RESLAB_CHECK_RESULT
-int reslab_posix_memalign(void **out, size_t alignment, size_t size) RESLAB_NOEXCEPT;
+int reslab_posix_memalign(void** out, size_t alignment, size_t size) RESLAB_NOEXCEPT;
 
 /* Frees the object at `ptr`, of any size and from any allocating function; NULL does nothing. Keeps errno.
  * Class plain: it may give memory back to the system. */
 RESLAB_API
-void reslab_free(void *ptr) RESLAB_NOEXCEPT;
+void reslab_free(void* ptr) RESLAB_NOEXCEPT;
 
 /* reslab_free for a caller that knows what was asked for: `size` bytes. The object's class always comes from the heap's
  * own map, never from `size`: a request may have been served by a larger class. Class plain. After C23. */
 RESLAB_API
-void reslab_free_sized(void *ptr, size_t size) RESLAB_NOEXCEPT;
+void reslab_free_sized(void* ptr, size_t size) RESLAB_NOEXCEPT;
 
 /* reslab_free for a caller that knows the `alignment` and `size` in bytes that were asked for. Class plain. After C23. */
 RESLAB_API
-void reslab_free_aligned_sized(void *ptr, size_t alignment, size_t size) RESLAB_NOEXCEPT;
+void reslab_free_aligned_sized(void* ptr, size_t alignment, size_t size) RESLAB_NOEXCEPT;
 
 /* How many bytes of the object at `ptr` may be used: at least what was asked for. 0 for NULL. Class any. */
 RESLAB_API RESLAB_CHECK_RESULT
-size_t reslab_usable_size(const void *ptr) RESLAB_NOEXCEPT;
+size_t reslab_usable_size(const void* ptr) RESLAB_NOEXCEPT;
 
 /* How many bytes an allocation of `size` bytes really gets; 0 for a size that no allocation can have. Class any. */
 RESLAB_API RESLAB_CHECK_RESULT
@@ -118,9 +121,9 @@ size_t reslab_good_size(size_t size) RESLAB_NOEXCEPT;
  * After the Linux kernel's kmalloc_nolock() and kfree_nolock(). At most 1 KiB of stack, no callback, no purge. */
 
 enum {
-    RESLAB_ZERO = 1u << 0,   /* zeroed memory                                                                         */
-    RESLAB_GROW = 1u << 1,   /* may enter the kernel for more memory; still never waits for a thread                  */
-    RESLAB_NORETRY = 1u << 2 /* only the size's own bucket: do not try larger ones                                    */
+  RESLAB_ZERO = 1u << 0,   /* zeroed memory */
+  RESLAB_GROW = 1u << 1,   /* may enter the kernel for more memory; still never waits for a thread */
+  RESLAB_NORETRY = 1u << 2 /* only the size's own bucket: do not try larger ones */
 };
 
 /* A hint, or-ed into the flags: memory of NUMA node `n` (0 to 65,533) if that costs nothing. Never an obligation. */
@@ -132,20 +135,20 @@ enum {
 /* `size` bytes, or NULL: larger than RESLAB_NOLOCK_MAX, no memory at hand, or every bucket that fits is busy (counted
  * in nolock_failures). `flags`: of the RESLAB_ values above; unknown ones are refused with NULL. Class any. */
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(1)
-void *reslab_malloc_nolock(size_t size, unsigned flags) RESLAB_NOEXCEPT;
+void* reslab_malloc_nolock(size_t size, unsigned flags) RESLAB_NOEXCEPT;
 
 /* reslab_malloc_nolock at a multiple of `alignment` bytes. NULL also when `alignment` is no power of two. Class any. */
 RESLAB_API RESLAB_FRESH RESLAB_ALIGNED_BY(1) RESLAB_SIZED_BY(2)
-void *reslab_aligned_alloc_nolock(size_t alignment, size_t size, unsigned flags) RESLAB_NOEXCEPT;
+void* reslab_aligned_alloc_nolock(size_t alignment, size_t size, unsigned flags) RESLAB_NOEXCEPT;
 
 /* Frees the object at `ptr`, from any allocating function; NULL does nothing. It cannot fail: where the object's
  * magazine has no room it goes on this CPU's deferred list, past that its bit is set by one atomic OR. Class any. */
 RESLAB_API
-void reslab_free_nolock(void *ptr) RESLAB_NOEXCEPT;
+void reslab_free_nolock(void* ptr) RESLAB_NOEXCEPT;
 
 /* reslab_free_nolock for a caller that knows what was asked for: `size` bytes. Class any. */
 RESLAB_API
-void reslab_free_sized_nolock(void *ptr, size_t size) RESLAB_NOEXCEPT;
+void reslab_free_sized_nolock(void* ptr, size_t size) RESLAB_NOEXCEPT;
 
 /* The system's page size in bytes, which is reslab's own. Class any. */
 RESLAB_API
@@ -181,112 +184,112 @@ int reslab_check(int fd) RESLAB_NOEXCEPT;
  * but only where a call leaves the fast path; `derived` ones are computed at the call, by walking the heap.
  * While other calls run, figures are each right for some moment during the call and need not add up. */
 struct reslab_stats {
-    uint64_t bytes_live;              /* derived: bytes of objects handed out, by what each really occupies           */
-    uint64_t bytes_committed;         /* exact: readable and writable for objects                                     */
-    uint64_t bytes_reserved;          /* exact: address space                                                         */
-    uint64_t bytes_metadata;          /* exact: committed for reslab's own bookkeeping                                */
-    uint64_t bytes_purged;            /* exact: given back to the system so far                                       */
-    uint64_t allocs;                  /* slow: objects that a refill or a slow allocation took; a lower bound         */
-    uint64_t frees;                   /* slow: objects that a flush or a slow free gave; a lower bound                */
-    uint64_t nolock_allocs;           /* slow: allocations of class any that left the fast path and succeeded         */
-    uint64_t nolock_failures;         /* exact: allocations of class any that returned NULL                           */
-    uint64_t nolock_retries;          /* exact: other buckets tried for them                                          */
-    uint64_t deferred_pushed;         /* exact: frees that went on a deferred list or straight to their bit           */
-    uint64_t deferred_flushed;        /* exact: of these, taken back into circulation                                 */
-    uint64_t deferred_pending;        /* derived: on deferred lists now                                               */
-    uint64_t local_lock_busy_self;    /* exact: tries that found the lock held by the frame they interrupted          */
-    uint64_t local_lock_busy_other;   /* exact: tries that found it held by another thread                            */
-    uint64_t reentries;               /* slow: calls that found a record of their own thread below them               */
-    uint64_t rseq_restarts_exhausted; /* exact: calls that gave their sections up after too many aborts               */
-    uint64_t slabs_active;            /* derived: slabs that a CPU refills from                                       */
-    uint64_t slabs_partial;           /* derived: with free objects, in wait                                          */
-    uint64_t slabs_full;              /* derived: without a free object                                               */
-    uint64_t slabs_empty;             /* derived: with free objects only                                              */
-    uint64_t deactivations;           /* exact: slabs that stopped being active                                       */
-    uint64_t refills;                 /* exact                                                                        */
-    uint64_t flushes;                 /* exact                                                                        */
-    uint64_t double_frees;            /* exact: found, before the report that ends the process                        */
-    uint64_t invalid_frees;           /* exact: found, likewise                                                       */
-    uint64_t fork_lost_objects;       /* exact as an upper bound: in hand in the parent's other threads at the fork   */
+  uint64_t bytes_live;              /* derived: bytes of objects handed out, by what each really occupies */
+  uint64_t bytes_committed;         /* exact: readable and writable for objects */
+  uint64_t bytes_reserved;          /* exact: address space */
+  uint64_t bytes_metadata;          /* exact: committed for reslab's own bookkeeping */
+  uint64_t bytes_purged;            /* exact: given back to the system so far */
+  uint64_t allocs;                  /* slow: objects that a refill or a slow allocation took; a lower bound */
+  uint64_t frees;                   /* slow: objects that a flush or a slow free gave; a lower bound */
+  uint64_t nolock_allocs;           /* slow: allocations of class any that left the fast path and succeeded */
+  uint64_t nolock_failures;         /* exact: allocations of class any that returned NULL */
+  uint64_t nolock_retries;          /* exact: other buckets tried for them */
+  uint64_t deferred_pushed;         /* exact: frees that went on a deferred list or straight to their bit */
+  uint64_t deferred_flushed;        /* exact: of these, taken back into circulation */
+  uint64_t deferred_pending;        /* derived: on deferred lists now */
+  uint64_t local_lock_busy_self;    /* exact: tries that found the lock held by the frame they interrupted */
+  uint64_t local_lock_busy_other;   /* exact: tries that found it held by another thread */
+  uint64_t reentries;               /* slow: calls that found a record of their own thread below them */
+  uint64_t rseq_restarts_exhausted; /* exact: calls that gave their sections up after too many aborts */
+  uint64_t slabs_active;            /* derived: slabs that a CPU refills from */
+  uint64_t slabs_partial;           /* derived: with free objects, in wait */
+  uint64_t slabs_full;              /* derived: without a free object */
+  uint64_t slabs_empty;             /* derived: with free objects only */
+  uint64_t deactivations;           /* exact: slabs that stopped being active */
+  uint64_t refills;                 /* exact */
+  uint64_t flushes;                 /* exact */
+  uint64_t double_frees;            /* exact: found, before the report that ends the process */
+  uint64_t invalid_frees;           /* exact: found, likewise */
+  uint64_t fork_lost_objects;       /* exact as an upper bound: in hand in the parent's other threads at the fork */
 };
 
 /* Stores the first `out_size` bytes of the statistics in `*out`. 0, or EINVAL when `out` is NULL. Class any. */
 RESLAB_API
-int reslab_get_stats(struct reslab_stats *out, size_t out_size) RESLAB_NOEXCEPT;
+int reslab_get_stats(struct reslab_stats* out, size_t out_size) RESLAB_NOEXCEPT;
 
 /* How the caches of the CPUs are kept. */
 enum {
-    RESLAB_MODE_NONE = 0,    /* not decided: nothing has been allocated yet                                           */
-    RESLAB_MODE_RSEQ = 1,    /* restartable sequences                                                                 */
-    RESLAB_MODE_FALLBACK = 2 /* atomic slots                                                                          */
+  RESLAB_MODE_NONE = 0,    /* not decided: nothing has been allocated yet */
+  RESLAB_MODE_RSEQ = 1,    /* restartable sequences */
+  RESLAB_MODE_FALLBACK = 2 /* atomic slots */
 };
 
 /* What picks the calling thread's cache. */
 enum {
-    RESLAB_INDEX_NONE = 0,   /* not decided                                                                           */
-    RESLAB_INDEX_CPU_ID = 1, /* the CPU it runs on                                                                    */
-    RESLAB_INDEX_MM_CID = 2, /* the kernel's concurrency id, compact within the process                               */
-    RESLAB_INDEX_THREAD = 3  /* its own number, spread over the caches                                                */
+  RESLAB_INDEX_NONE = 0,   /* not decided */
+  RESLAB_INDEX_CPU_ID = 1, /* the CPU it runs on */
+  RESLAB_INDEX_MM_CID = 2, /* the kernel's concurrency id, compact within the process */
+  RESLAB_INDEX_THREAD = 3  /* its own number, spread over the caches */
 };
 
 /* What the kernel offers, as bits of `features`. */
 enum {
-    RESLAB_FEATURE_RSEQ_FENCE = 1u << 0,    /* membarrier's rseq fence: other CPUs' caches can be drained             */
-    RESLAB_FEATURE_WIPE_ON_FORK = 1u << 1,  /* MADV_WIPEONFORK: the child of any form of fork is recognised           */
-    RESLAB_FEATURE_MREMAP_INSIDE = 1u << 2, /* MREMAP_DONTUNMAP: large blocks move without copying                    */
-    RESLAB_FEATURE_STRICT_COMMIT = 1u << 3  /* vm.overcommit_memory=2: committed memory is charged at once            */
+  RESLAB_FEATURE_RSEQ_FENCE = 1u << 0,    /* membarrier's rseq fence: other CPUs' caches can be drained */
+  RESLAB_FEATURE_WIPE_ON_FORK = 1u << 1,  /* MADV_WIPEONFORK: the child of any form of fork is recognised */
+  RESLAB_FEATURE_MREMAP_INSIDE = 1u << 2, /* MREMAP_DONTUNMAP: large blocks move without copying */
+  RESLAB_FEATURE_STRICT_COMMIT = 1u << 3  /* vm.overcommit_memory=2: committed memory is charged at once */
 };
 
 struct reslab_status {
-    uint32_t mode;               /* RESLAB_MODE_*                                                                     */
-    uint32_t index;              /* RESLAB_INDEX_*                                                                    */
-    uint32_t slots;              /* caches there can be, one for each possible index                                  */
-    uint32_t features;           /* RESLAB_FEATURE_*                                                                  */
-    char mode_reason[96];        /* why this mode: one line of text                                                   */
-    char version[32];            /* as reslab_version()                                                               */
-    uint64_t arena_base;         /* lowest address of the range all memory comes from                                 */
-    uint64_t arena_window_bytes; /* its length                                                                        */
+  uint32_t mode;               /* RESLAB_MODE_* */
+  uint32_t index;              /* RESLAB_INDEX_* */
+  uint32_t slots;              /* caches there can be, one for each possible index */
+  uint32_t features;           /* RESLAB_FEATURE_* */
+  char mode_reason[96];        /* why this mode: one line of text */
+  char version[32];            /* as reslab_version() */
+  uint64_t arena_base;         /* lowest address of the range all memory comes from */
+  uint64_t arena_window_bytes; /* its length */
 };
 
 /* Stores the first `out_size` bytes of the status in `*out`. 0, or EINVAL when `out` is NULL. Class any. */
 RESLAB_API
-int reslab_get_status(struct reslab_status *out, size_t out_size) RESLAB_NOEXCEPT;
+int reslab_get_status(struct reslab_status* out, size_t out_size) RESLAB_NOEXCEPT;
 
 /* One size class. Objects: capacity = live + in_magazines + in_depot + deferred + in_hand + free_in_slabs, where live
  * is what remains: exact when no other call runs. */
 struct reslab_class_stats {
-    char name[32];          /* "64", or what its owner called it                                                      */
-    uint32_t class_id;      /* as in reports                                                                          */
-    uint64_t object_bytes;  /* bytes of one object                                                                    */
-    uint64_t slab_bytes;    /* bytes of one slab                                                                      */
-    uint64_t capacity;      /* objects in all its slabs                                                               */
-    uint64_t live;          /* objects handed out                                                                     */
-    uint64_t in_magazines;  /* cached for a CPU                                                                       */
-    uint64_t in_depot;      /* in blocks of the depot                                                                 */
-    uint64_t deferred;      /* on deferred lists                                                                      */
-    uint64_t in_hand;       /* on their way between two of the others                                                 */
-    uint64_t free_in_slabs; /* free in a slab's bitmap                                                                */
-    uint64_t slabs_active;
-    uint64_t slabs_partial;
-    uint64_t slabs_full;
-    uint64_t slabs_empty;
+  char name[32];          /* "64", or what its owner called it */
+  uint32_t class_id;      /* as in reports */
+  uint64_t object_bytes;  /* bytes of one object */
+  uint64_t slab_bytes;    /* bytes of one slab */
+  uint64_t capacity;      /* objects in all its slabs */
+  uint64_t live;          /* objects handed out */
+  uint64_t in_magazines;  /* cached for a CPU */
+  uint64_t in_depot;      /* in blocks of the depot */
+  uint64_t deferred;      /* on deferred lists */
+  uint64_t in_hand;       /* on their way between two of the others */
+  uint64_t free_in_slabs; /* free in a slab's bitmap */
+  uint64_t slabs_active;
+  uint64_t slabs_partial;
+  uint64_t slabs_full;
+  uint64_t slabs_empty;
 };
 
 /* Stores a line for each of the first `max_count` classes in `out`, an array of elements `each_size` bytes apart, of
  * which it fills the bytes it knows. Returns how many classes there are, whatever `max_count`; `out` may be NULL when
  * `max_count` is 0, otherwise NULL stores nothing. Class any: its loops are bounded by classes, CPUs and slabs. */
 RESLAB_API
-int reslab_get_class_stats(struct reslab_class_stats *out, size_t max_count, size_t each_size) RESLAB_NOEXCEPT;
+int reslab_get_class_stats(struct reslab_class_stats* out, size_t max_count, size_t each_size) RESLAB_NOEXCEPT;
 
 /* Stores the value of the option `name`, as RESLAB_OPTIONS would spell it, with its final NUL in the `out_size` bytes
  * at `out`. 0; EINVAL when there is no such option or a pointer is NULL; ERANGE when it does not fit, and then `out`
  * holds as much as does, NUL included. Class any. */
 RESLAB_API
-int reslab_option_get(const char *name, char *out, size_t out_size) RESLAB_NOEXCEPT;
+int reslab_option_get(const char* name, char* out, size_t out_size) RESLAB_NOEXCEPT;
 
 /* The library's version, "major.minor.patch": constant text. Class any. */
 RESLAB_API
-const char *reslab_version(void) RESLAB_NOEXCEPT;
+const char* reslab_version(void) RESLAB_NOEXCEPT;
 
 #ifdef __cplusplus
 }

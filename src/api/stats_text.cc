@@ -1,7 +1,6 @@
-#include <unistd.h>
-
 #include "api/sight.h"
 #include "base/text.h"
+#include "platform/syscall.h"
 #include "reslab/reslab.h"
 
 namespace reslab {
@@ -43,7 +42,7 @@ void write_stats(int fd, const char* prefix) {
   write_text(fd, prefix, "mode", mode_name(status.mode));
   write_text(fd, prefix, "mode_reason", status.mode_reason);
   Line pid;
-  pid.text(prefix).text("pid=").dec(static_cast<uint64_t>(getpid()));
+  pid.text(prefix).text("pid=").dec(static_cast<uint64_t>(sys_call(SYS_getpid)));
   pid.write_to(fd);
   reslab_stats stats;
   reslab_get_stats(&stats, sizeof stats);

@@ -43,6 +43,11 @@ struct Piece {
     while (i < length && s[i] != '\0' && s[i] == data[i]) ++i;
     return i == length && s[i] == '\0';
   }
+  bool equals(Piece other) const {
+    size_t i = 0;
+    while (i < length && i < other.length && data[i] == other.data[i]) ++i;
+    return i == length && i == other.length;
+  }
 };
 
 Piece take_until(const char*& cursor, char stop, char other_stop) {
@@ -60,7 +65,7 @@ T& field(Options& options, const Entry& entry) {
 int choice_index(const char* choices, Piece value) {
   for (int index = 0;; ++index) {
     const Piece choice = take_until(choices, '|', '|');
-    if (choice.length == value.length && __builtin_memcmp(choice.data, value.data, value.length) == 0) return index;
+    if (choice.equals(value)) return index;
     if (*choices == '\0') return -1;
     ++choices;
   }

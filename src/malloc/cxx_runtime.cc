@@ -1,6 +1,5 @@
 #include "malloc/cxx_runtime.h"
 
-#include <initializer_list>
 #include <dlfcn.h>
 
 #include "base/report.h"

@@ -16,7 +16,7 @@ namespace {
 void expand_path(Line& path, const char* pattern) {
   for (const char* c = pattern; *c != '\0'; ++c) {
     if (c[0] == '%' && c[1] == 'p') {
-      path.dec(static_cast<uint64_t>(getpid()));
+      path.dec(static_cast<uint64_t>(sys_call(SYS_getpid)));
       ++c;
     } else {
       path.text(c, 1);
