@@ -170,8 +170,8 @@ size_t reslab_trim(size_t keep_bytes) RESLAB_NOEXCEPT;
 /* Audits the heap at a moment when no other call runs: for each class, objects handed out, in magazines, in the depot,
  * deferred, in hand and free are all of its capacity, each in one place; bitmaps agree with counts, list membership
  * with states. Prints each violation as a line to `fd` when `fd` >= 0. Returns how many there are; -1 with errno
- * EDEADLK where it was refused. A lost object looks handed out: compare `live` with a ledger of your own.
- * Class maintenance. */
+ * EDEADLK where it was refused, ENOMEM when there is no memory for its notes. A lost object looks handed out: compare
+ * `live` with a ledger of your own. Class maintenance. */
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_check(int fd) RESLAB_NOEXCEPT;
 
@@ -256,7 +256,8 @@ RESLAB_API
 int reslab_get_status(struct reslab_status* out, size_t out_size) RESLAB_NOEXCEPT;
 
 /* One size class. Objects: capacity = live + in_magazines + in_depot + deferred + in_hand + free_in_slabs, where live
- * is what remains: exact when no other call runs. */
+ * is what remains: exact when no other call runs. What is larger than the largest class is the class "runs", whose
+ * objects are units of 64 KiB. */
 struct reslab_class_stats {
   char name[32];          /* "64", or what its owner called it */
   uint32_t class_id;      /* as in reports */

@@ -3,6 +3,10 @@
 // Shape of each: labels 1 (start), 2 (just past the commit), 3 (descriptor), 4 (abort handler). Offsets in the rseq area:
 // cpu_id 4, rseq_cs 8. The thread pointer is %fs. The abort handler sits in a text section of its own behind the
 // signature, which reads as the operand of an ud1 instruction.
+//
+// In pop and push the header is addressed by one register without an index: a load that hits the word just stored there
+// then costs nothing on processors that rename memory, and five cycles on these same processors otherwise (a dependent
+// malloc+free pair: 27.7 -> 17.0 cycles on Sapphire Rapids).
 #pragma once
 
 #include "platform/fast_path.h"
@@ -49,18 +53,19 @@ namespace reslab {
 static_assert(kRegionShift == 19 && kRseqSignature == 0x53053053, "written out in the assembly above");
 
 [[gnu::always_inline]] inline PopResult section_pop(uintptr_t cls) {
-  uintptr_t region, top;
+  uintptr_t region, top, header;
   void* object;
   asm volatile goto(
       RESLAB_RSEQ_BEGIN
-      "movl (%[region], %[cls], 8), %k[top]\n"
+      "leaq (%[region], %[cls], 8), %[header]\n"
+      "movl (%[header]), %k[top]\n"
       "movq -8(%[region], %[top], 8), %[object]\n"
       "testq %[object], %[object]\n"
       "jz %l[boundary]\n"
       "decl %k[top]\n"
-      "movl %k[top], (%[region], %[cls], 8)\n"  // commit
+      "movl %k[top], (%[header])\n"  // commit
       RESLAB_RSEQ_END
-      : [region] "=&r"(region), [top] "=&r"(top), [object] "=&r"(object)
+      : [region] "=&r"(region), [top] "=&r"(top), [object] "=&r"(object), [header] "=&r"(header)
       : RESLAB_RSEQ_INPUTS, [cls] "r"(cls)
       : "memory", "cc"
       : boundary, aborted, unregistered);
@@ -74,20 +79,21 @@ unregistered:
 }
 
 [[gnu::always_inline]] inline Section section_push(uintptr_t cls, void* object) {
-  uintptr_t region, top, end;
+  uintptr_t region, top, end, header;
   asm volatile goto(
       RESLAB_RSEQ_BEGIN
-      "movl 4(%[region], %[cls], 8), %k[end]\n"  // end before top (1)
-      "movl (%[region], %[cls], 8), %k[top]\n"
+      "leaq (%[region], %[cls], 8), %[header]\n"
+      "movl 4(%[header]), %k[end]\n"  // end before top (1)
+      "movl (%[header]), %k[top]\n"
       "cmpl %k[end], %k[top]\n"
       "jae %l[boundary]\n"
       "cmpq %[object], -8(%[region], %[top], 8)\n"
       "je %l[same_as_top]\n"
       "movq %[object], (%[region], %[top], 8)\n"
       "incl %k[top]\n"
-      "movl %k[top], (%[region], %[cls], 8)\n"  // commit
+      "movl %k[top], (%[header])\n"  // commit
       RESLAB_RSEQ_END
-      : [region] "=&r"(region), [top] "=&r"(top), [end] "=&r"(end)
+      : [region] "=&r"(region), [top] "=&r"(top), [end] "=&r"(end), [header] "=&r"(header)
       : RESLAB_RSEQ_INPUTS, [cls] "r"(cls), [object] "r"(object)
       : "memory", "cc"
       : boundary, same_as_top, aborted, unregistered);
@@ -102,8 +108,10 @@ unregistered:
   return Section::kUnregistered;
 }
 
+// The copies are string moves: they may be aborted half-way like any other instruction, and need three registers.
 inline BatchResult section_pop_batch(uintptr_t cls, uint32_t begin, void** out, uint32_t n) {
-  uintptr_t region, top, count, cursor, object;
+  uintptr_t region, top, count, source, left;
+  void** target = out;
   asm volatile goto(
       RESLAB_RSEQ_BEGIN
       "movl (%[region], %[cls], 8), %k[top]\n"
@@ -113,20 +121,14 @@ inline BatchResult section_pop_batch(uintptr_t cls, uint32_t begin, void** out, 
       "cmpl %[n], %k[count]\n"
       "cmoval %[n], %k[count]\n"
       "subl %k[count], %k[top]\n"
-      "xorl %k[cursor], %k[cursor]\n"
-      "leaq (%[region], %[top], 8), %[object]\n"
-      "5:\n"
-      "movq (%[object], %[cursor], 8), %[top]\n"
-      "movq %[top], (%[out], %[cursor], 8)\n"
-      "incl %k[cursor]\n"
-      "cmpl %k[count], %k[cursor]\n"
-      "jb 5b\n"
-      "subq %[region], %[object]\n"
-      "shrq $3, %[object]\n"
-      "movl %k[object], (%[region], %[cls], 8)\n"  // commit
+      "leaq (%[region], %[top], 8), %[source]\n"
+      "movl %k[count], %k[left]\n"
+      "rep movsq\n"
+      "movl %k[top], (%[region], %[cls], 8)\n"  // commit
       RESLAB_RSEQ_END
-      : [region] "=&r"(region), [top] "=&r"(top), [count] "=&r"(count), [cursor] "=&r"(cursor), [object] "=&r"(object)
-      : RESLAB_RSEQ_INPUTS, [cls] "r"(cls), [begin] "r"(begin), [out] "r"(out), [n] "r"(n)
+      : [region] "=&r"(region), [top] "=&r"(top), [count] "=&r"(count), [source] "=&S"(source), [left] "=&c"(left),
+        "+&D"(target)
+      : RESLAB_RSEQ_INPUTS, [cls] "r"(cls), [begin] "r"(begin), [n] "r"(n)
       : "memory", "cc"
       : boundary, aborted, unregistered);
   return {static_cast<uint32_t>(count), Section::kDone};
@@ -139,7 +141,8 @@ unregistered:
 }
 
 inline BatchResult section_push_batch(uintptr_t cls, void* const* in, uint32_t n) {
-  uintptr_t region, top, count, cursor, object;
+  uintptr_t region, top, count, target, left;
+  void* const* source = in;
   asm volatile goto(
       RESLAB_RSEQ_BEGIN
       "movl 4(%[region], %[cls], 8), %k[count]\n"  // end before top (1)
@@ -148,18 +151,15 @@ inline BatchResult section_push_batch(uintptr_t cls, void* const* in, uint32_t n
       "jbe %l[boundary]\n"
       "cmpl %[n], %k[count]\n"
       "cmoval %[n], %k[count]\n"
-      "xorl %k[cursor], %k[cursor]\n"
-      "5:\n"
-      "movq (%[in], %[cursor], 8), %[object]\n"
-      "movq %[object], (%[region], %[top], 8)\n"
-      "incl %k[top]\n"
-      "incl %k[cursor]\n"
-      "cmpl %k[count], %k[cursor]\n"
-      "jb 5b\n"
+      "leaq (%[region], %[top], 8), %[target]\n"
+      "movl %k[count], %k[left]\n"
+      "addl %k[count], %k[top]\n"
+      "rep movsq\n"
       "movl %k[top], (%[region], %[cls], 8)\n"  // commit
       RESLAB_RSEQ_END
-      : [region] "=&r"(region), [top] "=&r"(top), [count] "=&r"(count), [cursor] "=&r"(cursor), [object] "=&r"(object)
-      : RESLAB_RSEQ_INPUTS, [cls] "r"(cls), [in] "r"(in), [n] "r"(n)
+      : [region] "=&r"(region), [top] "=&r"(top), [count] "=&r"(count), [target] "=&D"(target), [left] "=&c"(left),
+        "+&S"(source)
+      : RESLAB_RSEQ_INPUTS, [cls] "r"(cls), [n] "r"(n)
       : "memory", "cc"
       : boundary, aborted, unregistered);
   return {static_cast<uint32_t>(count), Section::kDone};
