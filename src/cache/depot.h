@@ -38,7 +38,7 @@ class Depot {
   DepotClass& of(ClassId cls) { return classes_[cls]; }
 
  private:
-  static constexpr uint32_t kAgeFlushes = 64;
+  static constexpr uint32_t kAgeFlushes = 512;
 
   DepotClass* classes_;
   std::atomic<int64_t> bytes_;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint32_t kSweepBudget = 16;       // partial slabs looked at in one search for empty ones
 constexpr uint32_t kSweepPause = 64;        // flushes to let pass after a search that found none
-constexpr uint32_t kMostBlocksAged = 4;
+constexpr uint32_t kMostBlocksAged = 32;
 
 [[noreturn]] void report_double_free(void* object) {
   counters.add(Counter::kDoubleFrees);
