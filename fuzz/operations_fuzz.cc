@@ -1,0 +1,114 @@
+// Sequences of allocator calls out of arbitrary bytes, against a simple model: every live object carries a pattern that is
+// checked before it changes hands, and the audit runs at the end of each input. Under libFuzzer, or replayed from files by
+// replay.cc, so that what a fuzzer once found stays a test.
+//
+// An input is a list of four-byte steps {operation, place, size class, size within it}.
+
+#include <reslab/reslab.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+constexpr size_t kPlaces = 64;
+
+struct Object {
+  unsigned char* data = nullptr;
+  size_t size = 0;
+  unsigned char pattern = 0;
+};
+
+void require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "fuzz: violated: %s\n", what);
+  std::abort();
+}
+
+// Sizes around every border: 2^k plus a little, mostly small, up to about 2 MiB.
+size_t size_from(uint8_t magnitude, uint8_t within) {
+  const size_t base = size_t{1} << (magnitude < 240 ? magnitude % 14 : magnitude % 21);
+  return base + base * within / 256;
+}
+
+class Model {
+ public:
+  ~Model() {
+    for (Object& object : objects_) release(object, 0);
+    require(reslab_check(2) == 0, "the audit is clean");
+  }
+
+  void step(uint8_t operation, uint8_t place, size_t size) {
+    Object& object = objects_[place % kPlaces];
+    switch (operation % 8) {
+      case 0: adopt(object, reslab_malloc(size), size); break;
+      case 1: adopt(object, reslab_malloc_nolock(size, 0), size); break;
+      case 2: adopt(object, reslab_malloc_nolock(size, RESLAB_GROW), size); break;
+      case 3: adopt_zeroed(object, reslab_calloc(1, size), size); break;
+      case 4: adopt_aligned(object, size_t{16} << (place % 13), size); break;
+      case 5: resize(object, size); break;
+      case 6: release(object, place); break;
+      default: reslab_flush_deferred(); break;
+    }
+  }
+
+ private:
+  void adopt(Object& object, void* memory, size_t size) {
+    release(object, size & 1);
+    if (memory == nullptr) return;
+    require(reinterpret_cast<uintptr_t>(memory) % 16 == 0, "alignment of 16");
+    require(reslab_usable_size(memory) >= size, "the object holds what was asked");
+    object = {static_cast<unsigned char*>(memory), size, ++next_pattern_};
+    std::memset(object.data, object.pattern, size);
+  }
+
+  void adopt_zeroed(Object& object, void* memory, size_t size) {
+    const auto* bytes = static_cast<unsigned char*>(memory);
+    for (size_t i = 0; memory != nullptr && i < size; ++i) require(bytes[i] == 0, "calloc gives zeroes");
+    adopt(object, memory, size);
+  }
+
+  void adopt_aligned(Object& object, size_t alignment, size_t size) {
+    void* memory = reslab_aligned_alloc(alignment, size);
+    require(reinterpret_cast<uintptr_t>(memory) % alignment == 0, "the alignment that was asked");
+    adopt(object, memory, size);
+  }
+
+  void resize(Object& object, size_t size) {
+    if (object.data == nullptr) return;
+    check(object);
+    void* moved = reslab_realloc(object.data, size);
+    if (moved == nullptr) return;
+    object.data = static_cast<unsigned char*>(moved);
+    object.size = object.size < size ? object.size : size;
+    check(object);
+    object.size = size;
+    std::memset(object.data, object.pattern, size);
+  }
+
+  void release(Object& object, size_t how) {
+    if (object.data == nullptr) return;
+    check(object);
+    if (how % 2 == 0) reslab_free(object.data);
+    else reslab_free_nolock(object.data);
+    object = {};
+  }
+
+  void check(const Object& object) {
+    for (size_t i = 0; i < object.size; ++i) require(object.data[i] == object.pattern, "an object keeps its contents");
+  }
+
+  std::array<Object, kPlaces> objects_ = {};
+  unsigned char next_pattern_ = 0;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Model model;
+  for (size_t i = 0; i + 4 <= size; i += 4) model.step(data[i], data[i + 1], size_from(data[i + 2], data[i + 3]));
+  return 0;
+}
