@@ -215,6 +215,12 @@ size_t committed_metadata_bytes() {
   return bytes;
 }
 
+// Before the program's first handler can run, so that its nolock calls find memory. Nothing depends on it: whoever calls
+// earlier makes the root then.
+namespace {
+__attribute__((constructor(101))) void make_root_early() { ensure_root(Contract::kPlain); }
+}  // namespace
+
 const Options& options() {
   const Root* found = published_root.load(std::memory_order_acquire);
   if (found != nullptr) return found->options;

@@ -9,7 +9,7 @@
 
 #include "api/sight.h"
 #include "base/text.h"
-#include "heap/context.h"
+#include "heap/census.h"
 #include "heap/root.h"
 #include "malloc/entry.h"
 #include "reslab/reslab.h"
@@ -30,13 +30,16 @@ int saturated(uint64_t n) { return n < INT32_MAX ? static_cast<int>(n) : INT32_M
 
 }  // namespace
 
-// What corresponds: arena = committed, uordblks = live, fordblks = committed but not live, hblk* = runs.
+// What corresponds: arena = committed, uordblks = live, fordblks = committed but not live, hblks and hblkhd = large blocks.
 RESLAB_EXPORT struct mallinfo2 mallinfo2() noexcept {
   const reslab_stats stats = stats_now();
   struct mallinfo2 info = {};
   info.arena = stats.bytes_committed;
   info.uordblks = stats.bytes_live;
   info.fordblks = stats.bytes_committed > stats.bytes_live ? stats.bytes_committed - stats.bytes_live : 0;
+  const RunCensus runs = ensure_root(Contract::kAny) ? take_run_census() : RunCensus{0, 0};
+  info.hblks = runs.runs;
+  info.hblkhd = runs.bytes;
   return info;
 }
 
@@ -44,6 +47,8 @@ RESLAB_EXPORT struct mallinfo mallinfo() noexcept {
   const struct mallinfo2 wide = mallinfo2();
   struct mallinfo info = {};
   info.arena = saturated(wide.arena);
+  info.hblks = saturated(wide.hblks);
+  info.hblkhd = saturated(wide.hblkhd);
   info.uordblks = saturated(wide.uordblks);
   info.fordblks = saturated(wide.fordblks);
   return info;

@@ -1,5 +1,4 @@
-// The preloaded library's beginning and end: the root is made before the program's first handler can run, so that its
-// nolock calls find memory; the statistics are written when the process exits.
+// The preloaded library's end: the statistics are written when the process exits.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -38,8 +37,6 @@ void write_stats_file(const char* pattern) {
   write_stats(static_cast<int>(fd), "");
   sys_call(SYS_close, fd);
 }
-
-__attribute__((constructor(101))) void begin() { ensure_root(Contract::kPlain); }
 
 __attribute__((destructor(101))) void end() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;

@@ -55,12 +55,15 @@ CpuSetup detect_cpu(ModeOption wanted) {
     return fallback("this thread's rseq is not registered");
   }
   const bool has_mm_cid = getauxval(AT_RSEQ_FEATURE_SIZE) >= kMmCidFeature;
+  const uint32_t slots = possible_slots();
+  const ptrdiff_t field = __rseq_offset + (has_mm_cid ? kMmCidField : kCpuIdField);
+  if (*reinterpret_cast<const uint32_t*>(self + field) >= slots) return fallback("the kernel's ids are out of range");
   return {Mode::kRseq,
           has_mm_cid ? SlotSource::kMmCid : SlotSource::kCpuId,
           has_mm_cid ? "rseq registered by libc, slots by mm_cid" : "rseq registered by libc, slots by cpu_id",
           __rseq_offset,
-          __rseq_offset + (has_mm_cid ? kMmCidField : kCpuIdField),
-          possible_slots()};
+          field,
+          slots};
 #endif
 }
 

@@ -48,6 +48,8 @@ constexpr unsigned long kTableEntries = 2000;
 constexpr unsigned long kKeptLines = 64;
 constexpr size_t kStampLength = 15;  // "02 Jan 15:04:05"
 
+// All three threads meet here before the first signal: making a thread allocates, and from then on main must not.
+pthread_barrier_t everyone_is_here;
 std::atomic<bool> finished{false};
 std::atomic<unsigned long> signals{0};
 std::atomic<unsigned long> signals_in_malloc{0};  // that interrupted the library malloc comes from
@@ -145,6 +147,7 @@ void handle(int signal, void (*handler)(int, siginfo_t*, void*)) {
 }
 
 void* run_server(void*) {
+  pthread_barrier_wait(&everyone_is_here);
   sigevent event = {};
   event.sigev_notify = SIGEV_THREAD_ID;  // the signals are for this thread and no other
   event.sigev_signo = kLogSignal;
@@ -160,6 +163,7 @@ void* run_server(void*) {
 }
 
 void* run_background(void*) {
+  pthread_barrier_wait(&everyone_is_here);
   fill_tables(background);
   return nullptr;
 }
@@ -210,10 +214,12 @@ int main(int argc, char** argv) {
   find_malloc_code();
   handle(kLogSignal, log_from_handler);
   handle(kTraceSignal, show_stack_and_exit);
+  pthread_barrier_init(&everyone_is_here, nullptr, 3);
   if (pthread_create(&server.thread, nullptr, run_server, nullptr) != 0 ||
       pthread_create(&background.thread, nullptr, run_background, nullptr) != 0) {
     fail(1, "reslab-storm: this system gives no thread");
   }
+  pthread_barrier_wait(&everyone_is_here);
   watch(seconds);
   finished.store(true, std::memory_order_relaxed);
   wait_for(server);
