@@ -35,6 +35,14 @@ uint32_t Depot::take(ClassId cls) {
   return block;
 }
 
+void Depot::forget() {
+  bytes_.store(0, std::memory_order_relaxed);
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    classes_[cls].full.reset();
+    classes_[cls].blocks.store(0, std::memory_order_relaxed);
+  }
+}
+
 uint32_t Depot::age(ClassId cls) {
   DepotClass& own = classes_[cls];
   const uint32_t flushes = own.flushes.load(std::memory_order_relaxed) + 1;

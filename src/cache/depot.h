@@ -35,6 +35,9 @@ class Depot {
   // Counts a flush; how many blocks have been idle since the last ageing, when it is time to look, else 0.
   uint32_t age(ClassId cls);
 
+  // For a child after fork: no blocks anywhere; the caller puts them back.
+  void forget();
+
   DepotClass& of(ClassId cls) { return classes_[cls]; }
 
  private:

@@ -124,10 +124,7 @@ uint32_t gather(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contr
   ClassSlot& own = class_slot(slot, cls);
   uint64_t word;
   const LockOutcome outcome = own.lock.try_lock(word, static_cast<LocalLockOption>(options().local_lock));
-  if (outcome == LockOutcome::kBusySelf) {
-    counters.add(Counter::kLocalLockBusySelf);
-    counters.add(Counter::kReentries);
-  }
+  if (outcome == LockOutcome::kBusySelf) counters.add(Counter::kLocalLockBusySelf);
   if (outcome == LockOutcome::kBusyOther) counters.add(Counter::kLocalLockBusyOther);
   if (outcome != LockOutcome::kTaken && contract != Contract::kPlain) return 0;
 

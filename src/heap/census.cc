@@ -36,7 +36,7 @@ uint64_t count_magazine(uint32_t slot, ClassId cls) {
   const ClassInfo& info = class_info(cls);
   if (process_mode.load(std::memory_order_relaxed) == Mode::kRseq) {
     const uint32_t top = header_top(header_word(slot, cls).load(std::memory_order_relaxed));
-    return top >= info.begin ? top - info.begin : 0;
+    return top >= info.begin && top != kClosedTop ? top - info.begin : 0;
   }
   uint64_t n = 0;
   for (uint32_t i = info.begin; i < info.begin + info.magazine; ++i) {

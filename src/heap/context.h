@@ -3,7 +3,7 @@
 
 namespace reslab {
 
-// False: a frame of reslab lies below on this thread (a block in hand of mine), a nolock scope is open, or the thread runs
+// False: a slow path of reslab lies below on this thread, a nolock scope is open, or the thread runs
 // on an alternate signal stack.
 bool may_maintain();
 

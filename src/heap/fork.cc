@@ -2,11 +2,12 @@
 
 #include "base/counters.h"
 #include "base/thread_line.h"
-#include "heap/census.h"
 #include "heap/root.h"
 
 namespace reslab {
 namespace {
+
+// --- what is surely the dead's -----------------------------------------------------------------------------------------
 
 // Objects counted by a block are in no other place (cache/block.h); of a block that counts none, a thread may have held
 // as many as fit.
@@ -18,7 +19,7 @@ void recover_block(BlockPool& pool, uint32_t block) {
   pool.recycle(block);
 }
 
-void recover_blocks(BlockPool& pool) {
+void recover_blocks_of_the_dead(BlockPool& pool) {
   const uint64_t self = thread_id();
   const uint32_t made = pool.blocks_made();
   for (uint32_t block = 1; block < made; ++block) {
@@ -27,45 +28,88 @@ void recover_blocks(BlockPool& pool) {
   }
 }
 
-void release_locks_of_the_dead(Root& root) {
+template <class Visit>
+void for_each_class_slot(Root& root, Visit visit) {
   for (uint32_t slot = 0; slot < root.slots.count(); ++slot) {
     if (!root.slots.is_ready(slot)) continue;
-    for (ClassId cls = 1; cls < kMallocClasses; ++cls) class_slot(slot, cls).lock.reset();
+    for (ClassId cls = 1; cls < kMallocClasses; ++cls) visit(slot, cls, class_slot(slot, cls));
   }
 }
 
-// A thread may have died between taking a slab from its list and putting it back, or between moving bits and counting it.
-void mend_slabs(Arena& arena) {
-  const uint32_t frontier = arena.frontier();
-  for (uint32_t unit = 1; unit < frontier; ++unit) {
-    const uint64_t state = slab_at(unit).state.load(std::memory_order_relaxed);
-    const SlabIdentity identity = identity_of(state);
-    if (identity.cls == kNoClass || identity.cls >= kMallocClasses) continue;
-    slab_recount(unit);
-    if (flags_of(state) == 0) slab_let_go(unit, identity);
+void release_locks(Root& root) {
+  for_each_class_slot(root, [](uint32_t, ClassId, ClassSlot& own) { own.lock.reset(); });
+}
+
+// A drain that the fork cut short has left its magazine closed, and what it was about to take where it was.
+void reopen_magazines(Root& root) {
+  for_each_class_slot(root, [](uint32_t slot, ClassId cls, ClassSlot& own) {
+    std::atomic<uint64_t>& header = header_word(slot, cls);
+    if (header.load(std::memory_order_relaxed) == kClosedHeader) header.store(own.saved_header, std::memory_order_relaxed);
+  });
+}
+
+// --- the whole repair: nobody else is in reslab ------------------------------------------------------------------------
+
+void rebuild_block_stacks(Root& root) {
+  root.blocks.pooled().reset();
+  root.depot.forget();
+  const uint32_t made = root.blocks.blocks_made();
+  for (uint32_t block = 1; block < made; ++block) {
+    switch (root.blocks.state(block)) {
+      case BlockState::kInHand: recover_block(root.blocks, block); break;
+      case BlockState::kInDepot: root.depot.put(root.blocks.cls(block), block); break;
+      case BlockState::kPooled: root.blocks.recycle(block); break;
+    }
   }
 }
 
-void mend_class_counts() {
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
-    const ClassCensus census = take_census(cls);
-    slab_class(cls).capacity_objects.store(static_cast<int64_t>(census.capacity), std::memory_order_relaxed);
-    slab_class(cls).free_objects.store(static_cast<int64_t>(census.free_in_slabs), std::memory_order_relaxed);
+// Takes every active slab out of its slot: a slab may have been flagged and not installed, or the other way round.
+void empty_active_slots(Root& root) {
+  for_each_class_slot(root, [](uint32_t, ClassId, ClassSlot& own) { own.active.store(0, std::memory_order_relaxed); });
+}
+
+// Walks the units; one that nothing describes and that is not free was on its way and becomes free.
+void settle_units(Root& root) {
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) slab_forget_class(cls);
+  const uint32_t frontier = root.arena.frontier();
+  for (uint32_t unit = 1; unit < frontier;) {
+    const ClassId cls = slab_identity(unit).cls;
+    if (cls == kRunClass) {
+      unit += slab_at(unit).run_units.load(std::memory_order_relaxed);
+    } else if (cls != kNoClass) {
+      slab_settle(unit, false);
+      unit += class_info(cls).slab_units;
+    } else {
+      if (!root.arena.free_bits().is_free(unit) && !root.arena.is_retired(unit)) root.arena.adopt_orphan(unit);
+      ++unit;
+    }
   }
+}
+
+void repair_all(Root& root) {
+  empty_active_slots(root);
+  settle_units(root);
+  rebuild_block_stacks(root);
+  root.lost_frames = false;
 }
 
 }  // namespace
 
 void recover_after_fork(Root& root) {
-  uint32_t unnoticed = kForkUnnoticed;
-  // relaxed: the child has one thread; the exchange is against its own handlers.
-  if (!root.fork_word->compare_exchange_strong(unnoticed, kForkRecovering, std::memory_order_relaxed)) return;
-  release_locks_of_the_dead(root);
-  recover_blocks(root.blocks);
-  mend_slabs(root.arena);
-  mend_class_counts();
-  root.lost_frames = true;
-  root.fork_word->store(kForkSettled, std::memory_order_relaxed);
+  uint32_t seen = root.fork_word->load(std::memory_order_relaxed);  // relaxed: one thread, and its own handlers
+  if (seen == kForkPartly && SlowCall::any_below()) return;
+  if (seen == kForkRepairing || !root.fork_word->compare_exchange_strong(seen, kForkRepairing, std::memory_order_relaxed)) {
+    return;
+  }
+  if (seen == kForkUnnoticed) {
+    root.lost_frames = true;
+    release_locks(root);
+    reopen_magazines(root);
+    recover_blocks_of_the_dead(root.blocks);
+  }
+  const bool whole = !SlowCall::any_below();
+  if (whole) repair_all(root);
+  root.fork_word->store(whole ? kForkSettled : kForkPartly, std::memory_order_relaxed);
 }
 
 }  // namespace reslab

@@ -3,6 +3,7 @@
 #include "base/counters.h"
 #include "base/options.h"
 #include "base/report.h"
+#include "base/thread_line.h"
 #include "heap/describe.h"
 #include "heap/root.h"
 #include "heap/run.h"
@@ -54,6 +55,8 @@ bool fits_in_place(const ObjectPlace& place, size_t bytes) {
 
 void* heap_allocate(const Request& request) {
   if (request.bytes > kMaxBytes || !ensure_root(request.contract)) return nullptr;
+  const SlowCall call;
+  if (call.is_nested()) counters.add(Counter::kReentries);
   const ClassId cls = class_for(request);
   if (cls == kNoClass) return run_allocate(request);
   void* object = cache_alloc_slow(cls, request.contract, request.retry);
@@ -64,6 +67,8 @@ void* heap_allocate(const Request& request) {
 void heap_free(void* object, Contract contract, const char* call) {
   if (object == nullptr) return;
   const ObjectPlace place = place_of_object(object, call);
+  const SlowCall slow;
+  if (slow.is_nested()) counters.add(Counter::kReentries);
   const bool freed = place.cls == kRunClass ? run_free(place.unit, contract) : cache_free_slow(place.cls, object, contract);
   if (!freed) report_double_free(call, object);
 }

@@ -204,7 +204,7 @@ bool make_or_adopt(Contract contract) {
 bool ensure_root(Contract contract) {
   if (!adopted.load(std::memory_order_acquire) && !make_or_adopt(contract)) return false;
   Root& own = root();
-  if (own.fork_word->load(std::memory_order_relaxed) == kForkUnnoticed) recover_after_fork(own);
+  if (own.fork_word->load(std::memory_order_relaxed) != kForkSettled) recover_after_fork(own);
   return true;
 }
 

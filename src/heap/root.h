@@ -28,7 +28,7 @@ struct Root {
   uint32_t version;
   bool has_fence;
   bool wipes_on_fork;
-  bool lost_frames;        // a child after fork: calls of threads that are gone may have moved bits without counting it
+  bool lost_frames;        // a child after fork whose whole repair is still to come: counts and lists may be off
   bool strict_commit;      // vm.overcommit_memory is 2: what is writable is charged
   char* metadata;          // the mapping that holds this object
   size_t metadata_bytes;

@@ -15,7 +15,8 @@
 //                                  slot[top] = object
 //                                  commit: header.top = top + 1
 //
-//   pop_batch(class, begin, out, n)     k = min(n, top - begin);      k <= 0: empty or closed
+//   pop_batch(class, begin, out, n)     top = header.top;             kClosedTop: closed
+//                                       k = min(n, top - begin);      k <= 0: empty, or never opened
 //                                       out[0..k) = slot[top - k .. top)
 //                                       commit: header.top = top - k
 //
@@ -24,7 +25,7 @@
 //                                       slot[top .. top + k) = in[0..k)
 //                                       commit: header.top = top + k
 //
-//   resize(class, new_end)              header.end == 0: closed
+//   resize(class, new_end)              header.end == 0, or then header.top == kClosedTop: closed
 //                                       commit: header = {top, new_end}, one 64-bit store
 //
 // An unlucky section (kAborted) is retried by the slow path only, kRestarts times (40).

@@ -50,7 +50,7 @@ namespace reslab {
   [rseq] "r"(fast_path.rseq_offset.load(std::memory_order_relaxed)),                             \
       [slot] "r"(fast_path.slot_offset.load(std::memory_order_relaxed)), [regions] "m"(fast_path.regions)
 
-static_assert(kRegionShift == 19 && kRseqSignature == 0x53053053, "written out in the assembly above");
+static_assert(kRegionShift == 19 && kClosedTop == 49152 && kRseqSignature == 0x53053053, "written out in the assembly above");
 
 [[gnu::always_inline]] inline PopResult section_pop(uintptr_t cls) {
   uintptr_t region, top, header;
@@ -115,6 +115,8 @@ inline BatchResult section_pop_batch(uintptr_t cls, uint32_t begin, void** out, 
   asm volatile goto(
       RESLAB_RSEQ_BEGIN
       "movl (%[region], %[cls], 8), %k[top]\n"
+      "cmpl $49152, %k[top]\n"  // kClosedTop
+      "je %l[boundary]\n"
       "movl %k[top], %k[count]\n"
       "subl %[begin], %k[count]\n"
       "jle %l[boundary]\n"
@@ -178,6 +180,8 @@ inline Section section_resize(uintptr_t cls, uint32_t new_end) {
       "cmpl $0, 4(%[region], %[cls], 8)\n"
       "je %l[boundary]\n"
       "movl (%[region], %[cls], 8), %k[header]\n"
+      "cmpl $49152, %k[header]\n"  // kClosedTop: closed between the two loads
+      "je %l[boundary]\n"
       "orq %[new_end], %[header]\n"
       "movq %[header], (%[region], %[cls], 8)\n"  // commit
       RESLAB_RSEQ_END

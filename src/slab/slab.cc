@@ -26,7 +26,8 @@ uint64_t all_bits(const ClassInfo& info, uint32_t word) {
   return left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
 }
 
-// Keeps the hints after `n` bits came (n > 0) or went (n < 0).
+// Keeps the hints: before `n` bits come (n > 0), after they went (n < 0). In this order, whoever holds all bits of a slab
+// knows that nobody is still about to count: a late count would hit the unit's next slab.
 void note_free(Slab& slab, SlabClass& cls, const ClassInfo& info, int32_t n) {
   const int32_t before = slab.free_hint.fetch_add(n, std::memory_order_relaxed);
   const auto capacity = static_cast<int32_t>(info.capacity);
@@ -49,21 +50,6 @@ uint32_t count_free(uint32_t unit, const ClassInfo& info) {
     free += static_cast<uint32_t>(__builtin_popcountll(slab_bits(unit, info)[word].load(std::memory_order_acquire)));
   }
   return free;
-}
-
-// All bits are there. Does the hint say so too? If not, somebody who freed is about to count it, and a late count would
-// hit the unit's next slab: not now. But a thread that died between the two never will: after a few looks the hint is
-// set right, at the risk that a very late count makes the next slab's hint wrong, which heals the same way.
-bool hint_is_settled(Slab& slab, SlabClass& owner, const ClassInfo& info) {
-  constexpr uint32_t kLooks = 8;
-  const auto capacity = static_cast<int32_t>(info.capacity);
-  int32_t hint = slab.free_hint.load(std::memory_order_relaxed);
-  if (hint == capacity) return true;
-  if (slab.uncounted.fetch_add(1, std::memory_order_relaxed) < kLooks) return false;
-  if (!slab.free_hint.compare_exchange_strong(hint, capacity, std::memory_order_relaxed)) return false;
-  owner.free_objects.fetch_add(capacity - hint, std::memory_order_relaxed);
-  owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
-  return true;
 }
 
 bool has_free_bits(uint32_t unit, const ClassInfo& info) {
@@ -94,7 +80,6 @@ uint32_t slab_create(ClassId cls, Contract contract) {
   slab.run_units.store(0, std::memory_order_relaxed);
   slab.free_hint.store(static_cast<int32_t>(info.capacity), std::memory_order_relaxed);
   slab.search_from.store(0, std::memory_order_relaxed);
-  slab.uncounted.store(0, std::memory_order_relaxed);
   RESLAB_HOOK("slab_create");
   // release: the fields above; a claimer that reads this state sees them.
   slab.state.store(slab_state(generation, cls, 0), std::memory_order_release);
@@ -174,14 +159,12 @@ uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask) {
   Slab& slab = slab_at(unit);
   const SlabIdentity seen = slab_identity(unit);  // cannot change while an object of it is out
   const ClassInfo& info = class_info(seen.cls);
+  note_free(slab, slab_class(seen.cls), info, __builtin_popcountll(mask));
   RESLAB_HOOK("slab_give");
   const uint64_t old = slab_bits(unit, info)[word].fetch_or(mask, std::memory_order_seq_cst);
-  const int fresh = __builtin_popcountll(mask & ~old);
-  if (fresh != 0) {
-    note_free(slab, slab_class(seen.cls), info, fresh);
-    const uint64_t state = slab.state.load(std::memory_order_seq_cst);
-    if ((flags_of(state) & (kSlabActive | kSlabListed)) == 0 && identity_of(state) == seen) slab_relist(unit, seen);
-  }
+  if ((old & mask) != 0) note_free(slab, slab_class(seen.cls), info, -__builtin_popcountll(old & mask));
+  const uint64_t state = slab.state.load(std::memory_order_seq_cst);
+  if ((flags_of(state) & (kSlabActive | kSlabListed)) == 0 && identity_of(state) == seen) slab_relist(unit, seen);
   return old & mask;
 }
 
@@ -271,10 +254,6 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   Slab& slab = slab_at(unit);
   SlabClass& owner = slab_class(seen.cls);
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
-  if (count_free(unit, info) != info.capacity || !hint_is_settled(slab, owner, info)) {
-    slab_let_go(unit, seen);
-    return false;
-  }
   uint64_t held[kUnitBytes / 16 / 64];
   uint32_t sum = 0;
   for (uint32_t word = 0; word < info.words; ++word) {
@@ -300,13 +279,29 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   return false;
 }
 
-void slab_recount(uint32_t unit) {
+void slab_settle(uint32_t unit, bool in_active_slot) {
   Slab& slab = slab_at(unit);
   const SlabIdentity identity = slab_identity(unit);
   const ClassInfo& info = class_info(identity.cls);
   const auto free = static_cast<int32_t>(count_free(unit, info));
-  const int32_t hint = slab.free_hint.load(std::memory_order_relaxed);
-  if (free != hint) note_free(slab, slab_class(identity.cls), info, free - hint);
+  SlabClass& owner = slab_class(identity.cls);
+  slab.free_hint.store(free, std::memory_order_relaxed);
+  owner.slabs.fetch_add(1, std::memory_order_relaxed);
+  owner.capacity_objects.fetch_add(info.capacity, std::memory_order_relaxed);
+  owner.free_objects.fetch_add(free, std::memory_order_relaxed);
+  if (free == static_cast<int32_t>(info.capacity)) owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
+  const uint16_t flags = in_active_slot ? kSlabActive : 0;
+  slab.state.store(slab_state(identity.generation, identity.cls, flags), std::memory_order_relaxed);
+  if (!in_active_slot && free > 0) slab_relist(unit, identity);
+}
+
+void slab_forget_class(ClassId cls) {
+  SlabClass& owner = slab_class(cls);
+  for (TaggedStack& list : owner.partial) list.reset();
+  owner.slabs.store(0, std::memory_order_relaxed);
+  owner.capacity_objects.store(0, std::memory_order_relaxed);
+  owner.free_objects.store(0, std::memory_order_relaxed);
+  owner.empty_slabs.store(0, std::memory_order_relaxed);
 }
 
 uint32_t slab_sweep(ClassId cls, uint32_t budget) {
@@ -321,9 +316,7 @@ uint32_t slab_sweep(ClassId cls, uint32_t budget) {
     }
     Slab& slab = slab_at(unit);
     const SlabIdentity seen = slab_identity(unit);
-    // Near enough by the hint: slab_retire looks at the bits.
-    if (slab.free_hint.load(std::memory_order_relaxed) + 64 >= static_cast<int32_t>(class_info(cls).capacity) &&
-        count_free(unit, class_info(cls)) == class_info(cls).capacity) {
+    if (slab.free_hint.load(std::memory_order_relaxed) >= static_cast<int32_t>(class_info(cls).capacity)) {
       slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
       retired += slab_retire(unit, seen) ? 1 : 0;
     } else if (!owner.partial[from ^ 1].push(unit, next_of)) {

@@ -39,8 +39,7 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint32_t> run_units;     // of a run: its length; 0 for slabs
   std::atomic<uint32_t> group;         // who is charged for a run
   std::atomic<uint32_t> search_from;   // word where the last take left off
-  std::atomic<uint32_t> uncounted;     // times all bits were there and the hint said otherwise
-  uint32_t reserved[7];
+  uint64_t reserved[4];
   std::atomic<uint64_t> inline_bits[kInlineBits / 64];
 };
 static_assert(sizeof(Slab) == kDescriptorBytes && offsetof(Slab, inline_bits) == 64);
@@ -128,9 +127,10 @@ void slab_let_go(uint32_t unit, SlabIdentity seen);
 // Retires a slab the caller has popped or deactivated, if it holds all its bits; otherwise relists it.
 bool slab_retire(uint32_t unit, SlabIdentity seen);
 
-// For a child after fork, alone in its process: sets the slab's hint, and its share in the counts of the class, to what
-// its bits say.
-void slab_recount(uint32_t unit);
+// For a child after fork, alone in its process and in no other call of reslab: first every class forgets its lists and
+// counts, then every slab is counted by its bits and listed if it has free ones and is in no active slot.
+void slab_forget_class(ClassId cls);
+void slab_settle(uint32_t unit, bool in_active_slot);
 
 // Pops up to `budget` slabs, retires the empty ones, moves the others to the other list. How many were retired.
 uint32_t slab_sweep(ClassId cls, uint32_t budget);
