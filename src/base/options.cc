@@ -85,8 +85,9 @@ bool parse_number(Piece value, uint64_t& out) {
     shift = suffix == 'k' ? 10 : suffix == 'm' ? 20 : suffix == 'g' ? 30 : 0;
     if (shift == 0 || number > (UINT64_MAX >> shift)) return false;
   }
+  if (i != value.length) return false;
   out = number << shift;
-  return i == value.length;
+  return true;
 }
 
 bool parse_value(Options& options, const Entry& entry, Piece value) {
@@ -150,13 +151,15 @@ void print_help() {
 
 void parse_one(Options& options, Speak speak, const char*& cursor) {
   const Piece name = take_until(cursor, '=', ':');
-  if (name.length == 0) return;
-  const Entry* entry = find_entry(name);
   Piece value = {"1", 1};  // a bare name switches a flag on
-  if (*cursor == '=') {
+  const bool has_value = *cursor == '=';
+  if (has_value) {
     ++cursor;
     value = take_until(cursor, ':', ':');
-  } else if (entry != nullptr && entry->kind != Kind::kFlag) {
+  }
+  if (name.length == 0 && !has_value) return;  // "::"
+  const Entry* entry = find_entry(name);
+  if (!has_value && entry != nullptr && entry->kind != Kind::kFlag) {
     complain(speak, "option", name, "needs a value and is ignored");
     return;
   }

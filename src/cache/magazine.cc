@@ -70,6 +70,7 @@ BatchResult fallback_pop_batch(ClassId cls, void** out, uint32_t n) {
   if (end == 0) return {0, Section::kBoundary};
   const uint32_t above = (end > top ? end : top) + kSlack;
   const uint32_t limit = above < info.begin + info.magazine ? above : info.begin + info.magazine;
+  if (n == 0) return {0, Section::kDone};
   uint32_t got = 0;
   uint32_t i = limit;
   while (i > info.begin && got < n) {
@@ -158,8 +159,9 @@ bool drain_fallback(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
 bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
   std::atomic<uint64_t>& header = header_word(slot, cls);
   const uint64_t seen = header.load(std::memory_order_relaxed);
-  if (header_end(seen) == 0 || header_top(seen) == class_info(cls).begin) return true;
+  if (header_end(seen) == 0) return true;
   if (!in_rseq_mode()) return drain_fallback(slot, cls, visit);
+  if (header_top(seen) == class_info(cls).begin) return true;
   if (!fence_available.load(std::memory_order_relaxed)) return false;
 
   ClassSlot& own = class_slot(slot, cls);

@@ -20,10 +20,8 @@ extern char reslab_bad_alloc_type[] __asm__("_ZTISt9bad_alloc") __attribute__((w
 extern void* reslab_bad_alloc_vtable[] __asm__("_ZTVSt9bad_alloc") __attribute__((weak));
 void reslab_bad_alloc_destroy(void*) __asm__("_ZNSt9bad_allocD1Ev") __attribute__((weak));
 
-// A static program has these only if it uses them itself.
-void* dlopen(const char* path, int mode) noexcept __attribute__((weak));
+// A static program has it only if it uses it itself. It leads to dlopen, which a static program should not even name.
 void* dlsym(void* handle, const char* name) noexcept __attribute__((weak));
-int dlclose(void* handle) noexcept __attribute__((weak));
 }
 
 namespace reslab {
@@ -35,12 +33,15 @@ constexpr const char* kRuntimes[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++
 // an extension in C++. Takes the loader's lock; the choice is between that and the end of the process. The caller is
 // code of that plugin, so the runtime stays where it is.
 void* find_in_plugins(const char* name) {
-  if (dlopen == nullptr || dlsym == nullptr || dlclose == nullptr) return nullptr;
+  if (dlsym == nullptr) return nullptr;
+  const auto open = reinterpret_cast<decltype(&dlopen)>(dlsym(RTLD_DEFAULT, "dlopen"));
+  const auto close = reinterpret_cast<decltype(&dlclose)>(dlsym(RTLD_DEFAULT, "dlclose"));
+  if (open == nullptr || close == nullptr) return nullptr;
   for (const char* library : kRuntimes) {
-    void* handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+    void* handle = open(library, RTLD_LAZY | RTLD_NOLOAD);
     if (handle == nullptr) continue;
     void* function = dlsym(handle, name);
-    dlclose(handle);
+    close(handle);
     if (function != nullptr) return function;
   }
   return nullptr;
