@@ -15,17 +15,15 @@ struct Entry {
   const char* name;
   Kind kind;
   size_t offset;
-  uint64_t default_number;
-  const char* default_text;
   const char* values;
   const char* help;
 };
 
 constexpr Entry kEntries[] = {
-#define CHOICE(name, value, choices, help) {#name, Kind::kChoice, offsetof(Options, name), 0, value, choices, help},
-#define FLAG(name, value, help) {#name, Kind::kFlag, offsetof(Options, name), value, "", "0|1", help},
-#define NUMBER(name, value, unit, help) {#name, Kind::kNumber, offsetof(Options, name), value, "", unit, help},
-#define TEXT(name, value, help) {#name, Kind::kText, offsetof(Options, name), 0, value, "text", help},
+#define CHOICE(name, value, choices, help) {#name, Kind::kChoice, offsetof(Options, name), choices, help},
+#define FLAG(name, value, help) {#name, Kind::kFlag, offsetof(Options, name), "0|1", help},
+#define NUMBER(name, value, unit, help) {#name, Kind::kNumber, offsetof(Options, name), unit, help},
+#define TEXT(name, value, help) {#name, Kind::kText, offsetof(Options, name), "text", help},
 #include "base/options.def"
 #undef CHOICE
 #undef FLAG
@@ -38,19 +36,19 @@ struct Piece {
   const char* data;
   size_t length;
 
-  bool is(const char* s) const {
+  constexpr bool is(const char* s) const {
     size_t i = 0;
     while (i < length && s[i] != '\0' && s[i] == data[i]) ++i;
     return i == length && s[i] == '\0';
   }
-  bool equals(Piece other) const {
+  constexpr bool equals(Piece other) const {
     size_t i = 0;
     while (i < length && i < other.length && data[i] == other.data[i]) ++i;
     return i == length && i == other.length;
   }
 };
 
-Piece take_until(const char*& cursor, char stop, char other_stop) {
+constexpr Piece take_until(const char*& cursor, char stop, char other_stop) {
   const char* start = cursor;
   while (*cursor != '\0' && *cursor != stop && *cursor != other_stop) ++cursor;
   return {start, static_cast<size_t>(cursor - start)};
@@ -62,13 +60,28 @@ T& field(Options& options, const Entry& entry) {
 }
 
 // Index of `value` among "a|b|c", or -1.
-int choice_index(const char* choices, Piece value) {
+constexpr int choice_index(const char* choices, Piece value) {
   for (int index = 0;; ++index) {
     const Piece choice = take_until(choices, '|', '|');
     if (choice.equals(value)) return index;
     if (*choices == '\0') return -1;
     ++choices;
   }
+}
+
+// The table's defaults as an object, computed at compile time.
+constexpr Options make_defaults() {
+  Options made = {};
+#define CHOICE(name, value, choices, help) made.name = static_cast<uint32_t>(choice_index(choices, {value, sizeof value - 1}));
+#define FLAG(name, value, help) made.name = value != 0;
+#define NUMBER(name, value, unit, help) made.name = value;
+#define TEXT(name, value, help) static_assert(sizeof value == 1, "texts are empty by default");
+#include "base/options.def"
+#undef CHOICE
+#undef FLAG
+#undef NUMBER
+#undef TEXT
+  return made;
 }
 
 bool parse_number(Piece value, uint64_t& out) {
@@ -115,15 +128,6 @@ bool parse_value(Options& options, const Entry& entry, Piece value) {
   return false;
 }
 
-void set_defaults(Options& options) {
-  for (const Entry& entry : kEntries) {
-    const Piece text = {entry.default_text, __builtin_strlen(entry.default_text)};
-    if (entry.kind == Kind::kChoice || entry.kind == Kind::kText) parse_value(options, entry, text);
-    if (entry.kind == Kind::kFlag) field<bool>(options, entry) = entry.default_number != 0;
-    if (entry.kind == Kind::kNumber) field<uint64_t>(options, entry) = entry.default_number;
-  }
-}
-
 const Entry* find_entry(Piece name) {
   for (const Entry& entry : kEntries) {
     if (name.is(entry.name)) return &entry;
@@ -142,8 +146,7 @@ void print_help() {
   for (const Entry& entry : kEntries) {
     Line line;
     line.text("reslab: option ").text(entry.name).text("=");
-    if (entry.kind == Kind::kChoice || entry.kind == Kind::kText) line.text(entry.default_text);
-    if (entry.kind == Kind::kFlag || entry.kind == Kind::kNumber) line.dec(entry.default_number);
+    format_option(default_options, entry.name, line);
     line.text("  (").text(entry.values).text("): ").text(entry.help);
     line.write_to(STDERR_FILENO);
   }
@@ -172,8 +175,10 @@ void parse_one(Options& options, Speak speak, const char*& cursor) {
 
 }  // namespace
 
+constinit const Options default_options = make_defaults();
+
 void parse_options(Options& options, Speak speak) {
-  set_defaults(options);
+  options = default_options;
   if (getauxval(AT_SECURE) != 0) return;
   const char* cursor = getenv("RESLAB_OPTIONS");
   if (cursor == nullptr) return;

@@ -27,6 +27,8 @@ enum class ModeOption : uint32_t { kAuto, kRseq, kFallback };
 enum class VforkOption : uint32_t { kFork, kNative };
 enum class LocalLockOption : uint32_t { kTry, kAlways, kNever };
 
+extern const Options default_options;
+
 // Fills `options` with the defaults and what the environment says; complaints and help go to stderr if `speak`.
 enum class Speak : uint8_t { kNo, kYes };
 void parse_options(Options& options, Speak speak);

@@ -223,9 +223,7 @@ __attribute__((constructor(101))) void make_root_early() { ensure_root(Contract:
 
 const Options& options() {
   const Root* found = published_root.load(std::memory_order_acquire);
-  if (found != nullptr) return found->options;
-  static constinit Options defaults = {};  // constant-initialised: no guard
-  return defaults;
+  return found != nullptr ? found->options : default_options;
 }
 
 bool option_vfork_native() {
