@@ -283,8 +283,8 @@ RESLAB_API
 int reslab_get_class_stats(struct reslab_class_stats* out, size_t max_count, size_t each_size) RESLAB_NOEXCEPT;
 
 /* Stores the value of the option `name`, as RESLAB_OPTIONS would spell it, with its final NUL in the `out_size` bytes
- * at `out`. 0; EINVAL when there is no such option or a pointer is NULL; ERANGE when it does not fit, and then `out`
- * holds as much as does, NUL included. Class any. */
+ * at `out`. 0; EINVAL when there is no such option, a pointer is NULL, or `out_size` 0; ERANGE when it does not fit, and
+ * then `out` holds as much as does, NUL included. Class any. */
 RESLAB_API
 int reslab_option_get(const char* name, char* out, size_t out_size) RESLAB_NOEXCEPT;
 

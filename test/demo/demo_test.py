@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Runs the demonstration with short times and checks what it says against its exit status.
+
+With --mode the library has to survive the storm, in that mode, and the program has to come on in both of its threads.
+With --expect the library is one that must not survive: the demonstration has to say so, with that word, and fail.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+SECONDS = 2
+LIMIT_SECONDS = 60
+LEAST_TABLES = 5  # of each thread; it takes about a millisecond for one
+LEAST_SIGNALS_INSIDE = 5
+LEAST_ALLOCATIONS = 20_000  # a table is at least 4,000
+
+
+def run_demo(arguments, options):
+    env = dict(os.environ, RESLAB_OPTIONS=options)
+    command = [sys.executable, arguments.demo, "--storm", arguments.storm, "--library", arguments.library,
+               "--seconds", str(SECONDS)]
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=LIMIT_SECONDS, check=False)
+    print(done.stdout, done.stderr, sep="\n")
+    return done
+
+
+def section(text, number):
+    """What the demonstration says under a heading "N. ..."."""
+    found = re.search(rf"^{number}\. .*?(?=^\d\. |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no part {number}"
+    return found.group()
+
+
+def statistic(text, name):
+    found = re.search(rf"^ +{name} +(\d+) ", text, re.MULTILINE)
+    assert found, f"the statistic {name} is not shown"
+    return int(found.group(1))
+
+
+def check_survival(done, mode):
+    assert done.returncode == 0, f"exit status {done.returncode}"
+    assert re.search(r"^   (SURVIVED|DEADLOCK|CRASHED|DAMAGED|HUNG): ", section(done.stdout, 1), re.MULTILINE)
+
+    storm = section(done.stdout, 2)
+    assert re.search(r"^   SURVIVED: ", storm, re.MULTILINE)
+    last = re.findall(r"(\d+) signals, +(\d+) inside malloc's library; +(\d+) and +(\d+) tables", storm)[-1]
+    _, inside, server_tables, background_tables = map(int, last)
+    assert inside >= LEAST_SIGNALS_INSIDE, f"only {inside} signals arrived inside the library"
+    assert server_tables >= LEAST_TABLES, f"the interrupted thread did only {server_tables} tables"
+    assert background_tables >= LEAST_TABLES, f"the other thread did only {background_tables} tables"
+
+    statistics = section(done.stdout, 3)
+    assert f"mode={mode}:" in statistics, f"the run was not in mode {mode}"
+    assert statistic(statistics, "allocs") >= LEAST_ALLOCATIONS
+    assert statistic(statistics, "double_frees") == 0
+    assert statistic(statistics, "invalid_frees") == 0
+
+
+def check_failure(done, word):
+    assert done.returncode == 1, f"exit status {done.returncode}"
+    assert re.search(rf"^   {word}: ", section(done.stdout, 2), re.MULTILINE), f"it does not say {word}"
+    assert "3. " not in done.stdout.split("2. ", 1)[1], "it shows statistics of a run that did not end"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("--demo", "--storm", "--library"):
+        parser.add_argument(name, required=True)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--mode", choices=("rseq", "fallback"))
+    what.add_argument("--expect", choices=("DEADLOCK", "CRASHED", "DAMAGED"))
+    arguments = parser.parse_args()
+    if arguments.mode:
+        check_survival(run_demo(arguments, f"mode={arguments.mode}"), arguments.mode)
+    else:
+        check_failure(run_demo(arguments, ""), arguments.expect)
+
+
+if __name__ == "__main__":
+    main()

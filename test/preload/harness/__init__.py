@@ -1,0 +1,1 @@
+"""What the preload tests have in common: processes, statistics files, runs and their comparison."""

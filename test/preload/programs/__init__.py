@@ -1,0 +1,1 @@
+"""One module for each program: what it needs, its time limit, its work and its claims."""
