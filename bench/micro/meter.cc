@@ -31,8 +31,8 @@ int open_counter(uint64_t which, int group) {
   attributes.read_format = PERF_FORMAT_GROUP;
   attributes.exclude_kernel = 1;
   attributes.exclude_hv = 1;
-  return static_cast<int>(syscall(SYS_perf_event_open, &attributes, /*pid=*/0, /*cpu=*/-1, group,
-                                  PERF_FLAG_FD_CLOEXEC));
+  return static_cast<int>(
+      syscall(SYS_perf_event_open, &attributes, /*pid=*/0, /*cpu=*/-1, group, PERF_FLAG_FD_CLOEXEC));
 }
 
 }  // namespace
@@ -74,8 +74,7 @@ Meter::~Meter() {
   state_.counters["pairs_per_iteration"] = static_cast<double>(pairs_per_iteration_);
   state_.counters["ticks_per_pair"] = static_cast<double>(elapsed) / pairs;
   if (!hardware.available()) return;
-  state_.counters["cycles_per_pair"] =
-      static_cast<double>(end.cycles - hardware_at_start_.cycles) / pairs;
+  state_.counters["cycles_per_pair"] = static_cast<double>(end.cycles - hardware_at_start_.cycles) / pairs;
   state_.counters["instructions_per_pair"] =
       static_cast<double>(end.instructions - hardware_at_start_.instructions) / pairs;
 }

@@ -23,8 +23,7 @@ class RandomSteps {
   Step next() {
     state_ = state_ * 6364136223846793005u + 1442695040888963407u;
     const uint64_t size_bits = state_ >> 32;
-    return {.slot = (state_ >> 16) & slot_mask_,
-            .bytes = kSmallest + ((size_bits * (kLargest - kSmallest + 1)) >> 32)};
+    return {.slot = (state_ >> 16) & slot_mask_, .bytes = kSmallest + ((size_bits * (kLargest - kSmallest + 1)) >> 32)};
   }
 
  private:

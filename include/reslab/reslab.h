@@ -189,8 +189,8 @@ struct reslab_stats {
   uint64_t bytes_reserved;          /* exact: address space */
   uint64_t bytes_metadata;          /* exact: committed for reslab's own bookkeeping */
   uint64_t bytes_purged;            /* exact: given back to the system so far */
-  uint64_t allocs;                  /* slow: objects that a refill or a slow allocation took; a lower bound */
-  uint64_t frees;                   /* slow: objects that a flush or a slow free gave; a lower bound */
+  uint64_t allocs;                  /* slow: objects that went to a magazine or past it; hits in between are not seen */
+  uint64_t frees;                   /* slow: objects that came back from magazines, or past them                      */
   uint64_t nolock_allocs;           /* slow: allocations of class any that left the fast path and succeeded */
   uint64_t nolock_failures;         /* exact: allocations of class any that returned NULL */
   uint64_t nolock_retries;          /* exact: other buckets tried for them */

@@ -147,7 +147,8 @@ int run(const char* mode, unsigned count, uint64_t seed) {
   require_sound_heap("in the parent");
   after.take();
   after.require_same_live(before, "in the parent");
-  printf("%u children of the main thread, %u of handlers inside the library, as many grandchildren\nok\n", count, count);
+  printf("%u children of the main thread, %u of handlers inside the library, as many grandchildren\nok\n", count,
+         count);
   return 0;
 }
 
@@ -156,7 +157,9 @@ int run(const char* mode, unsigned count, uint64_t seed) {
 
 int main(int argc, char** argv) {
   const storm::Arguments arguments(argc, argv, "--mode rseq|fallback [--forks N] [--limit SECONDS] [--seed N]");
+  setlinebuf(stdout);  // a failure ends the process without flushing
   storm::explain_fatal_signals();
   storm::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
-  return storm::run(arguments.mode(), static_cast<unsigned>(arguments.number("--forks", 60)), arguments.number("--seed", 1));
+  return storm::run(arguments.mode(), static_cast<unsigned>(arguments.number("--forks", 60)),
+                    arguments.number("--seed", 1));
 }

@@ -24,9 +24,12 @@ class Object {
   static constexpr size_t kLargest = 4096 + (8191 - 4096) * 256;
 
   // The next size not below `bytes` that a handle can hold.
-  static constexpr size_t codable(size_t bytes) { return bytes <= kExact ? bytes : (bytes + kStep - 1) / kStep * kStep; }
+  static constexpr size_t codable(size_t bytes) {
+    return bytes <= kExact ? bytes : (bytes + kStep - 1) / kStep * kStep;
+  }
 
-  Object(void* address, size_t bytes, uint8_t seed) : address_(static_cast<char*>(address)), bytes_(bytes), seed_(seed) {}
+  Object(void* address, size_t bytes, uint8_t seed)
+      : address_(static_cast<char*>(address)), bytes_(bytes), seed_(seed) {}
 
   static Object from_handle(uint64_t handle) {
     const size_t code = handle >> kSeedBits & 0x1fff;
@@ -43,9 +46,7 @@ class Object {
   size_t bytes() const { return bytes_; }
 
   void fill() const {
-    for_samples(bytes_, [&](size_t offset, size_t width) {
-      store(address_ + offset, word_at(offset), width);
-    });
+    for_samples(bytes_, [&](size_t offset, size_t width) { store(address_ + offset, word_at(offset), width); });
   }
 
   void check(const char* when) const { check_at(address_, bytes_, when); }
@@ -87,7 +88,8 @@ class Object {
   }
 
   uint64_t word_at(size_t offset) const {
-    const uint64_t key = reinterpret_cast<uint64_t>(address_) + offset + (uint64_t{bytes_} << 48) + (uint64_t{seed_} << 40);
+    const uint64_t key =
+        reinterpret_cast<uint64_t>(address_) + offset + (uint64_t{bytes_} << 48) + (uint64_t{seed_} << 40);
     return (key ^ key >> 29) * 0x9E3779B97F4A7C15u;
   }
 

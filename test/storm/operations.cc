@@ -21,7 +21,8 @@ size_t random_alignment(Random& random) { return size_t{16} << random.below(9); 
 void require_zero(const char* bytes, size_t size, const char* call) {
   constexpr size_t kWhole = 4096;  // of larger ones, every 64th byte
   for (size_t i = 0; i < size; i += size <= kWhole ? 1 : 64) {
-    if (bytes[i] != 0) fail("%s gave memory that is not zero: %p, byte %zu of %zu", call, static_cast<const void*>(bytes), i, size);
+    if (bytes[i] != 0)
+      fail("%s gave memory that is not zero: %p, byte %zu of %zu", call, static_cast<const void*>(bytes), i, size);
   }
 }
 
@@ -34,7 +35,8 @@ Object filled(void* address, size_t bytes, Random& random) {
 
 // NULL is an answer here; anything else is not: errno must be kept and RESLAB_ZERO must be.
 void* allocate_nolock(size_t bytes, Random& random) {
-  constexpr unsigned kFlags[] = {0, 0, RESLAB_GROW, RESLAB_ZERO, RESLAB_GROW | RESLAB_ZERO, RESLAB_NORETRY, RESLAB_NODE(0)};
+  constexpr unsigned kFlags[] = {
+      0, 0, RESLAB_GROW, RESLAB_ZERO, RESLAB_GROW | RESLAB_ZERO, RESLAB_NORETRY, RESLAB_NODE(0)};
   const unsigned flags = kFlags[random.below(std::size(kFlags))];
   const size_t alignment = random.one_in(4) ? random_alignment(random) : 0;
   errno = kErrnoMark;

@@ -29,7 +29,8 @@ class Random {
   size_t object_bytes() {
     static constexpr struct {
       size_t permille, smallest, largest;
-    } kShare[] = {{700, 1, 128}, {220, 129, 1024}, {60, 1025, 8192}, {16, 8193, 64 << 10}, {4, (64 << 10) + 1, 300 << 10}};
+    } kShare[] = {
+        {700, 1, 128}, {220, 129, 1024}, {60, 1025, 8192}, {16, 8193, 64 << 10}, {4, (64 << 10) + 1, 300 << 10}};
     size_t draw = below(1000);
     for (const auto& share : kShare) {
       if (draw < share.permille) return share.smallest + below(share.largest - share.smallest + 1);

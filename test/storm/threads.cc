@@ -94,6 +94,7 @@ int run(const char* mode, size_t count) {
 
 int main(int argc, char** argv) {
   const storm::Arguments arguments(argc, argv, "--mode rseq|fallback [--threads N] [--limit SECONDS]");
+  setlinebuf(stdout);  // a failure ends the process without flushing
   storm::explain_fatal_signals();
   storm::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
   return storm::run(arguments.mode(), arguments.number("--threads", 20'000));
