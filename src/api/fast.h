@@ -29,9 +29,10 @@ namespace reslab {
   const uintptr_t offset = address - fast_path.arena_base.load(std::memory_order_relaxed);
   if (__builtin_expect(offset >= fast_path.arena_bytes.load(std::memory_order_relaxed), 0)) return false;
   const uint32_t entry = fast_path.class_of.load(std::memory_order_relaxed)[address >> kUnitShift];
-  const uint64_t inverse = fast_path.inverse.load(std::memory_order_relaxed)[entry_class(entry)];
+  const StartTest& test = fast_path.start_tests.load(std::memory_order_relaxed)[entry_class(entry)];
   const uint64_t in_slab = (uint64_t{entry_place(entry)} << kUnitShift) | (address & (kUnitBytes - 1));
-  if (__builtin_expect(in_slab * inverse >= inverse, 0)) return false;
+  // Classes without slabs pass (both values are 0) and find a magazine that is closed for ever.
+  if (__builtin_expect(in_slab * test.inverse > test.last, 0)) return false;
   return section_push(entry_class(entry), object) == Section::kDone;
 }
 

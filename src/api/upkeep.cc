@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "base/thread_line.h"
 #include "cache/cache.h"
 #include "heap/check.h"
 #include "heap/context.h"
@@ -20,6 +21,7 @@ size_t reslab_trim(size_t keep_bytes) noexcept {
     errno = EDEADLK;
     return 0;
   }
+  const SlowCall call;  // a handler's fork from here must leave the drain to its own frame
   cache_drain_all();
   const size_t purged = arena().purge(keep_bytes);
   return purged + (root().strict_commit ? arena().retire_tail() : 0);

@@ -28,6 +28,7 @@ void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint
   window_ = window;
   zero_ = bitmaps;
   free_.init(bitmaps + words, bitmaps + 2 * size_t{words}, window.base >> kUnitShift);
+  chunks_reserved_.store(window.units / kUnitsInChunk + 1, std::memory_order_relaxed);
   frontier_.store(1, std::memory_order_relaxed);  // unit 0 is "none"; relaxed: the root's publication releases all this
   extent_.store(extent_of(reserved_units, 1), std::memory_order_relaxed);
 }
@@ -96,6 +97,7 @@ bool Arena::commit(uint32_t needed, Contract contract) {
 bool Arena::commit_chunks(uint32_t units) {
   const uint32_t wanted = (units + kUnitsInChunk - 1) / kUnitsInChunk;
   uint32_t have = chunks_writable_.load(std::memory_order_acquire);
+  if (wanted > chunks_reserved_.load(std::memory_order_acquire)) return false;
   for (; have < wanted; ++have) {
     if (!vm_make_writable(window_.chunks + have * kChunkBytes, kChunkWritableBytes)) return false;
     uint32_t expected = have;  // somebody else's success is as good: making it writable twice is harmless
@@ -119,7 +121,24 @@ bool Arena::extend_reservation(uint64_t extent, uint32_t needed) {
   return true;
 }
 
-void Arena::give_back_reservation() {
+void Arena::give_back_reservation(size_t limit_bytes) {
+  give_back_window();
+  give_back_chunks(limit_bytes);
+}
+
+void Arena::give_back_chunks(size_t limit_bytes) {
+  constexpr size_t kChunkSpan = size_t{kUnitsInChunk} << kUnitShift;
+  const size_t wanted = limit_bytes / kChunkSpan + 2;
+  uint32_t reserved = chunks_reserved_.load(std::memory_order_acquire);
+  const uint32_t keep = larger(chunks_writable_.load(std::memory_order_acquire) + 1,
+                               wanted < reserved ? static_cast<uint32_t>(wanted) : reserved);
+  if (keep >= reserved) return;
+  // Whoever lowers the mark unmaps, once.
+  if (!chunks_reserved_.compare_exchange_strong(reserved, keep, std::memory_order_acq_rel)) return;
+  vm_release(window_.chunks + keep * kChunkBytes, (reserved - keep) * kChunkBytes);
+}
+
+void Arena::give_back_window() {
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     uint64_t extent = extent_.load(std::memory_order_acquire);
     const uint32_t end = committed_of(extent);

@@ -50,8 +50,9 @@ class Arena {
   // The same with the bound of the options; called by plain frees behind their release.
   void purge_above_bound();
 
-  // Gives back the part of the reservation that was never committed: the process has met a limit (36).
-  void give_back_reservation();
+  // The process limits its address space: gives back what was reserved and never committed, and the metadata of units
+  // that it can then never have (36).
+  void give_back_reservation(size_t limit_bytes = SIZE_MAX);
   // Takes the pages and the commit charge of the free units at the frontier's end away (overcommit mode 2); they come
   // back by themselves when a claim finds nothing else. Bytes retired.
   size_t retire_tail();
@@ -78,6 +79,8 @@ class Arena {
   bool commit(uint32_t needed_units, Contract contract);
   bool commit_chunks(uint32_t units);
   bool extend_reservation(uint64_t extent, uint32_t needed_units);
+  void give_back_window();
+  void give_back_chunks(size_t limit_bytes);
   bool take_zero_bits(uint32_t first, uint32_t count);
   void set_zero_bits(uint32_t first, uint32_t count);
   bool bit_is_zero(uint32_t unit) const { return (zero_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0; }
@@ -95,6 +98,7 @@ class Arena {
   std::atomic<uint32_t> frontier_;
   std::atomic<uint64_t> extent_;
   std::atomic<uint32_t> chunks_writable_;
+  std::atomic<uint32_t> chunks_reserved_;
   std::atomic<uint64_t> retired_;  // {first:32, count:32} of units that are claimed and read-only
   std::atomic<int64_t> dirty_units_;  // free units that are not known to be zero
   std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again

@@ -156,6 +156,14 @@ bool drain_fallback(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
 
 }  // namespace
 
+// Each slot is cleared before its object goes elsewhere, so that a child after fork knows which are still here.
+void magazine_empty_closed(uint32_t slot, ClassId cls, uint32_t top, void (*visit)(ClassId, void*)) {
+  for (uint32_t i = class_info(cls).begin; i < top; ++i) {
+    void* object = slot_words(slot)[i].exchange(nullptr, std::memory_order_acq_rel);
+    if (object != nullptr) visit(cls, object);
+  }
+}
+
 bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
   std::atomic<uint64_t>& header = header_word(slot, cls);
   const uint64_t seen = header.load(std::memory_order_relaxed);
@@ -168,6 +176,7 @@ bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
   const uint32_t begin = class_info(cls).begin;
   uint64_t open = seen;
   for ([[maybe_unused]] int round : for_tries(kRestarts)) {
+    __atomic_store_n(&own.saved_header, 0, __ATOMIC_RELAXED);  // until the exchange has told the top, nobody knows it
     // acq_rel: the objects' last stores are before us; what we do to them is after.
     const uint64_t taken = header.exchange(kClosedHeader, std::memory_order_acq_rel);
     if (taken == kClosedHeader) return false;  // another drain is at it
@@ -178,9 +187,7 @@ bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
     RESLAB_HOOK("drain_closed");
     const bool fenced = rseq_fence();
     if (fenced && header.load(std::memory_order_acquire) == kClosedHeader) {
-      for (uint32_t i = begin; i < header_top(open); ++i) {
-        visit(cls, slot_words(slot)[i].load(std::memory_order_relaxed));
-      }
+      magazine_empty_closed(slot, cls, header_top(open), visit);
       header.store(header_of(begin, header_end(open)), std::memory_order_release);
       return true;
     }

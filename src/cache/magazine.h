@@ -49,6 +49,9 @@ void magazine_open(uint32_t slot, ClassId cls);
 // membarrier fence, hands each object to `visit`, opens it again. False if it could not be closed (3).
 bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId cls, void* object));
 
+// The objects of a magazine that nobody pushes to or pops from, up to `top`: for drains, and for a child after fork.
+void magazine_empty_closed(uint32_t slot, ClassId cls, uint32_t top, void (*visit)(ClassId cls, void* object));
+
 // Slots a magazine may use: none when cold, then some, then twice as many with each step of warmth. Small classes begin
 // at the first step; large objects are not cached before their class has proved busy, because one of each size would
 // keep megabytes that nobody asks for again.

@@ -36,6 +36,7 @@ void* distribute(ClassId cls, uint32_t block) {
   for (uint32_t i = pushed; i < rest; ++i) objects[i - pushed] = objects[i];
   pool.set_count(block, rest - pushed);
   if (!depot().put(cls, block)) {
+    pool.set_count(block, 0);
     slab_give_sorted(cls, objects, rest - pushed);
     pool.recycle(block);
   }

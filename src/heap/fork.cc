@@ -2,6 +2,7 @@
 
 #include "base/counters.h"
 #include "base/thread_line.h"
+#include "cache/magazine.h"
 #include "heap/root.h"
 
 namespace reslab {
@@ -40,15 +41,24 @@ void release_locks(Root& root) {
   for_each_class_slot(root, [](uint32_t, ClassId, ClassSlot& own) { own.lock.reset(); });
 }
 
-// A drain that the fork cut short has left its magazine closed, and what it was about to take where it was.
-void reopen_magazines(Root& root) {
+// --- the whole repair: nobody else is in reslab ------------------------------------------------------------------------
+
+// A drain that the fork cut short has left its magazine closed, or closed but for a section's late commit of `top`; what
+// it had not taken yet is where it was.
+void finish_drains(Root& root) {
   for_each_class_slot(root, [](uint32_t slot, ClassId cls, ClassSlot& own) {
     std::atomic<uint64_t>& header = header_word(slot, cls);
-    if (header.load(std::memory_order_relaxed) == kClosedHeader) header.store(own.saved_header, std::memory_order_relaxed);
+    const uint64_t now = header.load(std::memory_order_relaxed);
+    if (now == 0 || header_end(now) != 0) return;
+    const ClassInfo& info = class_info(cls);
+    const bool top_is_known = own.saved_header != 0;
+    const uint32_t top = header_top(now) == kClosedTop ? header_top(own.saved_header) : header_top(now);
+    if (top_is_known) magazine_empty_closed(slot, cls, top, [](ClassId, void* object) { slab_give_object(object); });
+    else counters.add(Counter::kForkLostObjects, info.magazine);
+    const uint32_t slots = capacity_at(info, own.warmth.load(std::memory_order_relaxed));
+    header.store(header_of(info.begin, info.begin + slots), std::memory_order_relaxed);
   });
 }
-
-// --- the whole repair: nobody else is in reslab ------------------------------------------------------------------------
 
 void rebuild_block_stacks(Root& root) {
   root.blocks.pooled().reset();
@@ -80,6 +90,7 @@ void settle_units(Root& root) {
       slab_settle(unit, false);
       unit += class_info(cls).slab_units;
     } else {
+      slab_unmap_unit(unit);
       if (!root.arena.free_bits().is_free(unit) && !root.arena.is_retired(unit)) root.arena.adopt_orphan(unit);
       ++unit;
     }
@@ -90,6 +101,7 @@ void repair_all(Root& root) {
   empty_active_slots(root);
   settle_units(root);
   rebuild_block_stacks(root);
+  finish_drains(root);
   root.lost_frames = false;
 }
 
@@ -104,7 +116,6 @@ void recover_after_fork(Root& root) {
   if (seen == kForkUnnoticed) {
     root.lost_frames = true;
     release_locks(root);
-    reopen_magazines(root);
     recover_blocks_of_the_dead(root.blocks);
   }
   const bool whole = !SlowCall::any_below();

@@ -18,7 +18,7 @@ constinit std::atomic<bool> adopted{false};
 
 constexpr size_t kGiB = size_t{1} << 30;
 constexpr uintptr_t kWindowHint = uintptr_t{16} << 40;  // far from where the kernel, Go and sanitizers put things
-constexpr uint32_t kMaxBlockChunks = 256;
+constexpr uint32_t kMaxBlockChunks = 64;
 
 // Sizes and places of everything; filled in the order of the members.
 struct Plan {
@@ -119,7 +119,7 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   made.blocks.init(metadata + plan.block_chunks, plan.max_block_chunks);
   made.depot.init(made.depot_classes);
   made.slots.init(made.cpu.slots, made.region_ready);
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) made.inverse[cls] = class_info(cls).inverse;
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) made.start_tests[cls] = start_test(class_info(cls));
 }
 
 Root* build_root() {
@@ -170,7 +170,7 @@ void adopt(Root& from) {
   fast_path.slot_offset.store(from.cpu.slot_offset, relaxed);
   fast_path.arena_base.store(from.arena.window().base, relaxed);
   fast_path.class_of.store(from.arena.window().class_of - (from.arena.window().base >> kUnitShift), relaxed);
-  fast_path.inverse.store(from.inverse, relaxed);
+  fast_path.start_tests.store(from.start_tests, relaxed);
   process_mode.store(from.cpu.mode, std::memory_order_release);
   if (from.cpu.mode == Mode::kRseq) {
     // release: on x86-64 the fast path's plain loads see the values above once they see a limit.

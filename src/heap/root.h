@@ -44,7 +44,7 @@ struct Root {
   Slots slots;
   char* regions;
   alignas(64) std::atomic<uint8_t> region_ready[4096];
-  uint64_t inverse[kMaxClasses];
+  StartTest start_tests[kMaxClasses];
   SlabClass slab_classes[kMaxClasses];
   DepotClass depot_classes[kMaxClasses];
 };

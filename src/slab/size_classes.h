@@ -24,6 +24,13 @@ inline constexpr size_t kTableBytes = 8192;  // sizes up to this find their clas
 inline constexpr uint32_t kMaxSlabUnits = 16;
 inline constexpr uint32_t kInlineBits = 512;
 
+// Is an offset in a slab the start of an object? `offset * inverse` wraps to q * (inverse * size - 2^64) when the offset is
+// q objects, and to more than that otherwise; up to `last` it is one of the objects that the slab holds.
+struct StartTest {
+  uint64_t inverse;
+  uint64_t last;
+};
+
 struct ClassInfo {
   uint32_t object_bytes;
   uint16_t slab_units;
@@ -32,7 +39,7 @@ struct ClassInfo {
   uint32_t begin;        // first slot of the magazine, in words from the region's start
   uint32_t magazine;     // slots of the magazine at its largest
   uint32_t batch;        // objects moved at once
-  uint64_t inverse;      // ceil(2^64 / object_bytes): offset * inverse wraps below inverse iff offset is a multiple
+  uint64_t inverse;      // ceil(2^64 / object_bytes), see StartTest
   bool dense() const { return capacity > kInlineBits; }
 };
 
@@ -121,6 +128,11 @@ constexpr ClassId class_of_aligned(size_t align, size_t bytes) {
 constexpr uint32_t object_index(const ClassInfo& info, size_t offset) {
   return static_cast<uint32_t>((static_cast<unsigned __int128>(info.inverse) * offset) >> 64);
 }
-constexpr bool is_object_start(const ClassInfo& info, size_t offset) { return offset * info.inverse < info.inverse; }
+constexpr StartTest start_test(const ClassInfo& info) {
+  return {info.inverse, (info.capacity - 1) * (info.inverse * info.object_bytes)};  // the product wraps to its remainder
+}
+constexpr bool is_object_start(const ClassInfo& info, size_t offset) {
+  return offset * info.inverse <= start_test(info).last;
+}
 
 }  // namespace reslab

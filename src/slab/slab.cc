@@ -290,10 +290,13 @@ void slab_settle(uint32_t unit, bool in_active_slot) {
   owner.capacity_objects.fetch_add(info.capacity, std::memory_order_relaxed);
   owner.free_objects.fetch_add(free, std::memory_order_relaxed);
   if (free == static_cast<int32_t>(info.capacity)) owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
+  map_units(unit, info.slab_units, identity.cls);
   const uint16_t flags = in_active_slot ? kSlabActive : 0;
   slab.state.store(slab_state(identity.generation, identity.cls, flags), std::memory_order_relaxed);
   if (!in_active_slot && free > 0) slab_relist(unit, identity);
 }
+
+void slab_unmap_unit(uint32_t unit) { map_units(unit, 1, kNoClass); }
 
 void slab_forget_class(ClassId cls) {
   SlabClass& owner = slab_class(cls);

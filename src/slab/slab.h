@@ -131,6 +131,7 @@ bool slab_retire(uint32_t unit, SlabIdentity seen);
 // counts, then every slab is counted by its bits and listed if it has free ones and is in no active slot.
 void slab_forget_class(ClassId cls);
 void slab_settle(uint32_t unit, bool in_active_slot);
+void slab_unmap_unit(uint32_t unit);  // which nothing describes
 
 // Pops up to `budget` slabs, retires the empty ones, moves the others to the other list. How many were retired.
 uint32_t slab_sweep(ClassId cls, uint32_t budget);
