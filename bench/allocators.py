@@ -19,6 +19,7 @@ class Allocator:
 
     name: str
     preload: str | None = None  # None: the system's own malloc
+    reslab_mode: str = "none"  # what the micro program must find
     options: dict[str, str] = field(default_factory=dict)  # environment variables of its own
 
     def environment(self) -> dict[str, str]:
@@ -36,7 +37,7 @@ def loadable(library: str) -> bool:
 
 def reslab(library: Path, mode: str) -> Allocator:
     name = "reslab" if mode == "rseq" else f"reslab-{mode}"
-    return Allocator(name, str(library), {"RESLAB_OPTIONS": f"mode={mode}"})
+    return Allocator(name, str(library), mode, {"RESLAB_OPTIONS": f"mode={mode}"})
 
 
 def every_installed(reslab_library: Path | None) -> list[Allocator]:

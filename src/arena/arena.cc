@@ -94,10 +94,20 @@ bool Arena::commit(uint32_t needed, Contract contract) {
   return needed <= committed();
 }
 
+// Chunks given back under a limit that has been raised since; their place may be taken by now.
+bool Arena::reserve_chunks(uint32_t wanted) {
+  uint32_t reserved = chunks_reserved_.load(std::memory_order_acquire);
+  if (wanted <= reserved) return true;
+  if (!vm_reserve_at(window_.chunks + reserved * kChunkBytes, (wanted - reserved) * kChunkBytes)) {
+    return chunks_reserved_.load(std::memory_order_acquire) >= wanted;
+  }
+  return chunks_reserved_.compare_exchange_strong(reserved, wanted, std::memory_order_acq_rel);
+}
+
 bool Arena::commit_chunks(uint32_t units) {
   const uint32_t wanted = (units + kUnitsInChunk - 1) / kUnitsInChunk;
   uint32_t have = chunks_writable_.load(std::memory_order_acquire);
-  if (wanted > chunks_reserved_.load(std::memory_order_acquire)) return false;
+  if (!reserve_chunks(wanted)) return false;
   for (; have < wanted; ++have) {
     if (!vm_make_writable(window_.chunks + have * kChunkBytes, kChunkWritableBytes)) return false;
     uint32_t expected = have;  // somebody else's success is as good: making it writable twice is harmless

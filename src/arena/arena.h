@@ -78,6 +78,7 @@ class Arena {
   UnitRun claim_at_frontier(uint32_t count, uint32_t align, Contract contract);
   bool commit(uint32_t needed_units, Contract contract);
   bool commit_chunks(uint32_t units);
+  bool reserve_chunks(uint32_t wanted);
   bool extend_reservation(uint64_t extent, uint32_t needed_units);
   void give_back_window();
   void give_back_chunks(size_t limit_bytes);

@@ -1,0 +1,142 @@
+// The functions of class `any` as calls: their flags, their limits, what they return. That they never wait is shown
+// elsewhere, by interrupting them.
+
+#include <gtest/gtest.h>
+#include <reslab/reslab.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "support/opaque.h"
+
+namespace api {
+namespace {
+
+using unit::opaque;
+
+class Nolock : public testing::Test {
+ protected:
+  void SetUp() override { errno = 4711; }
+  void TearDown() override { EXPECT_EQ(errno, 4711) << "errno is kept"; }
+};
+
+TEST_F(Nolock, ServesEverySizeUpToItsLimit) {
+  for (size_t bytes = 0; bytes <= RESLAB_NOLOCK_MAX; bytes += bytes / 7 + 1) {
+    void* pointer = opaque(reslab_malloc_nolock(bytes, RESLAB_GROW));
+    ASSERT_NE(pointer, nullptr) << bytes;
+    memset(pointer, 1, bytes);
+    reslab_free_nolock(pointer);
+  }
+}
+
+TEST_F(Nolock, RefusesMoreThanItsLimit) {
+  EXPECT_GE(RESLAB_NOLOCK_MAX, size_t{256} << 10);
+  void* largest = opaque(reslab_malloc_nolock(RESLAB_NOLOCK_MAX, RESLAB_GROW));
+  EXPECT_NE(largest, nullptr);
+  reslab_free_nolock(largest);
+  volatile size_t too_large = RESLAB_NOLOCK_MAX + 1;
+  EXPECT_EQ(opaque(reslab_malloc_nolock(too_large, RESLAB_GROW)), nullptr);
+  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(64, too_large, RESLAB_GROW)), nullptr);
+}
+
+TEST_F(Nolock, UnknownFlagsAreRefused) {
+  EXPECT_EQ(opaque(reslab_malloc_nolock(64, 1u << 3)), nullptr);
+  EXPECT_EQ(opaque(reslab_malloc_nolock(64, RESLAB_GROW | 1u << 15)), nullptr);
+  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(64, 64, 1u << 9)), nullptr);
+}
+
+TEST_F(Nolock, TheNodeIsAHint) {
+  for (const unsigned node : {0u, 1u, 63u, 1023u, 65533u}) {
+    void* pointer = opaque(reslab_malloc_nolock(64, RESLAB_GROW | RESLAB_NODE(node)));
+    EXPECT_NE(pointer, nullptr) << "node " << node;
+    reslab_free_nolock(pointer);
+  }
+}
+
+TEST_F(Nolock, NoretryServesFromTheSizesOwnBucket) {
+  void* pointer = opaque(reslab_malloc_nolock(64, RESLAB_GROW | RESLAB_NORETRY));
+  ASSERT_NE(pointer, nullptr);
+  EXPECT_EQ(reslab_usable_size(pointer), reslab_good_size(64));
+  reslab_free_nolock(pointer);
+}
+
+TEST_F(Nolock, ZeroClearsMemoryThatWasUsed) {
+  for (const size_t bytes : {size_t{1}, size_t{64}, size_t{1000}, size_t{50000}, RESLAB_NOLOCK_MAX}) {
+    for (int round = 0; round < 20; ++round) {
+      auto* pointer = static_cast<unsigned char*>(opaque(reslab_malloc_nolock(bytes, RESLAB_GROW | RESLAB_ZERO)));
+      ASSERT_NE(pointer, nullptr);
+      for (size_t i = 0; i < bytes; ++i) ASSERT_EQ(pointer[i], 0) << "byte " << i << " of " << bytes;
+      memset(pointer, 0xff, bytes);
+      reslab_free_nolock(pointer);
+    }
+  }
+}
+
+TEST_F(Nolock, WithoutGrowItLivesOnWhatThereIs) {
+  reslab_free(opaque(malloc(64)));  // a plain call keeps memory ready
+  void* pointer = opaque(reslab_malloc_nolock(64, 0));
+  ASSERT_NE(pointer, nullptr);
+  memset(pointer, 1, 64);
+  reslab_free_nolock(pointer);
+}
+
+TEST_F(Nolock, WithoutGrowItFailsInTheEndAndIsCounted) {
+  const auto failures = [] {
+    reslab_stats stats = {};
+    reslab_get_stats(&stats, sizeof stats);
+    return stats.nolock_failures;
+  };
+  const uint64_t before = failures();
+  std::vector<void*> taken;
+  taken.reserve(1 << 20);
+  void* last = nullptr;
+  do {
+    last = opaque(reslab_malloc_nolock(RESLAB_NOLOCK_MAX, 0));
+    if (last != nullptr) taken.push_back(last);
+  } while (last != nullptr && taken.size() < (1 << 16));
+  EXPECT_EQ(last, nullptr) << "16 GiB without growing";
+  EXPECT_GT(failures(), before);
+  for (void* pointer : taken) reslab_free_nolock(pointer);
+  EXPECT_NE(opaque(reslab_malloc_nolock(64, RESLAB_GROW)), nullptr);
+}
+
+// Only nolock frees, and only plain allocations: what is deferred comes back by refills alone (lesson 3).
+TEST_F(Nolock, DeferredFreesComeBack) {
+  const auto committed = [] {
+    reslab_stats stats = {};
+    reslab_get_stats(&stats, sizeof stats);
+    return stats.bytes_committed;
+  };
+  const auto cycle = [](int rounds) {
+    for (int round = 0; round < rounds; ++round) {
+      void* pointers[2000];
+      for (void*& pointer : pointers) pointer = opaque(malloc(200));
+      for (void* pointer : pointers) reslab_free_nolock(pointer);
+    }
+  };
+  cycle(50);
+  const uint64_t before = committed();
+  cycle(1000);
+  EXPECT_LE(committed(), before + (4 << 20));
+}
+
+TEST_F(Nolock, FlushDeferredLeavesNonePending) {
+  for (int i = 0; i < 5; ++i) {
+    void* pointers[3000];
+    for (void*& pointer : pointers) pointer = opaque(malloc(64));
+    for (void* pointer : pointers) reslab_free_nolock(pointer);
+  }
+  reslab_flush_deferred();
+  reslab_stats stats = {};
+  ASSERT_EQ(reslab_get_stats(&stats, sizeof stats), 0);
+  EXPECT_EQ(stats.deferred_pending, 0u);
+  EXPECT_EQ(reslab_flush_deferred(), 0u);
+}
+
+TEST_F(Nolock, PageSizeIsTheSystems) { EXPECT_EQ(reslab_page_size(), 4096u); }
+
+}  // namespace
+}  // namespace api

@@ -1,0 +1,89 @@
+// The hooks of the shipped library: that they are there, that a callback is called at each pass and never after it has
+// been removed, that it may use the allocator itself, and that the code around a hook notices nothing of it.
+#include "hooks.h"
+
+#include <reslab/reslab.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+void expect(bool holds, const char* what) {
+  if (holds) return;
+  fprintf(stderr, "hooks_test: %s\n", what);
+  exit(1);
+}
+
+struct Meddler {
+  int calls = 0;
+  bool inside = false;
+};
+
+// Clobbers what a call may clobber, and re-enters the allocator once.
+void meddle(void* context) {
+  auto& meddler = *static_cast<Meddler*>(context);
+  ++meddler.calls;
+  if (meddler.inside) return;
+  meddler.inside = true;
+  asm volatile(
+      "movq $-1, %%rax\n movq %%rax, %%rcx\n movq %%rax, %%rdx\n movq %%rax, %%rsi\n movq %%rax, %%rdi\n"
+      "movq %%rax, %%r8\n movq %%rax, %%r9\n movq %%rax, %%r10\n movq %%rax, %%r11\n"
+      "pcmpeqd %%xmm0, %%xmm0\n pcmpeqd %%xmm1, %%xmm1\n pcmpeqd %%xmm7, %%xmm7\n cmpq $0, %%rax\n" ::
+          : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm7", "cc");
+  reslab_free(reslab_malloc(48));
+  meddler.inside = false;
+}
+
+void allocate_and_free_much() {
+  std::vector<char*> objects;
+  for (size_t i = 0; i < 20000; ++i) {
+    objects.push_back(static_cast<char*>(reslab_malloc(i % 512 + 1)));
+    expect(objects.back() != nullptr, "an allocation failed");
+    memset(objects.back(), static_cast<int>(i), i % 512 + 1);
+  }
+  for (size_t i = 0; i < objects.size(); ++i) {
+    expect(objects[i][i % 512] == static_cast<char>(i), "an object was overwritten");
+    reslab_free(objects[i]);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  alarm(20);
+  reslab_free(reslab_malloc(1));
+  reslab_status status = {};
+  reslab_get_status(&status, sizeof status);
+  const bool rseq = status.mode == RESLAB_MODE_RSEQ;
+  expect(argc == 2 && strcmp(argv[1], rseq ? "rseq" : "fallback") == 0,
+         "the library is not in the mode that was asked for");
+
+  const std::vector<std::string> names = support::hook_names();
+  expect(std::find(names.begin(), names.end(), "refill") != names.end(), "the library has no hook 'refill'");
+
+  // Every hook at once, so that one operation passes many of them.
+  Meddler meddlers[128];
+  expect(names.size() < 128, "more hooks than this test has room for");
+  std::vector<support::Hook*> hooks;
+  for (size_t i = 0; i < names.size(); ++i) hooks.push_back(new support::Hook(names[i].c_str(), meddle, &meddlers[i]));
+  allocate_and_free_much();
+  int passed = 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    delete hooks[i];
+    passed += meddlers[i].calls > 0 ? 1 : 0;
+    if (names[i] == "refill" || names[i] == "slab_create") expect(meddlers[i].calls > 0, "a hook was passed unnoticed");
+  }
+  expect(passed >= 8, "fewer than eight of the hooks were passed");
+
+  for (Meddler& meddler : meddlers) meddler.calls = 0;
+  allocate_and_free_much();
+  for (const Meddler& meddler : meddlers) expect(meddler.calls == 0, "a hook was called after it had been removed");
+  expect(reslab_check(STDERR_FILENO) == 0, "the heap is damaged");
+  printf("%d of %zu hooks passed\n", passed, names.size());
+  return 0;
+}

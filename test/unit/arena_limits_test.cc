@@ -1,0 +1,107 @@
+// arena under limits: reservations that end early, commit charge that runs out, tails that are given back (36, 38).
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "arena/arena.h"
+#include "platform/small_file.h"
+#include "support/child.h"
+#include "support/own_arena.h"
+
+namespace reslab {
+namespace {
+
+class ArenaLimitsTest : public unit::OwnArena {};
+
+TEST_F(ArenaLimitsTest, AShortReservationIsExtendedWhenItIsUsedUp) {
+  make(64);
+  EXPECT_EQ(own().reserved(), 64u);
+  EXPECT_EQ(claim_all(), kLast);
+  EXPECT_EQ(own().reserved(), kUnits);
+  fill(1, kLast, 3);
+}
+
+TEST_F(ArenaLimitsTest, WhereSomebodyElseMappedTheNextPlaceThereIsNoMoreAndNoHarm) {
+  make(64);
+  ASSERT_TRUE(vm_reserve_at(at(64), kUnitBytes));
+  EXPECT_EQ(claim_all(), 63u);
+  EXPECT_EQ(own().claim(1, 1, Contract::kPlain).first, 0u);
+  vm_release(at(64), kUnitBytes);
+  EXPECT_NE(own().claim(1, 1, Contract::kPlain).first, 0u);
+}
+
+TEST_F(ArenaLimitsTest, TheUntouchedReservationCanBeGivenBackAndGrownAgain) {
+  const UnitRun run = own().claim(10, 1, Contract::kPlain);
+  fill(run.first, 10, 5);
+  own().give_back_reservation();
+  const uint32_t end = own().committed();
+  EXPECT_EQ(own().reserved(), end);
+  EXPECT_FALSE(is_mapped(end));
+  EXPECT_FALSE(is_mapped(kLast));
+  own().give_back_reservation();  // nothing left to give
+  const UnitRun more = own().claim(1000, 1, Contract::kPlain);
+  ASSERT_NE(more.first, 0u);
+  EXPECT_TRUE(more.zero);
+  fill(more.first, 1000, 6);
+  EXPECT_TRUE(is_all(run.first, 10, 5));
+}
+
+TEST_F(ArenaLimitsTest, UnderShortageItCommitsInSmallerStepsDownToWhatIsNeeded) {
+  ASSERT_NE(own().claim(1100, 1, Contract::kPlain).first, 0u);  // far from the next chunk of metadata
+  unit::in_child([this] {
+    while (own().claim(1, 1, Contract::kAny).first != 0) continue;
+    ASSERT_GE(own().committed() / 8, 100u) << "the step it would like to take";
+    size_t pages[6];
+    ASSERT_EQ(read_numbers("/proc/self/statm", pages, 6), 6u);
+    const size_t allowed = pages[5] * kPageBytes + 10 * kUnitBytes;  // private and writable, as RLIMIT_DATA counts
+    const struct rlimit limit = {allowed, RLIM_INFINITY};
+    ASSERT_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
+    uint32_t got = 0;
+    for (UnitRun run; (run = own().claim(1, 1, Contract::kPlain)).first != 0; ++got) fill(run.first, 1, 1);
+    EXPECT_GE(got, 8u);
+    EXPECT_LE(got, 20u);  // the stack counts where the limit does not
+  });
+}
+
+TEST_F(ArenaLimitsTest, ARetiredTailIsNobodysUntilAClaimFindsNothingElse) {
+  const UnitRun kept = own().claim(3, 1, Contract::kPlain);
+  const UnitRun tail = own().claim(20, 1, Contract::kPlain);
+  fill(tail.first, 20, 7);
+  own().release(tail.first, 20, Arena::Content::kDirty);
+  EXPECT_EQ(own().retire_tail(), size_t{20} << kUnitShift);
+  EXPECT_TRUE(own().is_retired(tail.first));
+  EXPECT_TRUE(own().is_retired(tail.first + 19));
+  EXPECT_FALSE(own().is_retired(kept.first));
+  EXPECT_FALSE(own().is_retired(tail.first + 20));
+  EXPECT_EQ(own().dirty_units(), 0);
+  while (own().claim(1, 1, Contract::kAny).first != 0) continue;
+  EXPECT_TRUE(own().is_retired(tail.first)) << "reviving asks the kernel";
+
+  const UnitRun again = own().claim(20, 1, Contract::kPlain);
+  EXPECT_EQ(again.first, tail.first);
+  EXPECT_TRUE(again.zero);
+  EXPECT_TRUE(is_all(again.first, 20, 0));
+  fill(again.first, 20, 8);
+  EXPECT_FALSE(own().is_retired(tail.first));
+}
+
+TEST_F(ArenaLimitsTest, ASecondRetirementLosesNoUnit) {
+  const UnitRun first = own().claim(10, 1, Contract::kPlain);
+  own().release(first.first, 10, Arena::Content::kDirty);
+  ASSERT_NE(own().retire_tail(), 0u);
+  EXPECT_EQ(own().retire_tail(), 0u);
+  const UnitRun second = own().claim(30, 1, Contract::kPlain);
+  own().release(second.first, 30, Arena::Content::kDirty);
+  own().retire_tail();
+  EXPECT_EQ(claim_all(), kLast);
+}
+
+TEST_F(ArenaLimitsTest, NothingIsRetiredWhileTheTailIsInUse) {
+  const UnitRun run = own().claim(10, 1, Contract::kPlain);
+  EXPECT_EQ(own().retire_tail(), 0u);
+  own().release(run.first, 9, Arena::Content::kDirty);
+  EXPECT_EQ(own().retire_tail(), 0u);
+  EXPECT_EQ(own().free_bits().free_units(), 9);
+}
+
+}  // namespace
+}  // namespace reslab

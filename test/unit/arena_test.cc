@@ -1,0 +1,172 @@
+// arena: runs of units from an address range; what is claimed is the claimant's alone, writable, and known to be zero
+// only where it is.
+#include "arena/arena.h"
+
+#include <gtest/gtest.h>
+
+#include "support/own_arena.h"
+
+namespace reslab {
+namespace {
+
+class ArenaTest : public unit::OwnArena {
+ protected:
+  // Units that were used and given back: free and dirty.
+  uint32_t make_dirty(uint32_t count) {
+    const UnitRun run = own().claim(count, 1, Contract::kPlain);
+    fill(run.first, count, 7);
+    own().release(run.first, count, Arena::Content::kDirty);
+    return run.first;
+  }
+};
+
+TEST_F(ArenaTest, FreshUnitsAreZeroAndWritable) {
+  const UnitRun run = own().claim(5, 1, Contract::kPlain);
+  ASSERT_NE(run.first, 0u);
+  EXPECT_EQ(run.count, 5u);
+  EXPECT_TRUE(run.zero);
+  EXPECT_TRUE(is_all(run.first, 5, 0));
+  fill(run.first, 5, 1);
+  EXPECT_GE(own().committed(), run.first + 5);
+  EXPECT_EQ(own().units_in_use(), 5);
+}
+
+TEST_F(ArenaTest, WithoutTheKernelOnlyWhatIsCommittedAndLeftCanBeHad) {
+  EXPECT_EQ(own().claim(1, 1, Contract::kAny).first, 0u);
+  EXPECT_EQ(own().committed(), 1u);
+  const UnitRun first = own().claim(1, 1, Contract::kAnyGrow);
+  ASSERT_NE(first.first, 0u);
+  uint32_t more = 0;
+  while (own().claim(1, 1, Contract::kAny).first != 0) ++more;
+  EXPECT_EQ(more, own().committed() - 1 - first.count);
+}
+
+TEST_F(ArenaTest, ReleasedUnitsAreUsedAgainBeforeFreshOnes) {
+  const uint32_t first = make_dirty(10);
+  const uint32_t frontier = own().frontier();
+  const UnitRun again = own().claim(10, 1, Contract::kPlain);
+  EXPECT_EQ(again.first, first);
+  EXPECT_FALSE(again.zero);
+  EXPECT_EQ(own().frontier(), frontier);
+  EXPECT_EQ(own().dirty_units(), 0);
+}
+
+TEST_F(ArenaTest, AlignedRunsAreAlignedAndTheGapBeforeThemIsNotLost) {
+  own().claim(1, 1, Contract::kPlain);
+  for (const uint32_t align : {2u, 8u, 64u, 512u}) {
+    const UnitRun run = own().claim(3, align, Contract::kPlain);
+    ASSERT_NE(run.first, 0u);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(at(run.first)) % (align * kUnitBytes), 0u);
+  }
+  EXPECT_EQ(own().units_in_use(), 1 + 4 * 3);
+  EXPECT_EQ(claim_all(), kLast - 13);
+}
+
+TEST_F(ArenaTest, TheWholeWindowCanBeHadAndThenNoMore) {
+  EXPECT_EQ(own().claim(kUnits, 1, Contract::kPlain).first, 0u);
+  EXPECT_EQ(claim_all(), kLast);
+  EXPECT_EQ(own().claim(1, 1, Contract::kPlain).first, 0u);
+  own().release(77, 1, Arena::Content::kDirty);
+  EXPECT_EQ(own().claim(1, 1, Contract::kPlain).first, 77u);
+}
+
+TEST_F(ArenaTest, ARunGrowsIntoFreeUnitsBehindItOnly) {
+  const UnitRun run = own().claim(4, 1, Contract::kPlain);
+  const UnitRun gap = own().claim(4, 1, Contract::kPlain);
+  ASSERT_EQ(gap.first, run.first + 4);
+  ASSERT_NE(own().claim(1, 1, Contract::kPlain).first, 0u);
+  bool zero = true;
+  EXPECT_FALSE(own().claim_behind(gap.first, 2, zero));
+  own().release(gap.first, 4, Arena::Content::kDirty);
+  EXPECT_FALSE(own().claim_behind(gap.first, 5, zero)) << "the fifth is in use";
+  EXPECT_EQ(own().free_bits().free_units(), 4);
+  EXPECT_TRUE(own().claim_behind(gap.first, 2, zero));
+  EXPECT_FALSE(zero);
+  EXPECT_EQ(own().dirty_units(), 2);
+  EXPECT_FALSE(own().claim_behind(own().frontier() - 1, 2, zero)) << "beyond the frontier";
+}
+
+TEST_F(ArenaTest, ReleasedAsZeroIsKnownToBeZeroAndMixedRunsAreNot) {
+  const UnitRun run = own().claim(300, 1, Contract::kPlain);
+  own().release(run.first, 300, Arena::Content::kZero);
+  EXPECT_EQ(own().dirty_units(), 0);
+  EXPECT_TRUE(own().claim(300, 1, Contract::kPlain).zero);
+  for (const uint32_t dirty : {0u, 64u, 150u, 299u}) {
+    own().release(run.first, 300, Arena::Content::kZero);
+    const UnitRun one = own().claim(300, 1, Contract::kPlain);
+    ASSERT_TRUE(one.zero);
+    own().release(one.first, dirty, Arena::Content::kZero);
+    own().release(one.first + dirty, 1, Arena::Content::kDirty);
+    own().release(one.first + dirty + 1, 299 - dirty, Arena::Content::kZero);
+    EXPECT_EQ(own().dirty_units(), 1);
+    EXPECT_FALSE(own().claim(300, 1, Contract::kPlain).zero) << "unit " << dirty << " is dirty";
+    EXPECT_EQ(own().dirty_units(), 0);
+  }
+}
+
+TEST_F(ArenaTest, PurgeMakesFreeUnitsZeroAndLeavesThoseInUse) {
+  const uint32_t first = make_dirty(20);
+  const UnitRun used = own().claim(5, 1, Contract::kPlain);
+  fill(used.first, 5, 9);
+  EXPECT_EQ(own().purge(0), size_t{15} << kUnitShift);
+  EXPECT_EQ(own().dirty_units(), 0);
+  EXPECT_TRUE(is_all(used.first, 5, 9));
+  EXPECT_TRUE(is_all(first + 5, 15, 0));
+  const UnitRun again = own().claim(15, 1, Contract::kPlain);
+  EXPECT_TRUE(again.zero);
+  EXPECT_EQ(own().purge(0), 0u);
+}
+
+TEST_F(ArenaTest, PurgeKeepsWhatItIsToldToKeep) {
+  uint32_t held[64];
+  for (uint32_t& unit : held) unit = own().claim(8, 1, Contract::kPlain).first;
+  for (uint32_t i = 0; i < 64; i += 2) own().release(held[i], 8, Arena::Content::kDirty);
+  ASSERT_EQ(own().dirty_units(), 256);
+  const size_t purged = own().purge(size_t{100} << kUnitShift);
+  EXPECT_LE(own().dirty_units(), 100);
+  EXPECT_GT(own().dirty_units(), 100 - 8) << "the last run purged may overshoot, no more";
+  EXPECT_EQ(purged, static_cast<size_t>(256 - own().dirty_units()) << kUnitShift);
+  EXPECT_EQ(own().free_bits().free_units(), 256);
+}
+
+TEST_F(ArenaTest, PlainFreesKeepNoMoreDirtyUnitsThanTheBound) {
+  const UnitRun live = own().claim(1000, 1, Contract::kPlain);
+  ASSERT_NE(live.first, 0u);
+  make_dirty(40);
+  own().purge_above_bound();
+  EXPECT_EQ(own().dirty_units(), 40) << "5 % of 1,000 units may be dirty";
+  make_dirty(60);
+  own().purge_above_bound();
+  EXPECT_LE(own().dirty_units(), 50);
+  own().release(live.first, 1000, Arena::Content::kDirty);
+  own().purge_above_bound();
+  EXPECT_LE(own().dirty_units(), 16) << "1 MiB";
+}
+
+// The zero bit belongs to pages that the kernel really took (37).
+TEST_F(ArenaTest, LockedUnitsAreNeverCalledZeroAndNotTriedAgainAndAgain) {
+  const uint32_t first = make_dirty(4);
+  ASSERT_EQ(mlock(at(first + 1), kPageBytes), 0);
+  EXPECT_EQ(own().purge(0), 0u);
+  EXPECT_EQ(own().dirty_units(), 4);
+  const UnitRun again = own().claim(4, 1, Contract::kPlain);
+  ASSERT_EQ(again.first, first);
+  EXPECT_FALSE(again.zero);
+  EXPECT_EQ(*at(first + 1), 7);
+  own().release(again.first, 4, Arena::Content::kDirty);
+  munlock(at(first + 1), kPageBytes);
+  EXPECT_EQ(own().purge(0), size_t{4} << kUnitShift);
+}
+
+TEST_F(ArenaTest, MetadataIsWritableBeforeItsUnits) {
+  for (uint32_t claimed = 0; claimed < kLast; claimed += 35) {
+    if (own().claim(35, 1, Contract::kPlain).first == 0) break;
+    ASSERT_GE(own().committed_chunk_bytes() / kChunkWritableBytes * kUnitsInChunk, own().committed());
+    char* last_descriptor = own().window().chunks + (own().committed() - 1) / kUnitsInChunk * kChunkBytes +
+                            (own().committed() - 1) % kUnitsInChunk * kDescriptorBytes;
+    *last_descriptor = 1;
+  }
+}
+
+}  // namespace
+}  // namespace reslab

@@ -1,0 +1,183 @@
+// heap: memory goes back (29). A process that allocated much and freed it all is small again with no further call and no
+// thread, in whatever order it freed. Measured as anonymous resident memory, in a child of its own for each case.
+#include <gtest/gtest.h>
+#include <reslab/reslab.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <ostream>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "platform/small_file.h"
+#include "support/audit.h"
+#include "support/child.h"
+#include "support/ledger.h"
+
+namespace reslab {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kTotal = 64 * kMiB;
+// What may stay: depot_min (2 MiB), dirty_min (1 MiB), and the metadata that was touched for 64 MiB of the smallest
+// objects (about 3 MiB: bitmaps, descriptors, blocks of the depot).
+constexpr size_t kKept = 7 * kMiB;
+
+size_t anonymous_bytes() {
+  size_t pages[3] = {};
+  EXPECT_EQ(read_numbers("/proc/self/statm", pages, 3), 3u);
+  return (pages[1] - pages[2]) * 4096;  // resident less what belongs to files and shared memory
+}
+
+// The list of objects lies in shared memory, which the measurement leaves out, and is touched before it.
+class List {
+ public:
+  explicit List(size_t most)
+      : most_(most), objects_(static_cast<void**>(mmap(nullptr, most * sizeof(void*), PROT_READ | PROT_WRITE,
+                                                       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0))) {}
+  ~List() { munmap(objects_, most_ * sizeof(void*)); }
+  List(const List&) = delete;
+  List& operator=(const List&) = delete;
+
+  void push(void* object) { objects_[count_++] = object; }
+  void** begin() { return objects_; }
+  void** end() { return objects_ + count_; }
+
+ private:
+  size_t most_;
+  size_t count_ = 0;
+  void** objects_;
+};
+
+enum class Order { kFifo, kLifo, kRandom };
+constexpr const char* kOrderNames[] = {"fifo", "lifo", "random"};
+
+struct Case {
+  size_t bytes;  // 0: all kinds of sizes, in random order
+  Order order;
+};
+std::string name_of(const Case& one) {
+  return (one.bytes == 0 ? "Mixed" : "Of" + std::to_string(one.bytes)) + "_" + kOrderNames[static_cast<int>(one.order)];
+}
+
+std::ostream& operator<<(std::ostream& out, const Case& one) { return out << name_of(one); }
+
+size_t random_small_size(std::minstd_rand& random) {
+  const size_t least = size_t{16} << random() % 11;
+  return least + random() % least;
+}
+
+void allocate_all(List& list, size_t bytes) {
+  std::minstd_rand random(1);
+  for (size_t total = 0; total < kTotal;) {
+    const size_t size = bytes != 0 ? bytes : random_small_size(random);
+    void* object = reslab_malloc(size);
+    ASSERT_NE(object, nullptr);
+    memset(object, 1, size);
+    list.push(object);
+    total += size;
+  }
+}
+
+void free_all(List& list, Order order) {
+  if (order == Order::kLifo) std::reverse(list.begin(), list.end());
+  if (order == Order::kRandom) std::shuffle(list.begin(), list.end(), std::minstd_rand(2));
+  for (void* object : list) reslab_free(object);
+}
+
+// For the message of a test that fails: what keeps the memory.
+std::string where_it_is() {
+  uint64_t magazines = 0, depot = 0, slabs = 0, held = 0;
+  for (const reslab_class_stats& one : unit::class_stats()) {
+    magazines += one.in_magazines * one.object_bytes;
+    depot += one.in_depot * one.object_bytes;
+    slabs += one.free_in_slabs * one.object_bytes;
+    held += one.capacity * one.object_bytes;
+  }
+  const auto kib = [](uint64_t bytes) { return std::to_string(bytes >> 10) + " KiB "; };
+  return kib(held) + "in slabs, of which " + kib(slabs) + "free there, " + kib(magazines) + "in magazines, " +
+         kib(depot) + "in the depot; " + kib(static_cast<uint64_t>(arena().dirty_units()) << kUnitShift) + "of free units dirty";
+}
+
+class MemoryBack : public testing::TestWithParam<Case> {};
+
+TEST_P(MemoryBack, AProcessThatFreedEverythingIsSmallAgain) {
+  unit::in_child([] {
+    const size_t bytes = GetParam().bytes;
+    const Order order = GetParam().order;
+    List list(kTotal / (bytes != 0 ? bytes : 16) + 1);
+    const size_t start = anonymous_bytes();
+    allocate_all(list, bytes);
+    const size_t peak = anonymous_bytes();
+    free_all(list, order);
+    const size_t end = anonymous_bytes();
+    printf("%-14s start %5zu KiB, peak %6zu KiB, end %6zu KiB\n", name_of(GetParam()).c_str(), start >> 10, peak >> 10,
+           end >> 10);
+    EXPECT_GE(peak, start + kTotal) << "the objects were really there";
+    EXPECT_LE(end, start + start / 10 + kKept) << where_it_is();
+    unit::expect_sound_heap();
+  });
+}
+
+// Freed by another thread than the one that allocated, as a producer and its consumer do.
+TEST_P(MemoryBack, SoIsOneWhoseObjectsAnotherThreadFreed) {
+  unit::in_child([] {
+    const size_t bytes = GetParam().bytes;
+    const Order order = GetParam().order;
+    List list(kTotal / (bytes != 0 ? bytes : 16) + 1);
+    const size_t start = anonymous_bytes();
+    allocate_all(list, bytes);
+    size_t end = 0;
+    std::thread([&] {
+      free_all(list, order);
+      end = anonymous_bytes();
+    }).join();
+    EXPECT_LE(end, start + start / 10 + kKept) << where_it_is();
+  });
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const size_t bytes : {0, 16, 72, 200, 1200, 20000, 300000}) {
+    for (const Order order : {Order::kFifo, Order::kLifo, Order::kRandom}) cases.push_back({bytes, order});
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, MemoryBack, testing::ValuesIn(all_cases()),
+                         [](const auto& one) { return name_of(one.param); });
+
+// The same again and again: nothing creeps up.
+TEST(MemoryBackTwice, TenRoundsEndWhereTheFirstDid) {
+  unit::in_child([] {
+    size_t first = 0;
+    for (int round = 0; round < 10; ++round) {
+      List list(kTotal / 16 + 1);
+      allocate_all(list, 0);
+      free_all(list, Order::kRandom);
+      if (round == 0) first = anonymous_bytes();
+    }
+    EXPECT_LE(anonymous_bytes(), first + first / 8);
+    unit::expect_sound_heap();
+  });
+}
+
+TEST(MemoryBackTrim, TrimTakesTheRest) {
+  unit::in_child([] {
+    List list(kTotal / 16 + 1);
+    const size_t start = anonymous_bytes();
+    allocate_all(list, 0);
+    free_all(list, Order::kRandom);
+    EXPECT_GT(reslab_trim(0), 0u);
+    EXPECT_LE(anonymous_bytes(), start + kMiB);
+    EXPECT_EQ(reslab_trim(0), 0u) << "a second trim finds nothing";
+    unit::expect_sound_heap();
+  });
+}
+
+}  // namespace
+}  // namespace reslab

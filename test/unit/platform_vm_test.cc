@@ -1,0 +1,175 @@
+// platform: what the core asks of the kernel, and what it believes of the machine.
+#include "platform/vm.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "platform/cpu.h"
+#include "platform/small_file.h"
+#include "support/child.h"
+
+namespace reslab {
+namespace {
+
+constexpr size_t kBytes = 16 * kPageBytes;
+
+bool is_all(const char* start, size_t bytes, char value) {
+  for (size_t i = 0; i < bytes; ++i) {
+    if (start[i] != value) return false;
+  }
+  return true;
+}
+
+// Reading or writing there ends the process by SIGSEGV.
+template <class Touch>
+void expect_fault(Touch touch) {
+  EXPECT_EXIT(touch(), testing::KilledBySignal(SIGSEGV), "");
+}
+
+class VmTest : public testing::Test {
+ protected:
+  void SetUp() override { errno = 12345; }
+  void TearDown() override { EXPECT_EQ(errno, 12345) << "no wrapper may touch errno"; }
+};
+
+TEST_F(VmTest, ReservedMemoryIsForNobodyUntilItIsMadeReadableOrWritable) {
+  auto* place = static_cast<volatile char*>(vm_reserve(kBytes, 0));
+  char* start = const_cast<char*>(place);
+  ASSERT_NE(start, nullptr);
+  expect_fault([&] { static_cast<void>(*place); });
+  EXPECT_TRUE(vm_make_readable(start, kBytes));
+  EXPECT_TRUE(is_all(start, kBytes, 0));
+  expect_fault([&] { *place = 1; });
+  EXPECT_TRUE(vm_make_writable(start, kBytes));
+  memset(start, 7, kBytes);
+  vm_release(start, kBytes);
+  expect_fault([&] { static_cast<void>(*place); });
+}
+
+TEST_F(VmTest, ReserveAtTakesAnEmptyPlaceOnly) {
+  char* start = static_cast<char*>(vm_reserve(kBytes, 0));
+  ASSERT_NE(start, nullptr);
+  EXPECT_FALSE(vm_reserve_at(start + kPageBytes, kPageBytes));
+  vm_release(start, kBytes);
+  EXPECT_TRUE(vm_reserve_at(start, kPageBytes));
+  EXPECT_FALSE(vm_reserve_at(start, kBytes)) << "its first page is taken";
+  vm_release(start, kPageBytes);
+}
+
+TEST_F(VmTest, DiscardedPagesReadAsZero) {
+  char* start = static_cast<char*>(vm_map(kBytes));
+  memset(start, 7, kBytes);
+  EXPECT_TRUE(vm_discard(start, kBytes / 2));
+  EXPECT_TRUE(is_all(start, kBytes / 2, 0));
+  EXPECT_TRUE(is_all(start + kBytes / 2, kBytes / 2, 7));
+  vm_release(start, kBytes);
+}
+
+TEST_F(VmTest, LockedPagesAreNotDiscardedAndItSaysSo) {
+  char* start = static_cast<char*>(vm_map(kBytes));
+  memset(start, 7, kBytes);
+  ASSERT_EQ(mlock(start, kBytes), 0);
+  EXPECT_FALSE(vm_discard(start, kBytes));
+  EXPECT_TRUE(is_all(start, kBytes, 7));
+  vm_release(start, kBytes);
+}
+
+TEST_F(VmTest, RetiredMemoryReadsAsZeroAndCannotBeWritten) {
+  auto* place = static_cast<volatile char*>(vm_map(kBytes));
+  char* start = const_cast<char*>(place);
+  memset(start, 7, kBytes);
+  EXPECT_TRUE(vm_retire(start, kBytes));
+  EXPECT_TRUE(is_all(start, kBytes, 0));
+  expect_fault([&] { *place = 1; });
+  EXPECT_TRUE(vm_make_writable(start, kBytes));
+  *place = 1;
+  vm_release(start, kBytes);
+}
+
+TEST_F(VmTest, MovedPagesLeaveZerosBehind) {
+  char* from = static_cast<char*>(vm_map(kBytes));
+  char* to = static_cast<char*>(vm_map(kBytes));
+  memset(from, 7, kBytes);
+  memset(to, 8, kBytes);
+  EXPECT_TRUE(vm_move_pages(from, to, kBytes));
+  EXPECT_TRUE(is_all(to, kBytes, 7));
+  EXPECT_TRUE(is_all(from, kBytes, 0));
+  memset(from, 9, kBytes);  // still writable
+  vm_release(from, kBytes);
+  vm_release(to, kBytes);
+}
+
+TEST_F(VmTest, AWipedPageReadsAsZeroInAForkedChildAlone) {
+  char* page = static_cast<char*>(vm_map(kPageBytes));
+  memset(page, 7, kPageBytes);
+  EXPECT_TRUE(vm_wipe_on_fork(page, kPageBytes));
+  unit::in_child([&] { EXPECT_TRUE(is_all(page, kPageBytes, 0)); });
+  EXPECT_TRUE(is_all(page, kPageBytes, 7));
+  vm_release(page, kPageBytes);
+  errno = 12345;  // fork and wait are not ours
+}
+
+TEST_F(VmTest, FailureIsAResultAndNoCrash) {
+  EXPECT_EQ(vm_reserve(size_t{1} << 60, 0), nullptr);
+  EXPECT_EQ(vm_map(size_t{1} << 60), nullptr);
+  char* hole = static_cast<char*>(vm_reserve(kBytes, 0));
+  vm_release(hole, kBytes);
+  EXPECT_FALSE(vm_make_writable(hole, kBytes));
+  EXPECT_FALSE(vm_discard(hole, kBytes));
+}
+
+TEST_F(VmTest, KnowsTheLimitOfTheAddressSpaceAndWhatIsUsedOfIt) {
+  unit::in_child([] {
+    const struct rlimit limit = {size_t{4} << 40, RLIM_INFINITY};
+    ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+    const AddressSpace before = vm_address_space();
+    EXPECT_EQ(before.limit, limit.rlim_cur);
+    EXPECT_GT(before.used, size_t{1} << 20);
+    void* more = vm_map(size_t{64} << 20);
+    EXPECT_GE(vm_address_space().used, before.used + (size_t{64} << 20));
+    vm_release(more, size_t{64} << 20);
+  });
+  errno = 12345;
+  EXPECT_GT(vm_physical_bytes(), size_t{64} << 20);
+}
+
+TEST(SmallFile, NumbersAreReadInOrderAndNoMoreThanAskedFor) {
+  char path[] = "/tmp/reslab-unit-XXXXXX";
+  const int fd = mkstemp(path);
+  const std::string text = "0-3,8 12x7\n99";
+  ASSERT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  size_t numbers[8] = {};
+  EXPECT_EQ(read_numbers(path, numbers, 8), 6u);
+  const size_t expected[] = {0, 3, 8, 12, 7, 99};
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(numbers[i], expected[i]);
+  numbers[2] = 77;
+  EXPECT_EQ(read_numbers(path, numbers, 2), 2u);
+  EXPECT_EQ(numbers[2], 77u);
+  EXPECT_EQ(read_numbers("/nowhere/at/all", numbers, 8), 0u);
+  close(fd);
+  unlink(path);
+}
+
+TEST(Cpu, TheFallbackIsTakenWhenAskedForAndNeedsNoRseq) {
+  const CpuSetup setup = detect_cpu(ModeOption::kFallback);
+  EXPECT_EQ(setup.mode, Mode::kFallback);
+  EXPECT_EQ(setup.source, SlotSource::kThread);
+  EXPECT_GE(setup.slots, 1u);
+  EXPECT_NE(std::string(setup.reason), "");
+}
+
+TEST(Cpu, ThereAreSlotsForEveryCpuThatMayCome) {
+  size_t range[16];
+  const size_t n = read_numbers("/sys/devices/system/cpu/possible", range, 16);
+  ASSERT_GT(n, 0u);
+  EXPECT_GT(detect_cpu(ModeOption::kAuto).slots, range[n - 1]);
+}
+
+}  // namespace
+}  // namespace reslab

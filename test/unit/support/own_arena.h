@@ -1,0 +1,81 @@
+// An arena of a test's own, with a small window: its bounds can be met, and nobody else claims from it.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "arena/arena.h"
+#include "platform/vm.h"
+
+namespace unit {
+
+using namespace reslab;
+
+class OwnArena : public testing::Test {
+ protected:
+  static constexpr uint32_t kUnits = 4096;  // 256 MiB
+  static constexpr uint32_t kLast = kUnits - 1;
+
+  void SetUp() override { make(kUnits); }
+  void TearDown() override { unmake(); }
+
+  // A fresh arena of which only `reserved_units` are reserved.
+  void make(uint32_t reserved_units) {
+    unmake();
+    base_ = reinterpret_cast<char*>(uintptr_t{8} << 40);  // where the kernel puts nothing of its own accord
+    ASSERT_TRUE(vm_reserve_at(base_, size_t{reserved_units} << kUnitShift));
+    chunks_ = static_cast<char*>(vm_reserve(kChunks * kChunkBytes, 0));
+    class_of_.assign(kUnits, 0);
+    bitmaps_ = std::vector<std::atomic<uint64_t>>(2 * kWords + kWords / 64 + 1);
+    arena_ = new Arena();
+    arena_->init({reinterpret_cast<uintptr_t>(base_), kUnits, chunks_, class_of_.data()}, reserved_units, bitmaps_.data());
+  }
+
+  void unmake() {
+    if (arena_ == nullptr) return;
+    vm_release(base_, size_t{arena_->reserved()} << kUnitShift);
+    vm_release(chunks_, kChunks * kChunkBytes);
+    delete arena_;
+    arena_ = nullptr;
+  }
+
+  Arena& own() { return *arena_; }
+  char* at(uint32_t unit) const { return base_ + (size_t{unit} << kUnitShift); }
+
+  void fill(uint32_t first, uint32_t count, int value) { memset(at(first), value, size_t{count} << kUnitShift); }
+  bool is_all(uint32_t first, uint32_t count, char value) const {
+    const char* start = at(first);
+    const size_t bytes = size_t{count} << kUnitShift;
+    return start[0] == value && memcmp(start, start + 1, bytes - 1) == 0;
+  }
+  bool is_mapped(uint32_t unit) const {
+    unsigned char resident[kUnitBytes / kPageBytes];
+    return mincore(at(unit), kUnitBytes, resident) == 0;
+  }
+
+  // Everything that can be had, down to single units.
+  uint32_t claim_all() {
+    uint32_t claimed = 0;
+    for (uint32_t count = 64; count > 0; count /= 2) {
+      while (own().claim(count, 1, Contract::kPlain).first != 0) claimed += count;
+    }
+    return claimed;
+  }
+
+ private:
+  static constexpr size_t kWords = kUnits / 64 + 1;
+  static constexpr size_t kChunks = kUnits / kUnitsInChunk;
+
+  char* base_ = nullptr;
+  char* chunks_ = nullptr;
+  std::vector<uint16_t> class_of_;
+  std::vector<std::atomic<uint64_t>> bitmaps_;
+  Arena* arena_ = nullptr;
+};
+
+}  // namespace unit
