@@ -8,7 +8,7 @@
  *   class        waits  kernel                     errno            NULL by contention   from a handler
  *   any          never  never, but for RESLAB_GROW kept             yes, rare, counted   yes
  *   plain        never  may                        set on failure   no                   yes
- *   maintenance  may    may                        set on failure   -                    refused with EDEADLK where detected
+ *   maintenance  may    may                        set on failure   -                    refused (EDEADLK) where seen
  *
  * What holds for all of them, and is not repeated below:
  *   Progress    No call of class `any` or `plain` waits for another thread or for the frame it interrupted: a thread
@@ -18,7 +18,7 @@
  *               instruction and to any depth; both complete.
  *   After fork  The child may use every function at once, whatever its parent's threads were doing (and whichever of
  *               fork, _Fork and clone made it). Not so the child of a native vfork, which runs in its parent's memory.
- *   Pairing     Memory from any allocating function may be given to any freeing function, on any thread, in any context.
+ *   Pairing     Memory from any allocating function may be given to any freeing function, on any thread, anywhere.
  *   errno       Functions that free keep errno, whatever their class.
  *   Misuse      A pointer that is not the start of a live object (foreign, interior, freed already) ends in a report
  *               on stderr that names the call, the address and what was found there, and in SIGABRT.
@@ -105,7 +105,7 @@ void reslab_free(void* ptr) RESLAB_NOEXCEPT;
 RESLAB_API
 void reslab_free_sized(void* ptr, size_t size) RESLAB_NOEXCEPT;
 
-/* reslab_free for a caller that knows the `alignment` and `size` in bytes that were asked for. Class plain. After C23. */
+/* reslab_free for a caller that knows the `alignment` and `size` in bytes that were asked for. Class plain. C23's. */
 RESLAB_API
 void reslab_free_aligned_sized(void* ptr, size_t alignment, size_t size) RESLAB_NOEXCEPT;
 
@@ -157,7 +157,7 @@ size_t reslab_page_size(void) RESLAB_NOEXCEPT;
 /* ---- upkeep ------------------------------------------------------------------------------------------------------ */
 
 /* Moves what `any` frees have deferred, on every CPU's list, back into circulation; refills do so too, so that no
- * program has to. Returns how many objects it moved. Class plain. After the irq_work that drains kfree_nolock's lists. */
+ * program has to. Returns how many objects it moved. Class plain. After the irq_work that drains kfree_nolock's. */
 RESLAB_API
 size_t reslab_flush_deferred(void) RESLAB_NOEXCEPT;
 
@@ -283,8 +283,8 @@ RESLAB_API
 int reslab_get_class_stats(struct reslab_class_stats* out, size_t max_count, size_t each_size) RESLAB_NOEXCEPT;
 
 /* Stores the value of the option `name`, as RESLAB_OPTIONS would spell it, with its final NUL in the `out_size` bytes
- * at `out`. 0; EINVAL when there is no such option, a pointer is NULL, or `out_size` 0; ERANGE when it does not fit, and
- * then `out` holds as much as does, NUL included. Class any. */
+ * at `out`. 0; EINVAL when there is no such option, a pointer is NULL, or `out_size` 0; ERANGE when it does not fit,
+ * and then `out` holds as much as does, NUL included. Class any. */
 RESLAB_API
 int reslab_option_get(const char* name, char* out, size_t out_size) RESLAB_NOEXCEPT;
 
