@@ -24,7 +24,7 @@ void* malloc_slow(size_t bytes) { return or_enomem(heap_allocate(plain(bytes, 16
 
 void* calloc_slow(size_t bytes) { return or_enomem(heap_allocate(plain(bytes, 16, Fill::kZero))); }
 
-void free_slow(void* object) { heap_free(object, Contract::kPlain, "free"); }
+void free_slow(void* object) noexcept { heap_free(object, Contract::kPlain, "free"); }
 
 void* calloc_entry(size_t count, size_t bytes) {
   size_t total;

@@ -12,7 +12,7 @@ namespace reslab {
 // The slow entries, out of line so that the fast path needs no stack frame. They set errno to ENOMEM on failure.
 void* malloc_slow(size_t bytes);
 void* calloc_slow(size_t bytes);
-void free_slow(void* object);
+void free_slow(void* object) noexcept;
 void* malloc_nolock_slow(size_t bytes, unsigned flags);
 void free_nolock_slow(void* object);
 

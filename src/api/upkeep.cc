@@ -13,7 +13,11 @@ using namespace reslab;
 
 extern "C" {
 
-size_t reslab_flush_deferred(void) noexcept { return ensure_root(Contract::kAny) ? drain_all_deferred() : 0; }
+size_t reslab_flush_deferred(void) noexcept {
+  if (!ensure_root(Contract::kAny)) return 0;
+  const SlowCall call;
+  return drain_all_deferred();
+}
 
 size_t reslab_trim(size_t keep_bytes) noexcept {
   if (!ensure_root(Contract::kPlain)) return 0;

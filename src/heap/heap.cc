@@ -77,6 +77,7 @@ void* heap_reallocate(void* object, size_t bytes, const char* call) {
   if (bytes > kMaxBytes) return nullptr;
   const ObjectPlace place = place_of_object(object, call);
   if (fits_in_place(place, bytes)) return object;
+  const SlowCall slow;
   if (place.cls == kRunClass && bytes > kMaxSmallBytes) {
     void* resized = reallocate_run(object, place.unit, bytes);
     if (resized != nullptr) return resized;

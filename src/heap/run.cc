@@ -19,8 +19,8 @@ void describe(uint32_t unit, uint32_t units) {
   run.run_units.store(units, std::memory_order_relaxed);
   run.group.store(0, std::memory_order_relaxed);
   const uint32_t generation = identity_of(run.state.load(std::memory_order_relaxed)).generation;
-  run.state.store(slab_state(generation, kRunClass, 0), std::memory_order_release);
   map_first_unit(unit, kRunClass);
+  run.state.store(slab_state(generation, kRunClass, 0), std::memory_order_release);  // last: a fork child finds all or nothing
 }
 
 SlabClass& runs() { return slab_class(kRunClass); }

@@ -1,5 +1,6 @@
 #include "slab/slab.h"
 
+#include "base/counters.h"
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "base/report.h"
@@ -283,13 +284,25 @@ void slab_settle(uint32_t unit, bool in_active_slot) {
   Slab& slab = slab_at(unit);
   const SlabIdentity identity = slab_identity(unit);
   const ClassInfo& info = class_info(identity.cls);
-  const auto free = static_cast<int32_t>(count_free(unit, info));
+  const auto capacity = static_cast<int32_t>(info.capacity);
+  auto free = static_cast<int32_t>(count_free(unit, info));
+  // The hint runs ahead of the bits only for what threads that are gone had in their hands. If it says that all objects
+  // are free, the slab was being made or retired, and none of them is anybody's.
+  const int32_t counted = slab.free_hint.load(std::memory_order_relaxed);
+  if (counted == capacity && free < capacity) {
+    for (uint32_t word = 0; word < info.words; ++word) {
+      slab_bits(unit, info)[word].store(all_bits(info, word), std::memory_order_relaxed);
+    }
+    free = capacity;
+  } else if (counted > free) {
+    counters.add(Counter::kForkLostObjects, static_cast<uint64_t>(counted - free));
+  }
   SlabClass& owner = slab_class(identity.cls);
   slab.free_hint.store(free, std::memory_order_relaxed);
   owner.slabs.fetch_add(1, std::memory_order_relaxed);
   owner.capacity_objects.fetch_add(info.capacity, std::memory_order_relaxed);
   owner.free_objects.fetch_add(free, std::memory_order_relaxed);
-  if (free == static_cast<int32_t>(info.capacity)) owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
+  if (free == capacity) owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
   map_units(unit, info.slab_units, identity.cls);
   const uint16_t flags = in_active_slot ? kSlabActive : 0;
   slab.state.store(slab_state(identity.generation, identity.cls, flags), std::memory_order_relaxed);

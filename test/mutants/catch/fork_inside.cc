@@ -42,6 +42,18 @@ struct Fork {
   }
 };
 
+// Into the free units behind it, so many that they are claimed in several steps.
+void grow_a_large_block() {
+  constexpr size_t kFew = 300000, kMany = 20 << 20;
+  reslab_free(opaque(reslab_malloc(kMany)));
+  auto* block = static_cast<unsigned char*>(opaque(reslab_malloc(kFew)));
+  memset(block, 0x33, kFew);
+  block = static_cast<unsigned char*>(opaque(reslab_realloc(block, kMany)));
+  expect(block[0] == 0x33 && block[kFew - 1] == 0x33, "a block that grew has lost its contents");
+  expect_sound_heap();
+  reslab_free(block);
+}
+
 void work() {
   std::vector<unsigned char*> objects;
   for (int round = 0; round < 2; ++round) {
@@ -56,17 +68,18 @@ void work() {
       (i % 2 == 0 ? reslab_free : reslab_free_nolock)(objects[i]);
     }
     objects.clear();
+    reslab_flush_deferred();
     reslab_trim(0);
   }
 }
 
-void fork_at(const char* hook, int pass) {
+void fork_at(const char* hook, int pass, void (*body)()) {
   set_scene(hook);
   const auto before = live_objects();
   Fork fork = {pass};
   {
     const support::Hook armed(hook, Fork::come, &fork);
-    work();
+    body();
   }
   expect_same_live(before);
   if (!fork.forked) return;
@@ -82,6 +95,7 @@ int main(int argc, char** argv) {
   start(argc, argv);
   work();
   for (const std::string& hook : support::hook_names()) {
-    for (const int pass : {0, 7}) fork_at(hook.c_str(), pass);
+    for (const int pass : {0, 7}) fork_at(hook.c_str(), pass, work);
   }
+  for (int pass = 0; pass < 20; ++pass) fork_at("unit_claim_run", pass, grow_a_large_block);
 }
