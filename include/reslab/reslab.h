@@ -154,6 +154,54 @@ void reslab_free_sized_nolock(void* ptr, size_t size) RESLAB_NOEXCEPT;
 RESLAB_API
 size_t reslab_page_size(void) RESLAB_NOEXCEPT;
 
+/* The largest order that reslab_pages_alloc_nolock serves: 2 MiB. */
+#define RESLAB_PAGES_MAX_ORDER 9u
+
+/* 2^`order` pages of reslab_page_size() bytes, aligned to their whole size. NULL when `order` is too large or no such
+ * memory is at hand (counted in nolock_failures). `flags`: as for reslab_malloc_nolock. Any function frees them.
+ * Class any. After the kernel's alloc_pages_nolock(). */
+RESLAB_API RESLAB_CHECK_RESULT
+void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) RESLAB_NOEXCEPT;
+
+/* Frees what reslab_pages_alloc_nolock(`order`) gave; NULL does nothing. Another order than it was allocated with is
+ * misuse, and reported. Class any. */
+RESLAB_API
+void reslab_pages_free_nolock(void* ptr, unsigned order) RESLAB_NOEXCEPT;
+
+/* From here to the matching restore, plain calls of this thread keep the contract of class any: no kernel entry, errno
+ * kept, NULL possible. Scopes nest. A handler inherits the scope of the thread it interrupts; a jump out of a scope
+ * leaves it open for ever (check_context=1 reports the next plain call). Returns what restore needs. Class any.
+ * After the kernel's memalloc_nofs_save(). */
+RESLAB_API RESLAB_CHECK_RESULT
+unsigned reslab_nolock_save(void) RESLAB_NOEXCEPT;
+
+/* Ends the scope that `saved` came from, and those opened inside it and left open. Class any. */
+RESLAB_API
+void reslab_nolock_restore(unsigned saved) RESLAB_NOEXCEPT;
+
+/* Objects set aside for a context in which none may be missing. After the kernel's prefilled sheaves and mempools. */
+typedef struct reslab_reserve reslab_reserve;
+
+/* A reserve of `count` objects of `size` bytes each, allocated and touched now, so that taking one neither fails nor
+ * faults. NULL and ENOMEM when there is no memory for all of them. Class plain. */
+RESLAB_API RESLAB_CHECK_RESULT
+reslab_reserve* reslab_reserve_create(size_t size, size_t count) RESLAB_NOEXCEPT;
+
+/* `size` bytes from the reserve. As many calls as it has objects cannot fail, whatever threads and handlers they come
+ * from. Past that, or for more bytes than its objects have, does what reslab_malloc_nolock does with `flags`; NULL with
+ * RESLAB_NORETRY. The objects are ordinary ones: any function frees them, and they do not come back here. Class any. */
+RESLAB_API RESLAB_CHECK_RESULT RESLAB_SIZED_BY(2)
+void* reslab_reserve_alloc(reslab_reserve* reserve, size_t size, unsigned flags) RESLAB_NOEXCEPT;
+
+/* Fills the reserve up again. 0, or ENOMEM; what could be had is in it. Class plain, errno kept. */
+RESLAB_API RESLAB_CHECK_RESULT
+int reslab_reserve_refill(reslab_reserve* reserve) RESLAB_NOEXCEPT;
+
+/* Frees the reserve and what is left in it; NULL does nothing. 0; EBUSY while another thread is inside one of the calls
+ * above, EDEADLK where it was refused: then nothing has happened. Class maintenance, errno kept. */
+RESLAB_API RESLAB_CHECK_RESULT
+int reslab_reserve_destroy(reslab_reserve* reserve) RESLAB_NOEXCEPT;
+
 /* ---- upkeep ------------------------------------------------------------------------------------------------------ */
 
 /* Moves what `any` frees have deferred, on every CPU's list, back into circulation; refills do so too, so that no
@@ -211,6 +259,16 @@ struct reslab_stats {
   uint64_t double_frees;            /* exact: found, before the report that ends the process */
   uint64_t invalid_frees;           /* exact: found, likewise */
   uint64_t fork_lost_objects;       /* exact as an upper bound: in hand in the parent's other threads at the fork */
+  /* Allocations of class any by the route that served them, of those that left the fast path. All exact. */
+  uint64_t nolock_from_magazine;    /* after a restart */
+  uint64_t nolock_from_depot;
+  uint64_t nolock_from_active;      /* the active slab of this CPU */
+  uint64_t nolock_from_partial;
+  uint64_t nolock_from_deferred;    /* a slab that got room by flushing another CPU's deferred frees */
+  uint64_t nolock_from_new_slab;
+  uint64_t nolock_from_run;         /* whole units: large sizes and pages */
+  uint64_t single_bit_allocs;       /* one bit of a bitmap, past the magazines; calls of all classes */
+  uint64_t single_bit_frees;
 };
 
 /* Stores the first `out_size` bytes of the statistics in `*out`. 0, or EINVAL when `out` is NULL. Class any. */

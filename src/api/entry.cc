@@ -9,26 +9,35 @@ namespace {
 
 constexpr bool is_power_of_two(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
-void* or_enomem(void* object) {
-  if (__builtin_expect(object == nullptr, 0)) errno = ENOMEM;
+void* no_memory() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+// An allocation under its contract: `any` keeps errno and counts its failures, plain says ENOMEM.
+void* allocate(const Request& request, const char* call) {
+  void* object = heap_allocate(request, call);
+  if (request.contract != Contract::kPlain)
+    counters.add(object != nullptr ? Counter::kNolockAllocs : Counter::kNolockFailures);
+  else if (__builtin_expect(object == nullptr, 0)) errno = ENOMEM;
   return object;
 }
 
-Request plain(size_t bytes, size_t align, Fill fill) {
-  return {bytes, align, Contract::kPlain, fill, Retry::kOtherBuckets};
+[[gnu::always_inline]] inline void* allocate_plain(size_t bytes, size_t align, Fill fill, const char* call) {
+  return allocate({bytes, align, plain_contract(call), fill, Retry::kOtherBuckets}, call);
 }
 
 }  // namespace
 
-void* malloc_slow(size_t bytes) { return or_enomem(heap_allocate(plain(bytes, 16, Fill::kAny))); }
+void* malloc_slow(size_t bytes) { return allocate_plain(bytes, 16, Fill::kAny, "malloc"); }
 
-void* calloc_slow(size_t bytes) { return or_enomem(heap_allocate(plain(bytes, 16, Fill::kZero))); }
+void* calloc_slow(size_t bytes) { return allocate_plain(bytes, 16, Fill::kZero, "calloc"); }
 
-void free_slow(void* object) noexcept { heap_free(object, Contract::kPlain, "free"); }
+void free_slow(void* object) noexcept { heap_free(object, plain_contract("free"), "free"); }
 
 void* calloc_entry(size_t count, size_t bytes) {
   size_t total;
-  if (__builtin_mul_overflow(count, bytes, &total)) return or_enomem(nullptr);
+  if (__builtin_mul_overflow(count, bytes, &total)) return no_memory();
   void* object;
   if (__builtin_expect(!fast_allocate(total, object), 0)) return calloc_slow(total);
   return __builtin_memset(object, 0, total);
@@ -36,12 +45,18 @@ void* calloc_entry(size_t count, size_t bytes) {
 
 void* realloc_entry(void* object, size_t bytes) {
   if (object == nullptr) return malloc_entry(bytes);
-  return or_enomem(heap_reallocate(object, bytes, "realloc"));
+  const Contract contract = plain_contract("realloc");
+  void* resized = heap_reallocate(object, bytes, contract, "realloc");
+  if (__builtin_expect(resized == nullptr, 0)) {
+    if (contract == Contract::kPlain) errno = ENOMEM;
+    else counters.add(Counter::kNolockFailures);
+  }
+  return resized;
 }
 
 void* reallocarray_entry(void* object, size_t count, size_t bytes) {
   size_t total;
-  if (__builtin_mul_overflow(count, bytes, &total)) return or_enomem(nullptr);
+  if (__builtin_mul_overflow(count, bytes, &total)) return no_memory();
   return realloc_entry(object, total);
 }
 
@@ -57,12 +72,14 @@ void* aligned_entry(size_t align, size_t bytes) {
     void* object;
     if (is_power_of_two(rounded) && fast_allocate(rounded, object)) return object;
   }
-  return or_enomem(heap_allocate(plain(bytes, align, Fill::kAny)));
+  return allocate_plain(bytes, align, Fill::kAny, "aligned_alloc");
 }
 
 int posix_memalign_entry(void** out, size_t align, size_t bytes) {
   if (!is_power_of_two(align) || align % sizeof(void*) != 0) return EINVAL;
-  void* object = heap_allocate(plain(bytes, align < 16 ? 16 : align, Fill::kAny));
+  const Request request = {bytes, align < 16 ? 16 : align, plain_contract("posix_memalign"), Fill::kAny,
+                           Retry::kOtherBuckets};
+  void* object = heap_allocate(request, "posix_memalign");
   if (object == nullptr) return ENOMEM;
   *out = object;
   return 0;
@@ -85,13 +102,17 @@ size_t usable_size_entry(const void* object) { return heap_usable_bytes(object, 
 
 // --- nolock ----------------------------------------------------------------------------------------------------------
 
-void* malloc_nolock_slow(size_t bytes, unsigned flags) {
+void* aligned_nolock_slow(size_t align, size_t bytes, unsigned flags) {
   const Contract contract = (flags & RESLAB_GROW) != 0 ? Contract::kAnyGrow : Contract::kAny;
   const Retry retry = (flags & RESLAB_NORETRY) != 0 ? Retry::kOwnBucket : Retry::kOtherBuckets;
   const Fill fill = (flags & RESLAB_ZERO) != 0 ? Fill::kZero : Fill::kAny;
-  void* object = bytes > RESLAB_NOLOCK_MAX ? nullptr : heap_allocate({bytes, 16, contract, fill, retry});
-  counters.add(object != nullptr ? Counter::kNolockAllocs : Counter::kNolockFailures);
-  return object;
+  return allocate({bytes, align, contract, fill, retry}, "reslab_malloc_nolock");
+}
+
+void* malloc_nolock_slow(size_t bytes, unsigned flags) {
+  if (bytes <= RESLAB_NOLOCK_MAX) return aligned_nolock_slow(16, bytes, flags);
+  counters.add(Counter::kNolockFailures);
+  return nullptr;
 }
 
 void free_nolock_slow(void* object) { heap_free(object, Contract::kAny, "reslab_free_nolock"); }

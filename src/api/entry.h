@@ -6,14 +6,25 @@
 #include <cstddef>
 
 #include "api/fast.h"
+#include "base/contract.h"
+#include "base/thread_line.h"
+#include "heap/context.h"
 
 namespace reslab {
+
+// What a plain call may do here: inside a nolock scope, what an `any` call may. Inlined, since the frame is the caller's.
+[[gnu::always_inline]] inline Contract plain_contract(const char* call) {
+  if (__builtin_expect(thread_line.nolock_depth.load(std::memory_order_relaxed) == 0, 1)) return Contract::kPlain;
+  check_nolock_scope(call, RESLAB_FRAME);
+  return Contract::kAny;
+}
 
 // The slow entries, out of line so that the fast path needs no stack frame. They set errno to ENOMEM on failure.
 void* malloc_slow(size_t bytes);
 void* calloc_slow(size_t bytes);
 void free_slow(void* object) noexcept;
 void* malloc_nolock_slow(size_t bytes, unsigned flags);
+void* aligned_nolock_slow(size_t align, size_t bytes, unsigned flags);
 void free_nolock_slow(void* object);
 
 [[gnu::always_inline]] inline void* malloc_entry(size_t bytes) {

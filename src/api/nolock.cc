@@ -29,13 +29,11 @@ void* reslab_aligned_alloc_nolock(size_t alignment, size_t size, unsigned flags)
   const bool valid = flags_are_known(flags) && alignment != 0 && (alignment & (alignment - 1)) == 0;
   if (!valid) return nullptr;
   if (alignment <= 16) return reslab_malloc_nolock(size, flags);
-  // An object of a class that keeps the alignment; beyond a unit, or beyond the classes, there is none to be had.
-  const ClassId cls = alignment > kUnitBytes || size > kMaxSmallBytes ? kNoClass : class_of_aligned(alignment, size);
-  if (cls == kNoClass) {
-    counters.add(Counter::kNolockFailures);
-    return nullptr;
-  }
-  return reslab_malloc_nolock(object_bytes_of(cls), flags);
+  if (size > RESLAB_NOLOCK_MAX) return malloc_nolock_slow(size, flags);  // counts the refusal
+  // An object of a class that keeps the alignment; beyond a unit, or beyond the classes, a run of units.
+  const ClassId cls = alignment > kUnitBytes ? kNoClass : class_of_aligned(alignment, size);
+  return cls != kNoClass ? reslab_malloc_nolock(object_bytes_of(cls), flags)
+                         : aligned_nolock_slow(alignment, size, flags);
 }
 
 void reslab_free_nolock(void* ptr) noexcept {
@@ -49,5 +47,23 @@ void reslab_free_sized_nolock(void* ptr, size_t size) noexcept {
 }
 
 size_t reslab_page_size(void) noexcept { return kPageBytes; }
+
+// Pages are the objects of the classes of their size, which are powers of two and so aligned to it, and runs above.
+void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) noexcept {
+  if (order > RESLAB_PAGES_MAX_ORDER || !flags_are_known(flags)) {
+    counters.add(Counter::kNolockFailures);
+    return nullptr;
+  }
+  const size_t bytes = kPageBytes << order;
+  if (bytes <= kTableBytes) return reslab_malloc_nolock(bytes, flags);
+  return aligned_nolock_slow(bytes, bytes, flags);
+}
+
+void reslab_pages_free_nolock(void* ptr, unsigned order) noexcept {
+  if (ptr == nullptr) return;
+  const size_t bytes = order <= RESLAB_PAGES_MAX_ORDER ? kPageBytes << order : kMaxBytes;
+  heap_require_size(ptr, bytes, "reslab_pages_free_nolock");
+  reslab_free_nolock(ptr);
+}
 
 }  // extern "C"

@@ -42,6 +42,15 @@ void count_events(reslab_stats& stats) {
   stats.double_frees = counters.sum(Counter::kDoubleFrees);
   stats.invalid_frees = counters.sum(Counter::kInvalidFrees);
   stats.fork_lost_objects = counters.sum(Counter::kForkLostObjects);
+  stats.nolock_from_magazine = counters.sum(Counter::kNolockFromMagazine);
+  stats.nolock_from_depot = counters.sum(Counter::kNolockFromDepot);
+  stats.nolock_from_active = counters.sum(Counter::kNolockFromActive);
+  stats.nolock_from_partial = counters.sum(Counter::kNolockFromPartial);
+  stats.nolock_from_deferred = counters.sum(Counter::kNolockFromDeferred);
+  stats.nolock_from_new_slab = counters.sum(Counter::kNolockFromNewSlab);
+  stats.nolock_from_run = counters.sum(Counter::kNolockFromRun);
+  stats.single_bit_allocs = counters.sum(Counter::kSingleBitAllocs);
+  stats.single_bit_frees = counters.sum(Counter::kSingleBitFrees);
 }
 
 void count_memory(reslab_stats& stats) {

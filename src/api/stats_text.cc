@@ -12,13 +12,44 @@ struct Field {
 };
 
 constexpr Field kFields[] = {
-#define FIELD(name) {#name, &reslab_stats::name}
-    FIELD(bytes_live), FIELD(bytes_committed), FIELD(bytes_reserved), FIELD(bytes_metadata), FIELD(bytes_purged),
-    FIELD(allocs), FIELD(frees), FIELD(nolock_allocs), FIELD(nolock_failures), FIELD(nolock_retries),
-    FIELD(deferred_pushed), FIELD(deferred_flushed), FIELD(deferred_pending), FIELD(local_lock_busy_self),
-    FIELD(local_lock_busy_other), FIELD(reentries), FIELD(rseq_restarts_exhausted), FIELD(slabs_active),
-    FIELD(slabs_partial), FIELD(slabs_full), FIELD(slabs_empty), FIELD(deactivations), FIELD(refills), FIELD(flushes),
-    FIELD(double_frees), FIELD(invalid_frees), FIELD(fork_lost_objects)
+#define FIELD(name) \
+  { #name, &reslab_stats::name }
+    FIELD(bytes_live),
+    FIELD(bytes_committed),
+    FIELD(bytes_reserved),
+    FIELD(bytes_metadata),
+    FIELD(bytes_purged),
+    FIELD(allocs),
+    FIELD(frees),
+    FIELD(nolock_allocs),
+    FIELD(nolock_failures),
+    FIELD(nolock_retries),
+    FIELD(deferred_pushed),
+    FIELD(deferred_flushed),
+    FIELD(deferred_pending),
+    FIELD(local_lock_busy_self),
+    FIELD(local_lock_busy_other),
+    FIELD(reentries),
+    FIELD(rseq_restarts_exhausted),
+    FIELD(slabs_active),
+    FIELD(slabs_partial),
+    FIELD(slabs_full),
+    FIELD(slabs_empty),
+    FIELD(deactivations),
+    FIELD(refills),
+    FIELD(flushes),
+    FIELD(double_frees),
+    FIELD(invalid_frees),
+    FIELD(fork_lost_objects),
+    FIELD(nolock_from_magazine),
+    FIELD(nolock_from_depot),
+    FIELD(nolock_from_active),
+    FIELD(nolock_from_partial),
+    FIELD(nolock_from_deferred),
+    FIELD(nolock_from_new_slab),
+    FIELD(nolock_from_run),
+    FIELD(single_bit_allocs),
+    FIELD(single_bit_frees)
 #undef FIELD
 };
 static_assert(sizeof kFields / sizeof kFields[0] * sizeof(uint64_t) == sizeof(reslab_stats), "every field is printed");

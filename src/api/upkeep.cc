@@ -20,11 +20,11 @@ size_t reslab_flush_deferred(void) noexcept {
 }
 
 size_t reslab_trim(size_t keep_bytes) noexcept {
-  if (!ensure_root(Contract::kPlain)) return 0;
-  if (!may_maintain()) {
+  if (!may_maintain("reslab_trim", RESLAB_FRAME)) {
     errno = EDEADLK;
     return 0;
   }
+  if (!ensure_root(Contract::kPlain)) return 0;
   const SlowCall call;  // a handler's fork from here must leave the drain to its own frame
   cache_drain_all();
   const size_t purged = arena().purge(keep_bytes);
@@ -32,11 +32,11 @@ size_t reslab_trim(size_t keep_bytes) noexcept {
 }
 
 int reslab_check(int fd) noexcept {
-  if (!ensure_root(Contract::kPlain)) return 0;
-  if (!may_maintain()) {
+  if (!may_maintain("reslab_check", RESLAB_FRAME)) {
     errno = EDEADLK;
     return -1;
   }
+  if (!ensure_root(Contract::kPlain)) return 0;
   return check_heap(fd);
 }
 

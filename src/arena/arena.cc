@@ -13,10 +13,10 @@ constinit std::atomic<Arena*> published_arena{nullptr};
 
 namespace {
 
-constexpr uint32_t kMinCommitUnits = 4;       // 256 KiB
-constexpr uint32_t kMaxCommitUnits = 512;     // 32 MiB
-constexpr uint32_t kReserveUnits = 256;       // a further span of the window, when a limit kept the first one small
-constexpr uint32_t kPurgeBatchUnits = 4096;   // claimed at a time while purging
+constexpr uint32_t kMinCommitUnits = 4;      // 256 KiB
+constexpr uint32_t kMaxCommitUnits = 512;    // 32 MiB
+constexpr uint32_t kReserveUnits = 256;      // a further span of the window, when a limit kept the first one small
+constexpr uint32_t kPurgeBatchUnits = 4096;  // claimed at a time while purging
 
 uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
@@ -28,9 +28,9 @@ void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint
   window_ = window;
   zero_ = bitmaps;
   free_.init(bitmaps + words, bitmaps + 2 * size_t{words}, window.base >> kUnitShift);
-  chunks_reserved_.store(window.units / kUnitsInChunk + 1, std::memory_order_relaxed);
+  chunk_extent_.init(window.chunks, kChunkBytes, kChunkWritableBytes, window.units / kUnitsInChunk + 1, 0);
+  window_extent_.init(reinterpret_cast<char*>(window.base), kUnitBytes, kUnitBytes, reserved_units, 1);
   frontier_.store(1, std::memory_order_relaxed);  // unit 0 is "none"; relaxed: the root's publication releases all this
-  extent_.store(extent_of(reserved_units, 1), std::memory_order_relaxed);
 }
 
 UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
@@ -65,100 +65,56 @@ UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contra
     // acq_rel: what was committed before is visible to whoever reads the frontier.
     if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) continue;
     if (first > start) release(start, static_cast<uint32_t>(first) - start, Content::kZero);
+    if (contract == Contract::kPlain) keep_ready(static_cast<uint32_t>(end));
     return {static_cast<uint32_t>(first), count, true};
   }
   return {0, 0, false};
 }
 
-// Makes units below `needed` writable, in steps that grow with the arena and shrink under shortage (38).
+// So that calls which may not enter the kernel find memory: what a plain call takes from the frontier it replaces. That
+// the system refuses is no failure of the call.
+void Arena::keep_ready(uint32_t frontier) {
+  const uint64_t wanted = frontier + (options().nolock_ready >> kUnitShift);
+  if (wanted > committed() && wanted <= window_.units) commit(static_cast<uint32_t>(wanted), Contract::kPlain);
+}
+
+// Makes units below `needed` writable, and their metadata before them, in steps that grow with the arena and shrink under
+// shortage (38).
 bool Arena::commit(uint32_t needed, Contract contract) {
   if (!may_enter_kernel(contract)) return false;
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    uint64_t extent = extent_.load(std::memory_order_acquire);
-    const uint32_t start = committed_of(extent);
-    if (needed <= start) return true;
-    if (needed > reserved_of(extent)) {
-      if (!extend_reservation(extent, needed)) return false;
-      continue;
-    }
-    uint32_t step = smaller(larger(start / 8, kMinCommitUnits), kMaxCommitUnits);
-    step = smaller(larger(step, needed - start), reserved_of(extent) - start);
-    while (!commit_chunks(start + step) || !vm_make_writable(address(start), size_t{step} << kUnitShift)) {
-      if (step == needed - start) return false;  // ends: the step halves down to what is needed
-      step = larger(step / 2, needed - start);
-    }
-    RESLAB_HOOK("commit");
-    // acq_rel: the pages and metadata are writable before anyone claims the units.
-    extent_.compare_exchange_strong(extent, extent_of(reserved_of(extent), start + step), std::memory_order_acq_rel);
+    if (needed <= committed()) return true;
+    if (!window_extent_.reserve(needed, smaller(reserved() + kReserveUnits, window_.units))) return false;
+    if (commit_in_steps(committed(), needed)) return true;
+    if (needed <= reserved()) return needed <= committed();  // the system refused; else the reservation was given back
   }
-  return needed <= committed();
+  return false;
 }
 
-// Chunks given back under a limit that has been raised since; their place may be taken by now.
-bool Arena::reserve_chunks(uint32_t wanted) {
-  uint32_t reserved = chunks_reserved_.load(std::memory_order_acquire);
-  if (wanted <= reserved) return true;
-  if (!vm_reserve_at(window_.chunks + reserved * kChunkBytes, (wanted - reserved) * kChunkBytes)) {
-    return chunks_reserved_.load(std::memory_order_acquire) >= wanted;
+bool Arena::commit_in_steps(uint32_t start, uint32_t needed) {
+  if (needed <= start) return true;
+  const uint32_t least = needed - start;
+  uint32_t step = smaller(larger(start / 8, kMinCommitUnits), kMaxCommitUnits);
+  step = smaller(larger(step, least), larger(reserved(), needed) - start);
+  while (!commit_chunks(start + step) || !window_extent_.commit(start + step)) {
+    if (step == least) return false;  // ends: the step halves down to what is needed
+    step = larger(step / 2, least);
   }
-  return chunks_reserved_.compare_exchange_strong(reserved, wanted, std::memory_order_acq_rel);
+  return true;
 }
 
 bool Arena::commit_chunks(uint32_t units) {
   const uint32_t wanted = (units + kUnitsInChunk - 1) / kUnitsInChunk;
-  uint32_t have = chunks_writable_.load(std::memory_order_acquire);
-  if (!reserve_chunks(wanted)) return false;
-  for (; have < wanted; ++have) {
-    if (!vm_make_writable(window_.chunks + have * kChunkBytes, kChunkWritableBytes)) return false;
-    uint32_t expected = have;  // somebody else's success is as good: making it writable twice is harmless
-    chunks_writable_.compare_exchange_strong(expected, have + 1, std::memory_order_acq_rel);
-  }
-  return true;
-}
-
-bool Arena::extend_reservation(uint64_t extent, uint32_t needed) {
-  const uint32_t start = reserved_of(extent);
-  uint32_t end = smaller(larger(needed, start + kReserveUnits), window_.units);
-  if (end < needed) return false;
-  if (!vm_reserve_at(address(start), size_t{end - start} << kUnitShift)) {
-    end = needed;
-    if (!vm_reserve_at(address(start), size_t{end - start} << kUnitShift)) {
-      // Taken by another thread that extends at this moment, or no space: the caller's next look tells.
-      return reserved() >= needed;
-    }
-  }
-  extent_.compare_exchange_strong(extent, extent_of(end, committed_of(extent)), std::memory_order_acq_rel);
-  return true;
+  return chunk_extent_.reserve(wanted, wanted) && chunk_extent_.commit(wanted);
 }
 
 void Arena::give_back_reservation(size_t limit_bytes) {
-  give_back_window();
-  give_back_chunks(limit_bytes);
-}
-
-void Arena::give_back_chunks(size_t limit_bytes) {
+  window_extent_.give_back(0);
+  // One chunk more than is writable: the next commit has one.
   constexpr size_t kChunkSpan = size_t{kUnitsInChunk} << kUnitShift;
   const size_t wanted = limit_bytes / kChunkSpan + 2;
-  uint32_t reserved = chunks_reserved_.load(std::memory_order_acquire);
-  const uint32_t keep = larger(chunks_writable_.load(std::memory_order_acquire) + 1,
-                               wanted < reserved ? static_cast<uint32_t>(wanted) : reserved);
-  if (keep >= reserved) return;
-  // Whoever lowers the mark unmaps, once.
-  if (!chunks_reserved_.compare_exchange_strong(reserved, keep, std::memory_order_acq_rel)) return;
-  vm_release(window_.chunks + keep * kChunkBytes, (reserved - keep) * kChunkBytes);
-}
-
-void Arena::give_back_window() {
-  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    uint64_t extent = extent_.load(std::memory_order_acquire);
-    const uint32_t end = committed_of(extent);
-    const uint32_t reserved_end = reserved_of(extent);
-    if (end == reserved_end) return;
-    if (extent_.compare_exchange_strong(extent, extent_of(end, end), std::memory_order_acq_rel)) {
-      vm_release(address(end), size_t{reserved_end - end} << kUnitShift);
-      return;
-    }
-  }
+  const uint32_t most = window_.units / kUnitsInChunk + 1;
+  chunk_extent_.give_back(larger(chunk_extent_.writable() + 1, wanted < most ? static_cast<uint32_t>(wanted) : most));
 }
 
 // --- known zero ----------------------------------------------------------------------------------------------------
@@ -169,7 +125,8 @@ bool Arena::take_zero_bits(uint32_t first, uint32_t count) {
   for (uint32_t unit = first; unit < first + count; ++unit) {
     const uint64_t bit = uint64_t{1} << (unit % 64);
     if (unit % 64 == 0 && first + count - unit >= 64) {  // a whole word at a time
-      zero_count += static_cast<uint32_t>(__builtin_popcountll(zero_[unit / 64].exchange(0, std::memory_order_relaxed)));
+      zero_count +=
+          static_cast<uint32_t>(__builtin_popcountll(zero_[unit / 64].exchange(0, std::memory_order_relaxed)));
       unit += 63;
     } else if ((zero_[unit / 64].fetch_and(~bit, std::memory_order_relaxed) & bit) != 0) {
       ++zero_count;

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "arena/extent.h"
 #include "arena/geometry.h"
 #include "arena/unit_bitmap.h"
 #include "base/contract.h"
@@ -22,16 +23,16 @@ namespace reslab {
 
 // The place of the window and of its metadata; immutable once the root is published.
 struct Window {
-  uintptr_t base;        // address of unit 0
-  uint32_t units;        // of the whole window, reserved or not
-  char* chunks;          // unit chunks of the metadata
-  uint16_t* class_of;    // the unit map: a unit_entry for each unit
+  uintptr_t base;      // address of unit 0
+  uint32_t units;      // of the whole window, reserved or not
+  char* chunks;        // unit chunks of the metadata
+  uint16_t* class_of;  // the unit map: a unit_entry for each unit
 };
 
 struct UnitRun {
   uint32_t first;  // 0: there is none
   uint32_t count;
-  bool zero;       // all bytes are known to be zero
+  bool zero;  // all bytes are known to be zero
 };
 
 class Arena {
@@ -64,9 +65,9 @@ class Arena {
   const Window& window() const { return window_; }
   const UnitBitmap& free_bits() const { return free_; }
   uint32_t frontier() const { return frontier_.load(std::memory_order_relaxed); }
-  uint32_t committed() const { return committed_of(extent_.load(std::memory_order_acquire)); }
-  uint32_t reserved() const { return reserved_of(extent_.load(std::memory_order_relaxed)); }
-  size_t committed_chunk_bytes() const { return chunks_writable_.load(std::memory_order_relaxed) * kChunkWritableBytes; }
+  uint32_t committed() const { return window_extent_.writable(); }
+  uint32_t reserved() const { return window_extent_.reserved(); }
+  size_t committed_chunk_bytes() const { return chunk_extent_.writable_bytes(); }
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed); }
   int64_t units_in_use() const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units(); }
 
@@ -77,30 +78,24 @@ class Arena {
   bool revive_tail();
   UnitRun claim_at_frontier(uint32_t count, uint32_t align, Contract contract);
   bool commit(uint32_t needed_units, Contract contract);
+  bool commit_in_steps(uint32_t start, uint32_t needed);
   bool commit_chunks(uint32_t units);
-  bool reserve_chunks(uint32_t wanted);
-  bool extend_reservation(uint64_t extent, uint32_t needed_units);
-  void give_back_window();
-  void give_back_chunks(size_t limit_bytes);
+  void keep_ready(uint32_t frontier);
   bool take_zero_bits(uint32_t first, uint32_t count);
   void set_zero_bits(uint32_t first, uint32_t count);
-  bool bit_is_zero(uint32_t unit) const { return (zero_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0; }
+  bool bit_is_zero(uint32_t unit) const {
+    return (zero_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0;
+  }
   uint32_t dirty_run(uint32_t first, uint32_t count) const;
   char* address(uint32_t unit) const { return reinterpret_cast<char*>(window_.base + (uintptr_t{unit} << kUnitShift)); }
-
-  // {reserved:32, committed:32} in one word: a commit cannot be published into a tail that was given back meanwhile.
-  static constexpr uint64_t extent_of(uint32_t reserved, uint32_t committed) { return uint64_t{reserved} << 32 | committed; }
-  static constexpr uint32_t reserved_of(uint64_t extent) { return static_cast<uint32_t>(extent >> 32); }
-  static constexpr uint32_t committed_of(uint64_t extent) { return static_cast<uint32_t>(extent); }
 
   Window window_;
   UnitBitmap free_;
   std::atomic<uint64_t>* zero_;  // for each unit: its bytes are zero; belongs to whoever holds the unit (37)
   std::atomic<uint32_t> frontier_;
-  std::atomic<uint64_t> extent_;
-  std::atomic<uint32_t> chunks_writable_;
-  std::atomic<uint32_t> chunks_reserved_;
-  std::atomic<uint64_t> retired_;  // {first:32, count:32} of units that are claimed and read-only
+  Extent window_extent_;              // of units
+  Extent chunk_extent_;               // of their metadata, always ahead
+  std::atomic<uint64_t> retired_;     // {first:32, count:32} of units that are claimed and read-only
   std::atomic<int64_t> dirty_units_;  // free units that are not known to be zero
   std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again
 };

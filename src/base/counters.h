@@ -28,6 +28,13 @@ enum class Counter : uint32_t {
   kInvalidFrees,
   kForkLostObjects,
   kPurgedBytes,
+  kNolockFromMagazine,  // how a call of class any was served that left the fast path
+  kNolockFromDepot,
+  kNolockFromActive,
+  kNolockFromPartial,
+  kNolockFromDeferred,
+  kNolockFromNewSlab,
+  kNolockFromRun,
   kSingleBitAllocs,
   kSingleBitFrees,
   kCount
@@ -42,7 +49,8 @@ class Counters {
 
   uint64_t sum(Counter which) const {
     uint64_t total = 0;
-    for (const Shard& shard : shards_) total += shard.value[static_cast<uint32_t>(which)].load(std::memory_order_relaxed);
+    for (const Shard& shard : shards_)
+      total += shard.value[static_cast<uint32_t>(which)].load(std::memory_order_relaxed);
     return total;
   }
 

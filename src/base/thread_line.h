@@ -8,11 +8,13 @@
 namespace reslab {
 
 struct alignas(64) ThreadLine {
-  std::atomic<uint64_t> id;            // 0 until the first slow path; never reused
-  std::atomic<uint32_t> slow_calls;    // slow paths of this thread that have not returned
-  std::atomic<uint32_t> nolock_depth;  // scopes of reslab_nolock_save that are open
-  std::atomic<uint32_t> group;         // group that plain calls are charged to
-  uint32_t reserved[11];
+  std::atomic<uint64_t> id;             // 0 until the first slow path; never reused
+  std::atomic<uintptr_t> slow_frame;    // of the innermost slow path that has not returned, or 0
+  std::atomic<uintptr_t> nolock_frame;  // that opened the outermost nolock scope
+  std::atomic<uint32_t> nolock_depth;   // scopes of reslab_nolock_save that are open
+  std::atomic<uint32_t> group;          // group that plain calls are charged to
+  std::atomic<uint32_t> locks_held;     // local locks the innermost slow path holds; kept in builds with checks only
+  uint32_t reserved[7];
 };
 static_assert(sizeof(ThreadLine) == 64, "fits the surplus that glibc keeps for libraries opened by dlopen");
 
@@ -22,21 +24,41 @@ extern constinit thread_local ThreadLine thread_line __attribute__((tls_model("i
 
 uint64_t draw_thread_id();
 
-// Marks a slow path. A call that a siglongjmp leaves stays marked, so "none below" can be believed, "some below" not.
+// Marks a slow path. A call that a siglongjmp leaves stays marked, so "none below" can be believed, "some below" not
+// always: heap/context.h knows when to forget it.
 class SlowCall {
  public:
-  SlowCall() : below_(thread_line.slow_calls.load(std::memory_order_relaxed)) {
-    thread_line.slow_calls.store(below_ + 1, std::memory_order_relaxed);
+  SlowCall() : below_(thread_line.slow_frame.load(std::memory_order_relaxed)) {
+    thread_line.slow_frame.store(frame(), std::memory_order_relaxed);
+#ifdef RESLAB_CHECKS
+    locks_below_ = thread_line.locks_held.exchange(0, std::memory_order_relaxed);  // an interrupted frame's
+#endif
   }
-  ~SlowCall() { thread_line.slow_calls.store(below_, std::memory_order_relaxed); }
+  ~SlowCall() {
+#ifdef RESLAB_CHECKS
+    thread_line.locks_held.store(locks_below_, std::memory_order_relaxed);
+#endif
+    thread_line.slow_frame.store(below_, std::memory_order_relaxed);
+  }
   SlowCall(const SlowCall&) = delete;
   SlowCall& operator=(const SlowCall&) = delete;
-  bool is_nested() const { return below_ != 0; }
 
-  static bool any_below() { return thread_line.slow_calls.load(std::memory_order_relaxed) != 0; }
+  // Does this call interrupt another one? A mark just below our own frame's address is of a call that was left by a
+  // jump: no frame above it can be alive. For statistics only: an alternate stack may lie anywhere.
+  bool is_nested() const {
+    constexpr uintptr_t kNear = 64 << 10;
+    return below_ != 0 && frame() - below_ >= kNear;
+  }
+
+  static bool any_below() { return thread_line.slow_frame.load(std::memory_order_relaxed) != 0; }
 
  private:
-  uint32_t below_;
+  uintptr_t frame() const { return reinterpret_cast<uintptr_t>(this); }
+
+  uintptr_t below_;
+#ifdef RESLAB_CHECKS
+  uint32_t locks_below_;
+#endif
 };
 
 inline uint64_t thread_id() {

@@ -42,16 +42,22 @@ void BlockPool::recycle(uint32_t block) {
 uint32_t BlockPool::make(Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     uint32_t block = made_.load(std::memory_order_relaxed);
-    if (block >= max_blocks_) return 0;
-    uint32_t writable = writable_.load(std::memory_order_acquire);
-    if (block >= writable) {
-      if (!may_enter_kernel(contract) || !vm_make_writable(chunk_of(writable), kBlockChunkBytes)) return 0;
-      writable_.compare_exchange_strong(writable, writable + kBlocksInChunk, std::memory_order_acq_rel);
-      continue;
-    }
+    const bool has_room = block + kReadyBlocks <= writable_.load(std::memory_order_acquire) || extend(contract);
+    if (!has_room && block >= writable_.load(std::memory_order_acquire)) return 0;
     if (made_.compare_exchange_weak(block, block + 1, std::memory_order_acq_rel)) return block;
   }
   return 0;
+}
+
+// Makes a further chunk writable, before the last one is used up: calls that may not enter the kernel live on what is
+// left of it.
+bool BlockPool::extend(Contract contract) {
+  uint32_t writable = writable_.load(std::memory_order_acquire);
+  if (!may_enter_kernel(contract) || writable + kBlocksInChunk > max_blocks_) return false;
+  if (!vm_make_writable(chunk_of(writable), kBlockChunkBytes)) return false;
+  // A failure is another thread's progress.
+  writable_.compare_exchange_strong(writable, writable + kBlocksInChunk, std::memory_order_acq_rel);
+  return true;
 }
 
 }  // namespace reslab

@@ -32,6 +32,7 @@ static_assert(sizeof(BlockHeader) == 16 && kMaxClasses <= 1u << 14);
 
 // Blocks live in chunks of 1,024: headers first, then slots, made writable a chunk at a time. Block 0 is "none".
 inline constexpr uint32_t kBlocksInChunk = 1024;
+inline constexpr uint32_t kReadyBlocks = 128;  // kept writable ahead of use
 inline constexpr size_t kBlockChunkSlots = kBlocksInChunk * sizeof(BlockHeader);
 inline constexpr size_t kBlockChunkBytes = kBlockChunkSlots + kBlocksInChunk * kBlockObjects * sizeof(void*);
 
@@ -43,7 +44,9 @@ class BlockPool {
   uint32_t take(ClassId cls, Contract contract);
   void recycle(uint32_t block);
 
-  BlockHeader& header(uint32_t block) { return reinterpret_cast<BlockHeader*>(chunk_of(block))[block % kBlocksInChunk]; }
+  BlockHeader& header(uint32_t block) {
+    return reinterpret_cast<BlockHeader*>(chunk_of(block))[block % kBlocksInChunk];
+  }
   void** slots(uint32_t block) {
     char* slots = chunk_of(block) + kBlockChunkSlots;
     return reinterpret_cast<void**>(slots) + size_t{block % kBlocksInChunk} * kBlockObjects;
@@ -54,7 +57,9 @@ class BlockPool {
 
   uint16_t count(uint32_t block) { return header(block).count.load(std::memory_order_relaxed); }
   // release: a recovery that sees the count sees the slots it covers.
-  void set_count(uint32_t block, uint32_t n) { header(block).count.store(static_cast<uint16_t>(n), std::memory_order_release); }
+  void set_count(uint32_t block, uint32_t n) {
+    header(block).count.store(static_cast<uint16_t>(n), std::memory_order_release);
+  }
   void set_state(uint32_t block, BlockState state, ClassId cls);
   BlockState state(uint32_t block) {
     return static_cast<BlockState>(header(block).state_and_class.load(std::memory_order_relaxed) >> 14);
@@ -70,6 +75,7 @@ class BlockPool {
  private:
   char* chunk_of(uint32_t block) { return chunks_ + (block / kBlocksInChunk) * kBlockChunkBytes; }
   uint32_t make(Contract contract);
+  bool extend(Contract contract);
 
   char* chunks_;
   uint32_t max_blocks_;

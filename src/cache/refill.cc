@@ -10,14 +10,19 @@
 #include "cache/depot.h"
 #include "cache/magazine.h"
 #include "cache/policy.h"
+#include "cache/tide.h"
 #include "slab/slab.h"
 
 namespace reslab {
 namespace {
 
-constexpr int kPartialTries = 4;   // partial slabs looked at in one refill
-constexpr int kBucketTries = 3;    // other classes tried
+constexpr int kPartialTries = 4;           // partial slabs looked at in one refill
+constexpr int kBucketTries = 3;            // other classes tried
 constexpr uint32_t kDeferredBudget = 256;  // objects moved in one refill
+
+void count_route(Contract contract, Counter route) {
+  if (contract != Contract::kPlain) counters.add(route);
+}
 
 // One object of the block is the result; the others go into the magazine of whatever slot the thread is on now, what
 // does not fit into the depot. The block is used up.
@@ -107,7 +112,9 @@ uint32_t gather_from_partial(uint32_t slot, ClassId cls, uint32_t block, uint32_
 
 uint32_t gather_from_new(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contract contract) {
   const uint32_t unit = slab_create(cls, contract);
-  return unit == 0 ? blocks().count(block) : gather_from_own(slot, unit, block, want);
+  if (unit == 0) return blocks().count(block);
+  tide.rise();
+  return gather_from_own(slot, unit, block, want);
 }
 
 // Deferred frees of the other CPUs, which nobody may be serving (16a).
@@ -129,11 +136,22 @@ uint32_t gather(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contr
   if (outcome == LockOutcome::kBusyOther) counters.add(Counter::kLocalLockBusyOther);
   if (outcome != LockOutcome::kTaken && contract != Contract::kPlain) return 0;
 
+  Counter route = Counter::kNolockFromActive;
   uint32_t have = outcome == LockOutcome::kTaken ? gather_from_active(slot, cls, block, want) : 0;
-  if (have == 0) have = gather_from_partial(slot, cls, block, want);
-  if (have == 0 && steal_deferred(slot)) have = gather_from_partial(slot, cls, block, want);
+  if (have == 0) {
+    route = Counter::kNolockFromPartial;
+    have = gather_from_partial(slot, cls, block, want);
+  }
+  if (have == 0 && steal_deferred(slot)) {
+    route = Counter::kNolockFromDeferred;
+    have = gather_from_partial(slot, cls, block, want);
+  }
   if (outcome == LockOutcome::kTaken) own.lock.unlock(word);  // never across a kernel entry
-  if (have == 0) have = gather_from_new(slot, cls, block, want, contract);
+  if (have == 0) {
+    route = Counter::kNolockFromNewSlab;
+    have = gather_from_new(slot, cls, block, want, contract);
+  }
+  if (have != 0) count_route(contract, route);
   return have;
 }
 
@@ -147,7 +165,9 @@ void* refill(ClassId cls, Contract contract) {
   grow_magazine(slot, cls);
 
   uint32_t block = depot().take(cls);
-  if (block == 0) {
+  if (block != 0) {
+    count_route(contract, Counter::kNolockFromDepot);
+  } else {
     block = blocks().take(cls, contract);
     if (block == 0) return nullptr;
     if (gather(slot, cls, block, refill_size(slot, cls), contract) == 0) {
@@ -202,7 +222,10 @@ void* cache_alloc_slow(ClassId cls, Contract contract, Retry retry) {
   bool restarts_left = false;
   for ([[maybe_unused]] int round : for_tries(kRestarts)) {
     const PopResult result = magazine_pop(cls);
-    if (result.object != nullptr) return result.object;
+    if (result.object != nullptr) {
+      count_route(contract, Counter::kNolockFromMagazine);
+      return result.object;
+    }
     restarts_left = result.section == Section::kBoundary;
     if (result.section != Section::kAborted) break;
   }

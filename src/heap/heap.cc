@@ -1,10 +1,10 @@
 #include "heap/heap.h"
 
-#include "base/counters.h"
 #include "base/options.h"
 #include "base/report.h"
 #include "base/thread_line.h"
 #include "heap/describe.h"
+#include "heap/reentry.h"
 #include "heap/root.h"
 #include "heap/run.h"
 #include "slab/slab.h"
@@ -23,8 +23,8 @@ ClassId class_for(const Request& request) {
 ObjectPlace place_of_object(const void* object, const char* call) {
   const ObjectPlace place = ensure_root(Contract::kAny) ? place_of(object) : ObjectPlace{kNoClass, 0, 0};
   const bool is_small = place.cls != kNoClass && place.cls < kMallocClasses;
-  const bool is_start = is_small ? is_object_start(class_info(place.cls), place.offset)
-                                 : place.cls == kRunClass && place.offset == 0;
+  const bool is_start =
+      is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
   if (!is_start) report_invalid(call, object);
   return place;
 }
@@ -33,16 +33,16 @@ size_t bytes_at(const ObjectPlace& place) {
   return place.cls == kRunClass ? run_bytes(place.unit) : class_info(place.cls).object_bytes;
 }
 
-void* allocate_and_copy(const void* object, size_t old_bytes, size_t bytes) {
-  void* moved = heap_allocate({bytes, 16, Contract::kPlain, Fill::kAny, Retry::kOtherBuckets});
+void* allocate_and_copy(const void* object, size_t old_bytes, size_t bytes, Contract contract, const char* call) {
+  void* moved = heap_allocate({bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets}, call);
   if (moved != nullptr) __builtin_memcpy(moved, object, old_bytes < bytes ? old_bytes : bytes);
   return moved;
 }
 
 // A run that changes its length and stays a run.
-void* reallocate_run(void* object, uint32_t unit, size_t bytes) {
-  if (run_resize_in_place(unit, bytes)) return object;
-  return run_bytes(unit) >= kMoveBytes ? run_move(unit, bytes) : nullptr;
+void* reallocate_run(void* object, uint32_t unit, size_t bytes, Contract contract) {
+  if (run_resize_in_place(unit, bytes, contract)) return object;
+  return may_enter_kernel(contract) && run_bytes(unit) >= kMoveBytes ? run_move(unit, bytes) : nullptr;
 }
 
 // In place if the class stays, or if shrinking would save less than half.
@@ -53,10 +53,10 @@ bool fits_in_place(const ObjectPlace& place, size_t bytes) {
 
 }  // namespace
 
-void* heap_allocate(const Request& request) {
+void* heap_allocate(const Request& request, const char* call) {
   if (request.bytes > kMaxBytes || !ensure_root(request.contract)) return nullptr;
-  const SlowCall call;
-  if (call.is_nested()) counters.add(Counter::kReentries);
+  const SlowCall slow;
+  if (slow.is_nested()) note_reentry(call);
   const ClassId cls = class_for(request);
   if (cls == kNoClass) return run_allocate(request);
   void* object = cache_alloc_slow(cls, request.contract, request.retry);
@@ -68,22 +68,26 @@ void heap_free(void* object, Contract contract, const char* call) {
   if (object == nullptr) return;
   const ObjectPlace place = place_of_object(object, call);
   const SlowCall slow;
-  if (slow.is_nested()) counters.add(Counter::kReentries);
-  const bool freed = place.cls == kRunClass ? run_free(place.unit, contract) : cache_free_slow(place.cls, object, contract);
+  if (slow.is_nested()) note_reentry(call);
+  const bool freed =
+      place.cls == kRunClass ? run_free(place.unit, contract) : cache_free_slow(place.cls, object, contract);
   if (!freed) report_double_free(call, object);
 }
 
-void* heap_reallocate(void* object, size_t bytes, const char* call) {
+void* heap_reallocate(void* object, size_t bytes, Contract contract, const char* call) {
   if (bytes > kMaxBytes) return nullptr;
   const ObjectPlace place = place_of_object(object, call);
   if (fits_in_place(place, bytes)) return object;
-  const SlowCall slow;
-  if (place.cls == kRunClass && bytes > kMaxSmallBytes) {
-    void* resized = reallocate_run(object, place.unit, bytes);
-    if (resized != nullptr) return resized;
+  {
+    const SlowCall slow;  // of the steps that no inner call marks: the run as it grows
+    if (slow.is_nested()) note_reentry(call);
+    if (place.cls == kRunClass && bytes > kMaxSmallBytes) {
+      void* resized = reallocate_run(object, place.unit, bytes, contract);
+      if (resized != nullptr) return resized;
+    }
   }
-  void* moved = allocate_and_copy(object, bytes_at(place), bytes);
-  if (moved != nullptr) heap_free(object, Contract::kPlain, call);
+  void* moved = allocate_and_copy(object, bytes_at(place), bytes, contract, call);
+  if (moved != nullptr) heap_free(object, contract, call);
   return moved;
 }
 
@@ -97,7 +101,11 @@ size_t heap_good_bytes(size_t bytes) {
 }
 
 void heap_check_size(const void* object, size_t bytes, const char* call) {
-  if (object == nullptr || !options().check_sizes) return;
+  if (object != nullptr && options().check_sizes) heap_require_size(object, bytes, call);
+}
+
+// A request may have been served by a larger class, never by a smaller one.
+void heap_require_size(const void* object, size_t bytes, const char* call) {
   if (heap_good_bytes(bytes) > bytes_at(place_of_object(object, call))) report_wrong_size(call, object, bytes);
 }
 

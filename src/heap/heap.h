@@ -24,13 +24,13 @@ struct Request {
 };
 
 // nullptr: no memory, more than kMaxBytes, or contention where the contract allows that. Makes the root if need be.
-void* heap_allocate(const Request& request);
+void* heap_allocate(const Request& request, const char* call);
 
 // Takes any pointer that heap_allocate gave, or nullptr. Everything else ends in a report that names `call`.
 void heap_free(void* object, Contract contract, const char* call);
 
-// Plain. In place, by moving pages, or by copying; nullptr leaves the object as it was.
-void* heap_reallocate(void* object, size_t bytes, const char* call);
+// In place, by moving pages (if the contract lets it enter the kernel), or by copying; nullptr leaves the object as it was.
+void* heap_reallocate(void* object, size_t bytes, Contract contract, const char* call);
 
 // Bytes the user may use; 0 for nullptr. Reports anything that is no object of ours.
 size_t heap_usable_bytes(const void* object, const char* call);
@@ -38,7 +38,8 @@ size_t heap_usable_bytes(const void* object, const char* call);
 // What a request of `bytes` really gets; 0 if no allocation can be that large.
 size_t heap_good_bytes(size_t bytes);
 
-// Reports a sized free whose size does not fit the object, if the option asks for it.
+// Reports a sized free whose size does not fit the object: always, or if the option asks for it.
+void heap_require_size(const void* object, size_t bytes, const char* call);
 void heap_check_size(const void* object, size_t bytes, const char* call);
 
 }  // namespace reslab

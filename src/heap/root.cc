@@ -137,8 +137,8 @@ Root* build_root() {
   std::atomic<uint32_t>* fork_word = nullptr;
   bool wipes = false;
   if (!vm_make_writable(metadata, plan.writable_end) ||
-      !vm_make_readable(metadata + plan.writable_end, regions_bytes) ||
-      (window = reserve_what_fits(plan)) == nullptr || (fork_word = make_fork_word(wipes)) == nullptr) {
+      !vm_make_readable(metadata + plan.writable_end, regions_bytes) || (window = reserve_what_fits(plan)) == nullptr ||
+      (fork_word = make_fork_word(wipes)) == nullptr) {
     if (window != nullptr) vm_release(window, size_t{plan.reserved_units} << kUnitShift);
     vm_release(metadata, plan.total);
     return nullptr;
@@ -172,7 +172,7 @@ void adopt(Root& from) {
   fast_path.class_of.store(from.arena.window().class_of - (from.arena.window().base >> kUnitShift), relaxed);
   fast_path.start_tests.store(from.start_tests, relaxed);
   process_mode.store(from.cpu.mode, std::memory_order_release);
-  if (from.cpu.mode == Mode::kRseq) {
+  if (from.cpu.mode == Mode::kRseq && !from.options.report_reentry) {
     // release: on x86-64 the fast path's plain loads see the values above once they see a limit.
     fast_path.arena_bytes.store(size_t{from.arena.window().units} << kUnitShift, std::memory_order_release);
     fast_path.size_limit.store(kTableBytes + 1, std::memory_order_release);
@@ -210,7 +210,8 @@ bool ensure_root(Contract contract) {
 
 size_t committed_metadata_bytes() {
   const Root& own = root();
-  size_t bytes = static_cast<size_t>(own.regions - own.metadata) + own.arena.committed_chunk_bytes() + own.blocks.writable_bytes();
+  size_t bytes =
+      static_cast<size_t>(own.regions - own.metadata) + own.arena.committed_chunk_bytes() + own.blocks.writable_bytes();
   for (uint32_t slot = 0; slot < own.slots.count(); ++slot) bytes += own.slots.is_ready(slot) ? kRegionBytes : 0;
   return bytes;
 }

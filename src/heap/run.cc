@@ -20,7 +20,8 @@ void describe(uint32_t unit, uint32_t units) {
   run.group.store(0, std::memory_order_relaxed);
   const uint32_t generation = identity_of(run.state.load(std::memory_order_relaxed)).generation;
   map_first_unit(unit, kRunClass);
-  run.state.store(slab_state(generation, kRunClass, 0), std::memory_order_release);  // last: a fork child finds all or nothing
+  run.state.store(slab_state(generation, kRunClass, 0),
+                  std::memory_order_release);  // last: a fork child finds all or nothing
 }
 
 SlabClass& runs() { return slab_class(kRunClass); }
@@ -42,6 +43,7 @@ void* run_allocate(const Request& request) {
   runs().slabs.fetch_add(1, std::memory_order_relaxed);
   count_units(run.count);
   counters.add(Counter::kAllocs);
+  if (request.contract != Contract::kPlain) counters.add(Counter::kNolockFromRun);
   char* object = unit_address(run.first);
   if (request.fill == Fill::kZero && !run.zero) __builtin_memset(object, 0, request.bytes);
   return object;
@@ -55,7 +57,8 @@ bool run_free(uint32_t unit, Contract contract) {
   const uint32_t units = run.run_units.load(std::memory_order_relaxed);
   RESLAB_HOOK("run_free");
   // One of two frees of the same run wins; the other is a double free.
-  if (!run.state.compare_exchange_strong(state, slab_state(identity.generation + 1, kNoClass, 0), std::memory_order_acq_rel)) {
+  if (!run.state.compare_exchange_strong(state, slab_state(identity.generation + 1, kNoClass, 0),
+                                         std::memory_order_acq_rel)) {
     return false;
   }
   map_first_unit(unit, kNoClass);
@@ -71,7 +74,7 @@ size_t run_bytes(uint32_t unit) {
   return size_t{slab_at(unit).run_units.load(std::memory_order_relaxed)} << kUnitShift;
 }
 
-bool run_resize_in_place(uint32_t unit, size_t bytes) {
+bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
   Slab& run = slab_at(unit);
   const uint32_t have = run.run_units.load(std::memory_order_relaxed);
   const size_t want = units_for(bytes);
@@ -85,7 +88,7 @@ bool run_resize_in_place(uint32_t unit, size_t bytes) {
   count_units(int64_t{units} - int64_t{have});
   if (units < have) {
     arena().release(unit + units, have - units, Arena::Content::kDirty);
-    arena().purge_above_bound();
+    if (may_purge(contract)) arena().purge_above_bound();
   }
   return true;
 }

@@ -22,7 +22,7 @@ bool run_free(uint32_t unit, Contract contract);
 size_t run_bytes(uint32_t unit);
 
 // Shrinks, or grows into free units behind it; false: it stays as it was.
-bool run_resize_in_place(uint32_t unit, size_t bytes);
+bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract);
 
 // Moves the run's pages to a longer one without copying; nullptr: not possible, copy.
 void* run_move(uint32_t unit, size_t bytes);

@@ -1,10 +1,13 @@
-// The preloaded library's end: the statistics are written when the process exits.
+// The preloaded library's start and end: what an option needs that must not wait for the first handler, and the
+// statistics when the process exits.
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "api/sight.h"
 #include "base/text.h"
+#include "base/unwind.h"
 #include "heap/root.h"
 #include "platform/syscall.h"
 
@@ -30,12 +33,22 @@ void write_stats_file(const char* pattern) {
                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) {
     Line line;
-    line.text("reslab: cannot write the statistics to '").text(path.c_str()).text("': errno ").dec(static_cast<uint64_t>(-fd));
+    line.text("reslab: cannot write the statistics to '")
+        .text(path.c_str())
+        .text("': errno ")
+        .dec(static_cast<uint64_t>(-fd));
     line.write_to(STDERR_FILENO);
     return;
   }
   write_stats(static_cast<int>(fd), "");
   sys_call(SYS_close, fd);
+}
+
+void* load_library(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
+
+__attribute__((constructor(102))) void start() {
+  if (published_root.load(std::memory_order_acquire) == nullptr) return;
+  if (options().report_reentry || options().check_context) prepare_unwinder(load_library, dlsym);
 }
 
 __attribute__((destructor(101))) void end() {

@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "base/hooks.h"
+#include "base/lock_checks.h"
 #include "base/options.h"
 #include "base/thread_line.h"
 
@@ -31,16 +32,16 @@ class LocalLock {
     // acquire: the holder before us is done with its slab work; not needed for safety, only for fresh hints.
     if (seen == 0 && word_.compare_exchange_strong(seen, word, std::memory_order_acquire, std::memory_order_relaxed)) {
       RESLAB_HOOK("local_lock_held");
-      return LockOutcome::kTaken;
+      return taken();
     }
-    if (option == LocalLockOption::kAlways) return LockOutcome::kTaken;
-    if (try_take_over(seen, word)) return LockOutcome::kTaken;
+    if (option == LocalLockOption::kAlways || try_take_over(seen, word)) return taken();
     return seen >> 36 == word >> 36 ? LockOutcome::kBusySelf : LockOutcome::kBusyOther;
   }
 
   // Only if the word is still ours: it may have been taken over meanwhile.
   void unlock(uint64_t word) {
     RESLAB_HOOK("local_lock_unlock");
+    note_released_lock();
     word_.compare_exchange_strong(word, 0, std::memory_order_release, std::memory_order_relaxed);
   }
 
@@ -52,6 +53,11 @@ class LocalLock {
 
  private:
   static constexpr uint32_t kTakeOverAfter = 64;  // failed tries, after which the holder is called gone
+
+  static LockOutcome taken() {
+    note_taken_lock();
+    return LockOutcome::kTaken;
+  }
 
   static uint64_t my_word() {
     const auto frame = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));

@@ -1,0 +1,82 @@
+#include "arena/extent.h"
+
+#include "base/for_tries.h"
+#include "base/hooks.h"
+#include "platform/vm.h"
+
+namespace reslab {
+
+void Extent::init(char* start, size_t stride, size_t writable_bytes, uint32_t reserved, uint32_t writable) {
+  start_ = start;
+  stride_ = stride;
+  writable_bytes_ = writable_bytes;
+  marks_.store(marks_of(reserved, writable), std::memory_order_relaxed);  // the root's publication releases it
+}
+
+bool Extent::reserve(uint32_t needed, uint32_t wished) {
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    const uint32_t start = reserved();
+    if (needed <= start) return true;
+    uint32_t end = wished < needed ? needed : wished;
+    bool mapped = vm_reserve_at(at(start), (end - start) * stride_);
+    if (!mapped && end > needed) {
+      end = needed;
+      mapped = vm_reserve_at(at(start), (end - start) * stride_);
+    }
+    if (!mapped) return reserved() >= needed;  // taken by another thread that extends at this moment, or no space
+    RESLAB_HOOK("extent_reserve");
+    if (!publish_reserved(start, end)) vm_release(at(start), (end - start) * stride_);
+  }
+  return needed <= reserved();
+}
+
+// What we have mapped nobody else can map. It is ours to publish as long as the mark is where it was; when it was lowered
+// meanwhile, there is a hole below.
+bool Extent::publish_reserved(uint32_t start, uint32_t end) {
+  uint64_t marks = marks_.load(std::memory_order_relaxed);
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    if (reserved_of(marks) != start) return false;
+    if (marks_.compare_exchange_weak(marks, marks_of(end, writable_of(marks)), std::memory_order_acq_rel)) return true;
+  }
+  return false;
+}
+
+bool Extent::commit(uint32_t end) {
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    uint64_t marks = marks_.load(std::memory_order_acquire);
+    const uint32_t have = writable_of(marks);
+    if (end <= have) return true;
+    if (end > reserved_of(marks) || !make_writable(have, end)) return false;
+    RESLAB_HOOK("extent_commit");
+    // release: the pages are writable before anyone sees the mark. A failure is another's progress.
+    if (marks_.compare_exchange_strong(marks, marks_of(reserved_of(marks), end), std::memory_order_acq_rel))
+      return true;
+  }
+  return end <= writable();
+}
+
+// Making writable what another thread has made writable does no harm.
+bool Extent::make_writable(uint32_t first, uint32_t end) const {
+  if (writable_bytes_ == stride_) return vm_make_writable(at(first), (end - first) * stride_);
+  for (; first < end; ++first) {
+    if (!vm_make_writable(at(first), writable_bytes_)) return false;
+  }
+  return true;
+}
+
+void Extent::give_back(uint32_t keep) {
+  uint64_t marks = marks_.load(std::memory_order_acquire);
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    const uint32_t least = writable_of(marks);
+    const uint32_t end = keep > least ? keep : least;
+    const uint32_t reserved_end = reserved_of(marks);
+    if (end >= reserved_end) return;
+    RESLAB_HOOK("extent_give_back");
+    // Whoever lowers the mark unmaps, once.
+    if (!marks_.compare_exchange_weak(marks, marks_of(end, least), std::memory_order_acq_rel)) continue;
+    vm_release(at(end), (reserved_end - end) * stride_);
+    return;
+  }
+}
+
+}  // namespace reslab

@@ -1,0 +1,53 @@
+// A range of address space that is reserved up to one mark and writable up to another, both moved without a lock:
+//
+//   start [ writable .......| reserved, PROT_NONE ......| not ours: reserved later, if it is still empty then ]
+//
+// In elements of `stride` bytes, of which the first `writable_bytes` are made writable. Both marks are one word, so that
+// a commit cannot be published into a tail that was given back meanwhile.
+//
+//                      commit   reserve   give_back   handler on the same thread     child after fork
+//   commit, reserve    yes      yes       yes (1)     yes                            marks are right; a mapping without
+//   give_back          yes      yes (1)   yes         yes                            a mark is only found taken
+//   (1) between a give_back's new mark and its munmap the range cannot be reserved again: reserve() may fail that long
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace reslab {
+
+class Extent {
+ public:
+  void init(char* start, size_t stride, size_t writable_bytes, uint32_t reserved, uint32_t writable);
+
+  // At least `needed` elements reserved, `wished` if they can be had. False: no space, or its place is taken.
+  bool reserve(uint32_t needed, uint32_t wished);
+  // The first `end` elements writable. False: the system refused, or they are not reserved.
+  bool commit(uint32_t end);
+  // Unmaps what is reserved beyond `keep` elements and not writable.
+  void give_back(uint32_t keep);
+
+  // acquire: whoever sees the mark may touch what it covers.
+  uint32_t writable() const { return writable_of(marks_.load(std::memory_order_acquire)); }
+  uint32_t reserved() const { return reserved_of(marks_.load(std::memory_order_relaxed)); }
+  size_t writable_bytes() const { return writable() * writable_bytes_; }
+
+ private:
+  static constexpr uint64_t marks_of(uint32_t reserved, uint32_t writable) {
+    return uint64_t{reserved} << 32 | writable;
+  }
+  static constexpr uint32_t reserved_of(uint64_t marks) { return static_cast<uint32_t>(marks >> 32); }
+  static constexpr uint32_t writable_of(uint64_t marks) { return static_cast<uint32_t>(marks); }
+
+  char* at(uint32_t element) const { return start_ + element * stride_; }
+  bool make_writable(uint32_t first, uint32_t end) const;
+  bool publish_reserved(uint32_t start, uint32_t end);
+
+  char* start_;
+  size_t stride_;
+  size_t writable_bytes_;
+  std::atomic<uint64_t> marks_;  // {reserved:32, writable:32}
+};
+
+}  // namespace reslab

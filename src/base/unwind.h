@@ -1,0 +1,34 @@
+// Stack traces where one may be: by the unwinder of the C++ runtime, which finds its tables without a lock
+// (_dl_find_object, glibc 2.35) (24). Not part of the core's needs: it is used if the program has one, or if the preload
+// library was told by an option to load it at start. Walking a stack takes 2 to 4 KiB of it. What uses this stands
+// outside the promises of class any, and says so.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace reslab {
+
+struct Stack {
+  static constexpr size_t kMost = 32;
+  uintptr_t pc[kMost];
+  size_t depth;  // 0: no unwinder
+};
+
+// The frames above this one, innermost first.
+void take_stack(Stack& stack);
+
+// Is there a signal frame among them? False without an unwinder.
+bool is_below_signal_frame();
+
+// Loads the unwinder and makes it do what it does once. For the start of the process; plain.
+using LoadLibrary = void* (*)(const char* name);
+using FindSymbol = void* (*)(void* library, const char* name);
+void prepare_unwinder(LoadLibrary load, FindSymbol find);
+
+class Line;
+
+// "module+0xOFFSET", or the address alone where it belongs to no module. Takes no lock.
+void describe_code(Line& line, uintptr_t pc);
+
+}  // namespace reslab
