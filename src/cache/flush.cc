@@ -10,13 +10,17 @@
 #include "cache/depot.h"
 #include "cache/magazine.h"
 #include "cache/policy.h"
+#include "cache/tide.h"
 #include "slab/slab.h"
 
 namespace reslab {
+
+constinit Tide tide;
+
 namespace {
 
-constexpr uint32_t kSweepBudget = 16;       // partial slabs looked at in one search for empty ones
-constexpr uint32_t kSweepPause = 64;        // flushes to let pass after a search that found none
+constexpr uint32_t kSweepBudget = 16;  // partial slabs looked at in one search for empty ones
+constexpr uint32_t kSweepPause = 64;   // flushes to let pass after a search that found none
 constexpr uint32_t kMostBlocksAged = 32;
 
 [[noreturn]] void report_double_free(void* object) {
@@ -49,7 +53,7 @@ uint32_t sweep_budget(SlabClass& own, int32_t empty) {
 // Empty slabs beyond the one that a class may keep are given back, and with them pages above the bound.
 void give_back_empties(ClassId cls) {
   SlabClass& own = slab_class(cls);
-  const int32_t keep = class_info(cls).slab_units == 1 && !is_sparse(cls) ? 1 : 0;
+  const int32_t keep = class_info(cls).slab_units == 1 && !is_sparse(cls) && !tide.is_ebbing() ? 1 : 0;
   const int32_t empty = own.empty_slabs.load(std::memory_order_relaxed);
   if (empty <= keep) return;
   const uint32_t budget = sweep_budget(own, empty);
@@ -66,8 +70,54 @@ void give_back_depot(ClassId cls, uint32_t most_blocks) {
   }
 }
 
+void release_active(uint32_t slot, ClassId cls) {
+  uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
+  if (unit == 0 || !class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
+  slab_deactivate(unit, slab_identity(unit));
+}
+
+// Empties the magazine of a class on the slot the thread is on, which may change on the way: then the rest is left.
+// Ends: a magazine holds so many blocks, and what others push meanwhile waits for the next ebb.
+void empty_magazine(uint32_t slot, ClassId cls) {
+  const ClassInfo& info = class_info(cls);
+  if (header_end(header_word(slot, cls).load(std::memory_order_relaxed)) == 0) return;
+  set_warmth(slot, cls, 0);
+  for (uint32_t left = info.magazine / kBlockObjects + 1; left > 0; --left) {
+    const uint32_t block = blocks().take(cls, Contract::kPlain);
+    if (block == 0) return;
+    const uint32_t popped = magazine_pop_batch(cls, blocks().slots(block), kBlockObjects);
+    blocks().set_count(block, popped);
+    counters.add(Counter::kFrees, popped);
+    empty_block(cls, block);
+    if (popped < kBlockObjects) return;
+  }
+}
+
+uint64_t used_bytes() {
+  uint64_t bytes = 0;
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    const int64_t used = objects_used(cls);
+    if (used > 0) bytes += static_cast<uint64_t>(used) * class_info(cls).object_bytes;
+  }
+  return bytes;
+}
+
+// See cache/tide.h.
+void let_go(uint32_t slot) {
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    empty_magazine(slot, cls);
+    release_active(slot, cls);
+    give_back_depot(cls, UINT32_MAX);
+    if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) > 0) {
+      slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);
+    }
+  }
+  arena().purge_above_bound();
+}
+
 // The magazine is full: part of it and `object` leave in a block. False: no block to be had, the object is still here.
 bool flush(uint32_t slot, ClassId cls, void* object) {
+  const bool ebbing = tide.is_ebbing();
   const bool sparse = is_sparse(cls);
   if (sparse) cool_magazine(slot, cls);
   const uint32_t block = blocks().take(cls, Contract::kPlain);
@@ -81,12 +131,13 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   blocks().set_count(block, popped + 1);
   counters.add(Counter::kFrees, popped + 1);
 
-  const bool keep = !sparse && !depot_is_full() && capacity_now(slot, cls) > 0;
+  const bool keep = !sparse && !ebbing && !depot_is_full() && capacity_now(slot, cls) > 0;
   if (!keep || !depot().put(cls, block)) empty_block(cls, block);
   if (sparse) give_back_depot(cls, 2);
   const uint32_t idle = depot().age(cls);
   if (idle > 0) give_back_depot(cls, idle < kMostBlocksAged ? idle : kMostBlocksAged);
   give_back_empties(cls);
+  if (tide.look_is_due() && tide.falls_to(used_bytes())) let_go(slot);
   return true;
 }
 
@@ -100,7 +151,7 @@ bool free_plain(ClassId cls, void* object) {
   const uint32_t slot = slot_index();
   if (!slots().make_ready(slot)) return free_one_bit(object);
   magazine_open(slot, cls);
-  const bool grown = grow_magazine(slot, cls);
+  const bool grown = !tide.is_ebbing() && grow_magazine(slot, cls);
   if (grown && magazine_push(cls, object) == Section::kDone) return true;
   return flush(slot, cls, object) || free_one_bit(object);
 }
@@ -159,12 +210,6 @@ void drain_visit(ClassId cls, void* object) {
   counters.add(Counter::kFrees);
   if (!slab_give_object(object)) report_double_free(object);
   (void)cls;
-}
-
-void release_active(uint32_t slot, ClassId cls) {
-  uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
-  if (unit == 0 || !class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
-  slab_deactivate(unit, slab_identity(unit));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 
 constexpr ClassId kClass = 8;
 const ClassInfo& info = class_info(kClass);
-constexpr uint64_t kEnough = 5000;
+constexpr uint64_t kEnough = 500;
 constexpr uint32_t kTokens = 6;  // few, so that the magazine runs empty and full all the time
 
 std::array<std::atomic<int>, kTokens> owned;
@@ -55,7 +55,8 @@ class DrainTest : public unit::OwnRegions {
   }
 
   void open_all(uint32_t capacity) {
-    for (uint32_t slot = 0; slot < slots(); ++slot) header(slot, kClass).store(header_of(info.begin, info.begin + capacity));
+    for (uint32_t slot = 0; slot < slots(); ++slot)
+      header(slot, kClass).store(header_of(info.begin, info.begin + capacity));
   }
   void drain_all() {
     for (uint32_t slot = 0; slot < slots(); ++slot) magazine_drain(slot, kClass, take_drained);
@@ -120,7 +121,8 @@ class DrainTest : public unit::OwnRegions {
 TEST_F(DrainTest, TakesEverythingOnceAndLeavesTheMagazineOpen) {
   open_all(info.magazine);
   for (uint32_t slot = 0; slot < slots(); ++slot) {
-    for (uint32_t i = 0; i < 3; ++i) words(slot)[info.begin + i] = reinterpret_cast<uint64_t>(unit::token(slot * 3 + i));
+    for (uint32_t i = 0; i < 3; ++i)
+      words(slot)[info.begin + i] = reinterpret_cast<uint64_t>(unit::token(slot * 3 + i));
     header(slot, kClass).store(header_of(info.begin + 3, info.begin + 9));
   }
   std::vector<uintptr_t> seen;

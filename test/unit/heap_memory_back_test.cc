@@ -26,6 +26,9 @@ constexpr size_t kTotal = 64 * kMiB;
 // What may stay: depot_min (2 MiB), dirty_min (1 MiB), and the metadata that was touched for 64 MiB of the smallest
 // objects (about 3 MiB: bitmaps, descriptors, blocks of the depot).
 constexpr size_t kKept = 7 * kMiB;
+// What may stay besides when another thread frees: the allocating CPU's magazines, which hold a few objects of each class
+// and with them a slab of each, since draining another CPU's takes a system call that only maintenance may make (45).
+constexpr size_t kKeptByAnotherCpu = 4 * kMiB;
 
 size_t anonymous_bytes() {
   size_t pages[3] = {};
@@ -37,8 +40,9 @@ size_t anonymous_bytes() {
 class List {
  public:
   explicit List(size_t most)
-      : most_(most), objects_(static_cast<void**>(mmap(nullptr, most * sizeof(void*), PROT_READ | PROT_WRITE,
-                                                       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0))) {}
+      : most_(most),
+        objects_(static_cast<void**>(mmap(nullptr, most * sizeof(void*), PROT_READ | PROT_WRITE,
+                                          MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0))) {}
   ~List() { munmap(objects_, most_ * sizeof(void*)); }
   List(const List&) = delete;
   List& operator=(const List&) = delete;
@@ -100,7 +104,8 @@ std::string where_it_is() {
   }
   const auto kib = [](uint64_t bytes) { return std::to_string(bytes >> 10) + " KiB "; };
   return kib(held) + "in slabs, of which " + kib(slabs) + "free there, " + kib(magazines) + "in magazines, " +
-         kib(depot) + "in the depot; " + kib(static_cast<uint64_t>(arena().dirty_units()) << kUnitShift) + "of free units dirty";
+         kib(depot) + "in the depot; " + kib(static_cast<uint64_t>(arena().dirty_units()) << kUnitShift) +
+         "of free units dirty";
 }
 
 class MemoryBack : public testing::TestWithParam<Case> {};
@@ -136,7 +141,7 @@ TEST_P(MemoryBack, SoIsOneWhoseObjectsAnotherThreadFreed) {
       free_all(list, order);
       end = anonymous_bytes();
     }).join();
-    EXPECT_LE(end, start + start / 10 + kKept) << where_it_is();
+    EXPECT_LE(end, start + start / 10 + kKept + kKeptByAnotherCpu) << where_it_is();
   });
 }
 

@@ -1,0 +1,55 @@
+// The tide of the heap: when most of what was in use has been freed, the caches let go. A cached object keeps its whole
+// slab; with a hundred classes a few of each would keep megabytes that nobody asks for again (29).
+//
+// Each flush looks now and then. When no more than a quarter is in use of what was since the last ebb, the flush empties
+// this CPU's magazines and the depot, and the ebb lasts until the heap grows again: meanwhile frees warm no magazine,
+// those that are cold hand objects straight to their slabs, and empty slabs are not kept. So a process that frees all it
+// has and goes idle is small, without a thread and without a further call. Other CPUs' magazines are left to themselves:
+// draining them takes a system call that a plain call must not make (45).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace reslab {
+
+class Tide {
+ public:
+  bool is_ebbing() const { return ebbing_.load(std::memory_order_relaxed); }
+
+  // A slab was made: the heap grows.
+  void rise() {
+    if (is_ebbing()) ebbing_.store(false, std::memory_order_relaxed);
+  }
+
+  // True at one look in kLooks: summing up what is in use costs some hundred cycles. Relaxed and without a locked
+  // operation: a look more or less does no harm.
+  bool look_is_due() {
+    const uint32_t looks = looks_.load(std::memory_order_relaxed) + 1;
+    looks_.store(looks, std::memory_order_relaxed);
+    return looks % kLooks == 0;
+  }
+
+  // Whether `used_bytes` is an ebb that has not been seen yet; then it is the mark for the next one. One of several
+  // threads that see it at once gets it.
+  bool falls_to(uint64_t used_bytes) {
+    uint64_t high = high_bytes_.load(std::memory_order_relaxed);
+    if (used_bytes > high) high_bytes_.store(used_bytes, std::memory_order_relaxed);
+    if (high < kWorthwhile || used_bytes > high / 4) return false;
+    if (!high_bytes_.compare_exchange_strong(high, used_bytes, std::memory_order_relaxed)) return false;
+    ebbing_.store(true, std::memory_order_relaxed);
+    return true;
+  }
+
+ private:
+  static constexpr uint32_t kLooks = 32;
+  static constexpr uint64_t kWorthwhile = 6 << 20;
+
+  std::atomic<uint64_t> high_bytes_{0};  // most in use that a look has seen since the last ebb
+  std::atomic<uint32_t> looks_{0};
+  std::atomic<bool> ebbing_{false};
+};
+
+extern constinit Tide tide __attribute__((visibility("hidden")));
+
+}  // namespace reslab
