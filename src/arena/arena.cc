@@ -200,6 +200,7 @@ size_t Arena::retire_tail() {
   take_zero_bits(first, end - first);
   const size_t bytes = size_t{end - first} << kUnitShift;
   uint64_t none = 0;
+  RESLAB_HOOK("retire_tail");
   // The units stay claimed, so nobody meets them while they are read-only.
   if (vm_retire(address(first), bytes) &&
       retired_.compare_exchange_strong(none, uint64_t{first} << 32 | (end - first), std::memory_order_acq_rel)) {
@@ -213,6 +214,7 @@ size_t Arena::retire_tail() {
 bool Arena::revive_tail() {
   const uint64_t retired = retired_.exchange(0, std::memory_order_acq_rel);
   if (retired == 0) return false;
+  RESLAB_HOOK("revive_tail");
   const auto first = static_cast<uint32_t>(retired >> 32);
   const auto count = static_cast<uint32_t>(retired);
   if (vm_make_writable(address(first), size_t{count} << kUnitShift)) {

@@ -10,7 +10,7 @@ void Extent::init(char* start, size_t stride, size_t writable_bytes, uint32_t re
   start_ = start;
   stride_ = stride;
   writable_bytes_ = writable_bytes;
-  marks_.store(marks_of(reserved, writable), std::memory_order_relaxed);  // the root's publication releases it
+  marks_.store(with_reserved(writable, reserved), std::memory_order_relaxed);  // the root's publication releases it
 }
 
 bool Extent::reserve(uint32_t needed, uint32_t wished) {
@@ -24,7 +24,7 @@ bool Extent::reserve(uint32_t needed, uint32_t wished) {
       mapped = vm_reserve_at(at(start), (end - start) * stride_);
     }
     if (!mapped) return reserved() >= needed;  // taken by another thread that extends at this moment, or no space
-    RESLAB_HOOK("extent_reserve");
+    RESLAB_HOOK("extent_reserved");
     if (!publish_reserved(start, end)) vm_release(at(start), (end - start) * stride_);
   }
   return needed <= reserved();
@@ -36,7 +36,7 @@ bool Extent::publish_reserved(uint32_t start, uint32_t end) {
   uint64_t marks = marks_.load(std::memory_order_relaxed);
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     if (reserved_of(marks) != start) return false;
-    if (marks_.compare_exchange_weak(marks, marks_of(end, writable_of(marks)), std::memory_order_acq_rel)) return true;
+    if (marks_.compare_exchange_weak(marks, with_reserved(marks, end), std::memory_order_acq_rel)) return true;
   }
   return false;
 }
@@ -46,10 +46,12 @@ bool Extent::commit(uint32_t end) {
     uint64_t marks = marks_.load(std::memory_order_acquire);
     const uint32_t have = writable_of(marks);
     if (end <= have) return true;
-    if (end > reserved_of(marks) || !make_writable(have, end)) return false;
+    if (end > reserved_of(marks)) return false;
     RESLAB_HOOK("extent_commit");
+    if (!make_writable(have, end)) return false;
+    RESLAB_HOOK("extent_committed");
     // release: the pages are writable before anyone sees the mark. A failure is another's progress.
-    if (marks_.compare_exchange_strong(marks, marks_of(reserved_of(marks), end), std::memory_order_acq_rel))
+    if (marks_.compare_exchange_strong(marks, with_writable(marks, end), std::memory_order_acq_rel))
       return true;
   }
   return end <= writable();
@@ -73,7 +75,8 @@ void Extent::give_back(uint32_t keep) {
     if (end >= reserved_end) return;
     RESLAB_HOOK("extent_give_back");
     // Whoever lowers the mark unmaps, once.
-    if (!marks_.compare_exchange_weak(marks, marks_of(end, least), std::memory_order_acq_rel)) continue;
+    if (!marks_.compare_exchange_weak(marks, given_back(marks, end), std::memory_order_acq_rel)) continue;
+    RESLAB_HOOK("extent_given_back");
     vm_release(at(end), (reserved_end - end) * stride_);
     return;
   }

@@ -34,11 +34,18 @@ class Extent {
   size_t writable_bytes() const { return writable() * writable_bytes_; }
 
  private:
-  static constexpr uint64_t marks_of(uint32_t reserved, uint32_t writable) {
-    return uint64_t{reserved} << 32 | writable;
+  // {returns:16, reserved:24, writable:24}. `returns` counts the tails given back: one that was given back and reserved
+  // again looks as before, but is no longer writable to whoever made it so in between.
+  static constexpr uint64_t kPart = (uint64_t{1} << 24) - 1;
+  static constexpr uint32_t reserved_of(uint64_t marks) { return static_cast<uint32_t>(marks >> 24 & kPart); }
+  static constexpr uint32_t writable_of(uint64_t marks) { return static_cast<uint32_t>(marks & kPart); }
+  static constexpr uint64_t with_writable(uint64_t marks, uint32_t writable) { return (marks & ~kPart) | writable; }
+  static constexpr uint64_t with_reserved(uint64_t marks, uint32_t reserved) {
+    return (marks & ~(kPart << 24)) | uint64_t{reserved} << 24;
   }
-  static constexpr uint32_t reserved_of(uint64_t marks) { return static_cast<uint32_t>(marks >> 32); }
-  static constexpr uint32_t writable_of(uint64_t marks) { return static_cast<uint32_t>(marks); }
+  static constexpr uint64_t given_back(uint64_t marks, uint32_t reserved) {
+    return with_reserved(marks, reserved) + (uint64_t{1} << 48);
+  }
 
   char* at(uint32_t element) const { return start_ + element * stride_; }
   bool make_writable(uint32_t first, uint32_t end) const;
@@ -47,7 +54,7 @@ class Extent {
   char* start_;
   size_t stride_;
   size_t writable_bytes_;
-  std::atomic<uint64_t> marks_;  // {reserved:32, writable:32}
+  std::atomic<uint64_t> marks_;
 };
 
 }  // namespace reslab

@@ -35,6 +35,7 @@ void UnitBitmap::note_free(uint32_t word) {
 
 void UnitBitmap::note_empty(uint32_t word) {
   summary_[word / 64].fetch_and(~(uint64_t{1} << (word % 64)), std::memory_order_seq_cst);
+  RESLAB_HOOK("unit_word_empty");
   if (words_[word].load(std::memory_order_seq_cst) != 0) note_free(word);
 }
 
@@ -81,6 +82,7 @@ bool UnitBitmap::claim_exactly(uint32_t first, uint32_t count) {
     RESLAB_HOOK("unit_claim_run");
     const uint64_t old = words_[piece.word].fetch_and(~piece.mask, std::memory_order_seq_cst);
     if ((old & piece.mask) != piece.mask) {
+      RESLAB_HOOK("unit_rollback");
       // Give back what this word had and all before it.
       if ((old & piece.mask) != 0) {
         words_[piece.word].fetch_or(old & piece.mask, std::memory_order_seq_cst);
@@ -146,6 +148,7 @@ void UnitBitmap::release(uint32_t first, uint32_t count) {
     const Piece piece = piece_of(first + done, count - done);
     // release: the claimant's stores into the units' pages and descriptors are before this.
     words_[piece.word].fetch_or(piece.mask, std::memory_order_seq_cst);
+    RESLAB_HOOK("unit_freed");
     note_free(piece.word);
     done += piece.count;
   }

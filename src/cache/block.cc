@@ -1,6 +1,7 @@
 #include "cache/block.h"
 
 #include "base/for_tries.h"
+#include "base/hooks.h"
 #include "base/thread_line.h"
 #include "platform/vm.h"
 
@@ -25,6 +26,7 @@ uint32_t BlockPool::take(ClassId cls, Contract contract) {
   uint32_t block = pooled_.pop(next_of());
   if (block == 0) block = make(contract);
   if (block == 0) return 0;
+  RESLAB_HOOK("block_taken");
   header(block).owner.store(thread_id(), std::memory_order_relaxed);
   set_count(block, 0);
   set_state(block, BlockState::kInHand, cls);
@@ -44,6 +46,7 @@ uint32_t BlockPool::make(Contract contract) {
     uint32_t block = made_.load(std::memory_order_relaxed);
     const bool has_room = block + kReadyBlocks <= writable_.load(std::memory_order_acquire) || extend(contract);
     if (!has_room && block >= writable_.load(std::memory_order_acquire)) return 0;
+    RESLAB_HOOK("block_make");
     if (made_.compare_exchange_weak(block, block + 1, std::memory_order_acq_rel)) return block;
   }
   return 0;
@@ -55,6 +58,7 @@ bool BlockPool::extend(Contract contract) {
   uint32_t writable = writable_.load(std::memory_order_acquire);
   if (!may_enter_kernel(contract) || writable + kBlocksInChunk > max_blocks_) return false;
   if (!vm_make_writable(chunk_of(writable), kBlockChunkBytes)) return false;
+  RESLAB_HOOK("block_chunk");
   // A failure is another thread's progress.
   writable_.compare_exchange_strong(writable, writable + kBlocksInChunk, std::memory_order_acq_rel);
   return true;

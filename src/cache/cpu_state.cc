@@ -1,5 +1,6 @@
 #include "cache/cpu_state.h"
 
+#include "base/hooks.h"
 #include "base/thread_line.h"
 #include "cache/magazine.h"
 #include "platform/vm.h"
@@ -13,6 +14,7 @@ constinit std::atomic<bool> fence_available{false};
 bool Slots::make_ready(uint32_t slot) {
   if (is_ready(slot)) return true;
   if (!vm_make_writable(region_of(slot), kRegionBytes)) return false;
+  RESLAB_HOOK("slot_ready");
   ready_[slot].store(1, std::memory_order_release);
   return true;
 }

@@ -42,6 +42,7 @@ bool DeferredList::push(void* object) {
     // release: the link, and the user's last stores, are before whoever pops the object.
     const uint64_t next_head = ((head >> kIndexBits) + 1) << kIndexBits | index;
     if (head_.compare_exchange_weak(head, next_head, std::memory_order_release, std::memory_order_relaxed)) {
+      RESLAB_HOOK("deferred_pushed");
       length_.fetch_add(1, std::memory_order_relaxed);
       return true;
     }

@@ -72,7 +72,9 @@ void give_back_depot(ClassId cls, uint32_t most_blocks) {
 
 void release_active(uint32_t slot, ClassId cls) {
   uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
-  if (unit == 0 || !class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
+  if (unit == 0) return;
+  RESLAB_HOOK("release_active");
+  if (!class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
   slab_deactivate(unit, slab_identity(unit));
 }
 

@@ -34,6 +34,7 @@ PopResult fallback_pop(ClassId cls) {
     RESLAB_HOOK("fallback_pop");
     void* object = words[--top].exchange(nullptr, std::memory_order_acquire);
     if (object != nullptr) {
+      RESLAB_HOOK("fallback_popped");
       top_of(slot, cls).store(top, std::memory_order_relaxed);
       return {object, Section::kDone};
     }
@@ -53,6 +54,7 @@ Section fallback_push(ClassId cls, void* object) {
     RESLAB_HOOK("fallback_push");
     void* none = nullptr;
     if (words[top++].compare_exchange_strong(none, object, std::memory_order_release, std::memory_order_relaxed)) {
+      RESLAB_HOOK("fallback_pushed");
       top_of(slot, cls).store(top, std::memory_order_relaxed);
       return Section::kDone;
     }
@@ -139,6 +141,7 @@ void magazine_open(uint32_t slot, ClassId cls) {
   class_slot(slot, cls).warmth.store(warmth, std::memory_order_relaxed);
   const uint32_t capacity = capacity_at(info, warmth);
   uint64_t untouched = 0;
+  RESLAB_HOOK("magazine_open");
   header.compare_exchange_strong(untouched, header_of(info.begin, info.begin + capacity), std::memory_order_relaxed);
 }
 
@@ -146,10 +149,12 @@ namespace {
 
 bool drain_fallback(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
   const ClassInfo& info = class_info(cls);
+  RESLAB_HOOK("drain_close");
   for (uint32_t i = info.begin; i < info.begin + info.magazine; ++i) {
     void* object = slot_words(slot)[i].exchange(nullptr, std::memory_order_acquire);
     if (object != nullptr) visit(cls, object);
   }
+  RESLAB_HOOK("drain_emptied");
   top_of(slot, cls).store(info.begin, std::memory_order_relaxed);
   return true;
 }
@@ -177,6 +182,7 @@ bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
   uint64_t open = seen;
   for ([[maybe_unused]] int round : for_tries(kRestarts)) {
     __atomic_store_n(&own.saved_header, 0, __ATOMIC_RELAXED);  // until the exchange has told the top, nobody knows it
+    RESLAB_HOOK("drain_close");
     // acq_rel: the objects' last stores are before us; what we do to them is after.
     const uint64_t taken = header.exchange(kClosedHeader, std::memory_order_acq_rel);
     if (taken == kClosedHeader) return false;  // another drain is at it
@@ -186,8 +192,10 @@ bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
     __atomic_store_n(&own.saved_header, open, __ATOMIC_RELAXED);
     RESLAB_HOOK("drain_closed");
     const bool fenced = rseq_fence();
+    RESLAB_HOOK("drain_fenced");
     if (fenced && header.load(std::memory_order_acquire) == kClosedHeader) {
       magazine_empty_closed(slot, cls, header_top(open), visit);
+      RESLAB_HOOK("drain_emptied");
       header.store(header_of(begin, header_end(open)), std::memory_order_release);
       return true;
     }
@@ -198,6 +206,7 @@ bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
   uint64_t now = header.load(std::memory_order_relaxed);
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     const uint32_t top = header_top(now) == kClosedTop ? header_top(open) : header_top(now);
+    RESLAB_HOOK("drain_restore");
     if (header.compare_exchange_weak(now, header_of(top, header_end(open)), std::memory_order_release)) break;
   }
   return false;

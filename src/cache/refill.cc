@@ -70,6 +70,7 @@ void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
 // The active slab has no free bits left: it is deactivated, and this is the point where the deferred frees of the CPU
 // are flushed, as the design asks.
 void retire_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
+  RESLAB_HOOK("retire_active");
   if (!class_slot(slot, identity.cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
   slab_deactivate(unit, identity);
   counters.add(Counter::kDeactivations);
@@ -79,6 +80,7 @@ void retire_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
 uint32_t gather_from_active(uint32_t slot, ClassId cls, uint32_t block, uint32_t want) {
   const uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
   if (unit == 0) return 0;
+  RESLAB_HOOK("active_seen");
   const SlabIdentity identity = slab_identity(unit);
   const uint32_t have = identity.cls == cls ? gather_from(unit, identity, block, want) : 0;
   if (have < want) retire_active(slot, unit, identity);
@@ -203,6 +205,7 @@ void* single_object(ClassId cls, Contract contract) {
   if (slots().is_ready(slot)) candidates[0] = class_slot(slot, cls).active.load(std::memory_order_acquire);
   for (const uint32_t unit : candidates) {
     if (unit == 0) continue;
+    RESLAB_HOOK("single_seen");
     const SlabIdentity identity = slab_identity(unit);
     if (identity.cls != cls) continue;
     void* object = slab_take_one(unit, identity);

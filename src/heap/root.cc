@@ -2,6 +2,7 @@
 
 #include <sys/auxv.h>
 
+#include "base/hooks.h"
 #include "cache/magazine.h"
 #include "heap/fork.h"
 #include "platform/fast_path.h"
@@ -171,6 +172,7 @@ void adopt(Root& from) {
   fast_path.arena_base.store(from.arena.window().base, relaxed);
   fast_path.class_of.store(from.arena.window().class_of - (from.arena.window().base >> kUnitShift), relaxed);
   fast_path.start_tests.store(from.start_tests, relaxed);
+  RESLAB_HOOK("root_adopted");
   process_mode.store(from.cpu.mode, std::memory_order_release);
   if (from.cpu.mode == Mode::kRseq && !from.options.report_reentry) {
     // release: on x86-64 the fast path's plain loads see the values above once they see a limit.
@@ -186,6 +188,7 @@ bool make_or_adopt(Contract contract) {
     if (!may_enter_kernel(contract)) return false;
     Root* made = build_root();
     if (made == nullptr) return false;
+    RESLAB_HOOK("root_made");
     // release: the whole root; acquire on failure: the winner's.
     if (published_root.compare_exchange_strong(found, made, std::memory_order_acq_rel, std::memory_order_acquire)) {
       found = made;
@@ -195,6 +198,7 @@ bool make_or_adopt(Contract contract) {
       unmap_root(made);
     }
   }
+  RESLAB_HOOK("root_adopt");
   adopt(*found);
   return true;
 }

@@ -84,6 +84,7 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
     bool zero;
     if (!arena().claim_behind(unit + have, units - have, zero)) return false;
   }
+  RESLAB_HOOK("run_resized");
   run.run_units.store(units, std::memory_order_relaxed);
   count_units(int64_t{units} - int64_t{have});
   if (units < have) {

@@ -40,6 +40,7 @@ void note_free(Slab& slab, SlabClass& cls, const ClassInfo& info, int32_t n) {
 // Bits that were never counted as taken go back: no hint changes, but the slab may have lost its list place meanwhile.
 void put_back(uint32_t unit, std::atomic<uint64_t>& word, uint64_t bits) {
   word.fetch_or(bits, std::memory_order_seq_cst);
+  RESLAB_HOOK("slab_put_back");
   const uint64_t state = slab_at(unit).state.load(std::memory_order_seq_cst);
   const bool described = identity_of(state).cls != kNoClass;
   if (described && (flags_of(state) & (kSlabActive | kSlabListed)) == 0) slab_relist(unit, identity_of(state));
@@ -85,9 +86,11 @@ uint32_t slab_create(ClassId cls, Contract contract) {
   // release: the fields above; a claimer that reads this state sees them.
   slab.state.store(slab_state(generation, cls, 0), std::memory_order_release);
   map_units(run.first, info.slab_units, cls);
+  RESLAB_HOOK("slab_described");
   // release: whoever gets an object through a bit sees the unit map.
   std::atomic<uint64_t>* bits = slab_bits(run.first, info);
   for (uint32_t word = 0; word < info.words; ++word) bits[word].fetch_or(all_bits(info, word), std::memory_order_release);
+  RESLAB_HOOK("slab_filled");
   SlabClass& owner = slab_class(cls);
   owner.slabs.fetch_add(1, std::memory_order_relaxed);
   owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
@@ -109,6 +112,7 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want) 
       RESLAB_HOOK("slab_take");
       // acquire: pairs with the give that set the bits; the former user's stores are before ours.
       uint64_t taken = bits[word].exchange(0, std::memory_order_acq_rel);
+      RESLAB_HOOK("slab_exchanged");
       if (!(slab_identity(unit) == seen)) {  // (6c)
         if (taken != 0) put_back(unit, bits[word], taken);
         break;
@@ -140,6 +144,7 @@ void* slab_take_one(uint32_t unit, SlabIdentity seen) {
       RESLAB_HOOK("slab_take_one");
       const uint64_t old = bits[word].fetch_and(~bit, std::memory_order_acq_rel);
       if ((old & bit) != 0) {
+        RESLAB_HOOK("slab_one_taken");
         if (!(slab_identity(unit) == seen)) {  // (6c)
           put_back(unit, bits[word], bit);
           return nullptr;
@@ -163,6 +168,7 @@ uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask) {
   note_free(slab, slab_class(seen.cls), info, __builtin_popcountll(mask));
   RESLAB_HOOK("slab_give");
   const uint64_t old = slab_bits(unit, info)[word].fetch_or(mask, std::memory_order_seq_cst);
+  RESLAB_HOOK("slab_given");
   if ((old & mask) != 0) note_free(slab, slab_class(seen.cls), info, -__builtin_popcountll(old & mask));
   const uint64_t state = slab.state.load(std::memory_order_seq_cst);
   if ((flags_of(state) & (kSlabActive | kSlabListed)) == 0 && identity_of(state) == seen) slab_relist(unit, seen);
@@ -225,6 +231,7 @@ void slab_relist(uint32_t unit, SlabIdentity seen) {
   uint64_t state = slab.state.load(std::memory_order_seq_cst);
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     if (!(identity_of(state) == seen) || (flags_of(state) & (kSlabActive | kSlabListed)) != 0) return;
+    RESLAB_HOOK("slab_relist");
     if (!slab.state.compare_exchange_weak(state, state | kSlabListed, std::memory_order_seq_cst)) continue;
     RESLAB_HOOK("slab_listed");
     SlabClass& owner = slab_class(seen.cls);
@@ -236,12 +243,14 @@ void slab_relist(uint32_t unit, SlabIdentity seen) {
 
 bool slab_activate(uint32_t unit, SlabIdentity seen) {
   uint64_t expected = slab_state(seen.generation, seen.cls, 0);
+  RESLAB_HOOK("slab_activate");
   return slab_at(unit).state.compare_exchange_strong(expected, expected | kSlabActive, std::memory_order_seq_cst);
 }
 
 void slab_deactivate(uint32_t unit, SlabIdentity seen) {
   RESLAB_HOOK("slab_deactivate");
   slab_at(unit).state.fetch_and(~uint64_t{kSlabActive}, std::memory_order_seq_cst);
+  RESLAB_HOOK("slab_deactivated");
   slab_let_go(unit, seen);
 }
 
@@ -257,6 +266,7 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
   uint64_t held[kUnitBytes / 16 / 64];
   uint32_t sum = 0;
+  RESLAB_HOOK("slab_unlisted");
   for (uint32_t word = 0; word < info.words; ++word) {
     held[word] = bits[word].exchange(0, std::memory_order_seq_cst);
     sum += static_cast<uint32_t>(__builtin_popcountll(held[word]));
@@ -266,6 +276,7 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   const uint64_t retired = slab_state(seen.generation + 1, kNoClass, 0);
   // acq_rel: whoever sees the new generation also sees that the words were 0.
   if (sum == info.capacity && slab.state.compare_exchange_strong(expected, retired, std::memory_order_acq_rel)) {
+    RESLAB_HOOK("slab_retired");
     map_units(unit, info.slab_units, kNoClass);
     owner.slabs.fetch_sub(1, std::memory_order_relaxed);
     owner.empty_slabs.fetch_sub(1, std::memory_order_relaxed);
@@ -330,6 +341,7 @@ uint32_t slab_sweep(ClassId cls, uint32_t budget) {
       owner.current.store(from ^ 1, std::memory_order_relaxed);  // walked to its end: the other list has them all
       break;
     }
+    RESLAB_HOOK("slab_sweep");
     Slab& slab = slab_at(unit);
     const SlabIdentity seen = slab_identity(unit);
     if (slab.free_hint.load(std::memory_order_relaxed) >= static_cast<int32_t>(class_info(cls).capacity)) {

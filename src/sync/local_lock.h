@@ -29,6 +29,7 @@ class LocalLock {
     word = my_word();
     if (option == LocalLockOption::kNever) return LockOutcome::kBusyOther;
     uint64_t seen = word_.load(std::memory_order_relaxed);
+    RESLAB_HOOK("local_lock_try");
     // acquire: the holder before us is done with its slab work; not needed for safety, only for fresh hints.
     if (seen == 0 && word_.compare_exchange_strong(seen, word, std::memory_order_acquire, std::memory_order_relaxed)) {
       RESLAB_HOOK("local_lock_held");
@@ -71,6 +72,7 @@ class LocalLock {
     const bool own_frame_left = seen >> 36 == word >> 36 && seen < word;
     if (!own_frame_left && busy_.fetch_add(1, std::memory_order_relaxed) < kTakeOverAfter) return false;
     busy_.store(0, std::memory_order_relaxed);
+    RESLAB_HOOK("local_lock_take_over");
     return word_.compare_exchange_strong(seen, word, std::memory_order_acquire, std::memory_order_relaxed);
   }
 
