@@ -29,11 +29,17 @@ void* allocate(const Request& request, const char* call) {
 
 }  // namespace
 
-void* malloc_slow(size_t bytes) { return allocate_plain(bytes, 16, Fill::kAny, "malloc"); }
+void* malloc_slow(size_t bytes) {
+  void* object;
+  if (fallback_allocate(bytes, object)) return object;
+  return allocate_plain(bytes, 16, Fill::kAny, "malloc");
+}
 
 void* calloc_slow(size_t bytes) { return allocate_plain(bytes, 16, Fill::kZero, "calloc"); }
 
-void free_slow(void* object) noexcept { heap_free(object, plain_contract("free"), "free"); }
+void free_slow(void* object) noexcept {
+  if (!fallback_free(object)) heap_free(object, plain_contract("free"), "free");
+}
 
 void* calloc_entry(size_t count, size_t bytes) {
   size_t total;
@@ -110,11 +116,15 @@ void* aligned_nolock_slow(size_t align, size_t bytes, unsigned flags) {
 }
 
 void* malloc_nolock_slow(size_t bytes, unsigned flags) {
+  void* object;
+  if (fallback_allocate(bytes, object)) return (flags & RESLAB_ZERO) != 0 ? __builtin_memset(object, 0, bytes) : object;
   if (bytes <= RESLAB_NOLOCK_MAX) return aligned_nolock_slow(16, bytes, flags);
   counters.add(Counter::kNolockFailures);
   return nullptr;
 }
 
-void free_nolock_slow(void* object) { heap_free(object, Contract::kAny, "reslab_free_nolock"); }
+void free_nolock_slow(void* object) {
+  if (!fallback_free(object)) heap_free(object, Contract::kAny, "reslab_free_nolock");
+}
 
 }  // namespace reslab

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "arena/geometry.h"
+#include "cache/magazine.h"
 #include "platform/fast_path.h"
 #include "platform/rseq.h"
 #include "slab/size_classes.h"
@@ -22,18 +23,39 @@ namespace reslab {
   return popped.section == Section::kDone;
 }
 
-// False: take the slow way. Tests on the way that the pointer is the start of an object of ours and not the one that was
-// freed last (15).
-[[gnu::always_inline]] inline bool fast_free(void* object) {
+// The class of the object that starts there, among the `arena_bytes` of the window; false if there is none (15).
+[[gnu::always_inline]] inline bool find_class(const void* object, size_t arena_bytes, ClassId& cls) {
   const auto address = reinterpret_cast<uintptr_t>(object);
   const uintptr_t offset = address - fast_path.arena_base.load(std::memory_order_relaxed);
-  if (__builtin_expect(offset >= fast_path.arena_bytes.load(std::memory_order_relaxed), 0)) return false;
+  if (__builtin_expect(offset >= arena_bytes, 0)) return false;
   const uint32_t entry = fast_path.class_of.load(std::memory_order_relaxed)[address >> kUnitShift];
   const StartTest& test = fast_path.start_tests.load(std::memory_order_relaxed)[entry_class(entry)];
   const uint64_t in_slab = (uint64_t{entry_place(entry)} << kUnitShift) | (address & (kUnitBytes - 1));
   // Classes without slabs pass (both values are 0) and find a magazine that is closed for ever.
-  if (__builtin_expect(in_slab * test.inverse > test.last, 0)) return false;
-  return section_push(entry_class(entry), object) == Section::kDone;
+  cls = entry_class(entry);
+  return __builtin_expect(in_slab * test.inverse <= test.last, 1);
+}
+
+// False: take the slow way. Tests on the way that the pointer is the start of an object of ours and not the one that was
+// freed last (15).
+[[gnu::always_inline]] inline bool fast_free(void* object) {
+  ClassId cls;
+  return find_class(object, fast_path.arena_bytes.load(std::memory_order_relaxed), cls) &&
+         section_push(cls, object) == Section::kDone;
+}
+
+// The same two without restartable sections: one atomic operation each. They stand at the head of the slow entries.
+[[gnu::always_inline]] inline bool fallback_allocate(size_t bytes, void*& object) {
+  if (bytes >= fallback_path.size_limit.load(std::memory_order_relaxed)) return false;
+  const PopResult popped = fallback_pop(kSizeClasses.by_size[(bytes + 15) >> 4]);
+  object = popped.object;
+  return popped.section == Section::kDone;
+}
+[[gnu::always_inline]] inline bool fallback_free(void* object) {
+  ClassId cls;
+  const size_t arena_bytes = fallback_path.arena_bytes.load(std::memory_order_relaxed);
+  return arena_bytes != 0 && find_class(object, arena_bytes, cls) && cls != kNoClass && cls < kMallocClasses &&
+         fallback_push(cls, object) == Section::kDone;
 }
 
 }  // namespace reslab

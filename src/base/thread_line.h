@@ -13,8 +13,9 @@ struct alignas(64) ThreadLine {
   std::atomic<uintptr_t> nolock_frame;  // that opened the outermost nolock scope
   std::atomic<uint32_t> nolock_depth;   // scopes of reslab_nolock_save that are open
   std::atomic<uint32_t> group;          // group that plain calls are charged to
+  std::atomic<uint32_t> slot;           // 1 + the slot of this thread where threads are spread over slots; 0: not yet
   std::atomic<uint32_t> locks_held;     // local locks the innermost slow path holds; kept in builds with checks only
-  uint32_t reserved[7];
+  uint32_t reserved[6];
 };
 static_assert(sizeof(ThreadLine) == 64, "fits the surplus that glibc keeps for libraries opened by dlopen");
 

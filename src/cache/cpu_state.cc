@@ -19,6 +19,20 @@ bool Slots::make_ready(uint32_t slot) {
   return true;
 }
 
+namespace {
+
+// Threads are spread over the slots by their numbers, once.
+uint32_t slot_of_thread() {
+  uint32_t numbered = thread_line.slot.load(std::memory_order_relaxed);
+  if (numbered == 0) {
+    numbered = 1 + static_cast<uint32_t>(thread_id() % slots().count());
+    thread_line.slot.store(numbered, std::memory_order_relaxed);
+  }
+  return numbered - 1;
+}
+
+}  // namespace
+
 uint32_t slot_index() {
   uint32_t slot = 0;
 #if defined(__x86_64__)
@@ -33,7 +47,7 @@ uint32_t slot_index() {
     }
   }
 #endif
-  return static_cast<uint32_t>(thread_id() % slots().count());
+  return slot_of_thread();
 }
 
 }  // namespace reslab

@@ -174,10 +174,12 @@ void adopt(Root& from) {
   fast_path.start_tests.store(from.start_tests, relaxed);
   RESLAB_HOOK("root_adopted");
   process_mode.store(from.cpu.mode, std::memory_order_release);
-  if (from.cpu.mode == Mode::kRseq && !from.options.report_reentry) {
+  if (!from.options.report_reentry) {  // which sees each call (30)
+    const bool rseq = from.cpu.mode == Mode::kRseq;
     // release: on x86-64 the fast path's plain loads see the values above once they see a limit.
-    fast_path.arena_bytes.store(size_t{from.arena.window().units} << kUnitShift, std::memory_order_release);
-    fast_path.size_limit.store(kTableBytes + 1, std::memory_order_release);
+    (rseq ? fast_path.arena_bytes : fallback_path.arena_bytes)
+        .store(size_t{from.arena.window().units} << kUnitShift, std::memory_order_release);
+    (rseq ? fast_path.size_limit : fallback_path.size_limit).store(kTableBytes + 1, std::memory_order_release);
   }
   adopted.store(true, std::memory_order_release);
 }

@@ -26,6 +26,14 @@ struct alignas(64) FastPath {
 };
 static_assert(sizeof(FastPath) == 64);
 
+// The same two limits for the fast path of the fallback mode (api/fast.h), which begins where the other one gives up.
+// One of the two pairs is 0 for ever.
+struct FallbackPath {
+  std::atomic<size_t> size_limit;
+  std::atomic<size_t> arena_bytes;
+};
+
+extern constinit FallbackPath fallback_path __attribute__((visibility("hidden")));
 extern constinit FastPath fast_path __attribute__((visibility("hidden")));
 
 }  // namespace reslab

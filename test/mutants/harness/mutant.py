@@ -1,7 +1,7 @@
 """A mutant: one breakage of the library, from a file breakages/NAME.toml.
 
     file      the source file that is broken, from the root of the checkout
-    search    text that occurs in it exactly once
+    search    text that occurs in it exactly once; how its lines are broken does not matter
     replace   what stands there in the mutant
     rules     numbers of the rules that are broken
     why       what goes wrong with it
@@ -10,6 +10,7 @@
 """
 
 import dataclasses
+import re
 import tomllib
 
 MODES = ("rseq", "fallback")
@@ -36,11 +37,11 @@ class Mutant:
         if not path.is_file():
             raise BadMutant(f"{self.name}: there is no file {self.file}")
         text = path.read_text()
-        found = text.count(self.search)
-        if found != 1:
-            raise BadMutant(f"{self.name}: its text occurs {found} times, not once, in {self.file}: "
+        found = list(re.finditer(r"\s+".join(map(re.escape, self.search.split())), text))
+        if len(found) != 1:
+            raise BadMutant(f"{self.name}: its text occurs {len(found)} times, not once, in {self.file}: "
                             "a mutant must follow the changes of the sources")
-        path.write_text(text.replace(self.search, self.replace))
+        path.write_text(text[:found[0].start()] + self.replace + text[found[0].end():])
 
 
 def load(path):
