@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/sight.h"
@@ -44,16 +45,39 @@ void write_stats_file(const char* pattern) {
   sys_call(SYS_close, fd);
 }
 
+// Standard error as it was at the start, for stats=1: many programs close theirs before the destructors run. What it was
+// is remembered with it, since a program may close every descriptor it finds and open others in their place.
+struct KeptStderr {
+  int fd;
+  struct stat identity;
+
+  void keep() {
+    const long copy = sys_call(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, kFirst);
+    fd = copy >= 0 && sys_call(SYS_fstat, copy, reinterpret_cast<long>(&identity)) == 0 ? static_cast<int>(copy) : -1;
+  }
+  int now() const {
+    struct stat found;
+    const bool is_there = fd >= 0 && sys_call(SYS_fstat, fd, reinterpret_cast<long>(&found)) == 0;
+    const bool is_same = is_there && found.st_dev == identity.st_dev && found.st_ino == identity.st_ino;
+    return is_same ? fd : STDERR_FILENO;
+  }
+
+ private:
+  static constexpr long kFirst = 100;  // programs like their low numbers
+};
+constinit KeptStderr kept_stderr = {-1, {}};
+
 void* load_library(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
 
 __attribute__((constructor(102))) void start() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;
+  if (options().stats) kept_stderr.keep();
   if (options().report_reentry || options().check_context) prepare_unwinder(load_library, dlsym);
 }
 
 __attribute__((destructor(101))) void end() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;
-  if (options().stats) write_stats(STDERR_FILENO, "reslab: stats: ");
+  if (options().stats) write_stats(kept_stderr.now(), "reslab: stats: ");
   if (options().stats_file[0] != '\0') write_stats_file(options().stats_file);
 }
 

@@ -46,12 +46,12 @@ class Subject:
 
     def __init__(self, program, library, mode):
         self._program = program
-        self._library = library
-        self._mode = mode
+        self.library = library
+        self.mode = mode
 
     def run(self, options, stderr=subprocess.PIPE, **arguments):
         """The finished program, its exit status None if it did not finish."""
-        env = {**environment(self._mode, options), "LD_PRELOAD": self._library}
+        env = {**environment(self.mode, options), "LD_PRELOAD": self.library}
         try:
             return subprocess.run([self._program], env=env, stdout=subprocess.PIPE, stderr=stderr, text=True,
                                   timeout=10, check=False, **arguments)
@@ -90,6 +90,9 @@ def check_statistics(subject):
     run = subject.run("stats=1")
     if run.returncode != 0 or not re.search(r"^reslab: .*\ballocs\b", run.stderr, re.MULTILINE):
         failed(f"stats=1: ended with {run.returncode}, stderr {run.stderr!r}")
+    early = Subject("/bin/ls", subject.library, subject.mode).run("stats=1")  # closes stderr before the library ends
+    if early.returncode != 0 or not re.search(r"^reslab: stats: allocs=", early.stderr, re.MULTILINE):
+        failed(f"stats=1 of ls: ended with {early.returncode}, stderr {early.stderr!r}")
     run = subject.run("stats_file=/no/such/folder/file")
     if run.returncode != 0 or not re.search("^reslab: cannot write .*'/no/such/folder/file'", run.stderr, re.MULTILINE):
         failed(f"stats_file in no folder: ended with {run.returncode}, stderr {run.stderr!r}")
