@@ -6,6 +6,7 @@
 #include "cache/cache.h"
 #include "heap/check.h"
 #include "heap/context.h"
+#include "heap/in_hand.h"
 #include "heap/root.h"
 #include "reslab/reslab.h"
 
@@ -26,6 +27,7 @@ size_t reslab_trim(size_t keep_bytes) noexcept {
   }
   if (!ensure_root(Contract::kPlain)) return 0;
   const SlowCall call;  // a handler's fork from here must leave the drain to its own frame
+  recover_abandoned_blocks(blocks());
   cache_drain_all();
   const size_t purged = arena().purge(keep_bytes);
   return purged + (root().strict_commit ? arena().retire_tail() : 0);

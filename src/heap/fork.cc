@@ -3,6 +3,7 @@
 #include "base/counters.h"
 #include "base/thread_line.h"
 #include "cache/magazine.h"
+#include "heap/in_hand.h"
 #include "heap/root.h"
 
 namespace reslab {
@@ -10,14 +11,9 @@ namespace {
 
 // --- what is surely the dead's -----------------------------------------------------------------------------------------
 
-// Objects counted by a block are in no other place (cache/block.h); of a block that counts none, a thread may have held
-// as many as fit.
-void recover_block(BlockPool& pool, uint32_t block) {
-  const uint32_t count = pool.count(block);
-  counters.add(Counter::kForkLostObjects, count == 0 ? kBlockObjects : 0);
-  pool.set_count(block, 0);
-  if (count > 0) slab_give_sorted(pool.cls(block), pool.slots(block), count);
-  pool.recycle(block);
+// Of a block that counts none, a thread may have held as many objects as fit.
+void recover_block_of_dead(BlockPool& pool, uint32_t block) {
+  if (recover_block(pool, block) == 0) counters.add(Counter::kForkLostObjects, kBlockObjects);
 }
 
 void recover_blocks_of_the_dead(BlockPool& pool) {
@@ -25,7 +21,7 @@ void recover_blocks_of_the_dead(BlockPool& pool) {
   const uint32_t made = pool.blocks_made();
   for (uint32_t block = 1; block < made; ++block) {
     if (pool.state(block) != BlockState::kInHand) continue;
-    if (pool.header(block).owner.load(std::memory_order_relaxed) != self) recover_block(pool, block);
+    if (pool.header(block).owner.load(std::memory_order_relaxed) != self) recover_block_of_dead(pool, block);
   }
 }
 
@@ -66,7 +62,7 @@ void rebuild_block_stacks(Root& root) {
   const uint32_t made = root.blocks.blocks_made();
   for (uint32_t block = 1; block < made; ++block) {
     switch (root.blocks.state(block)) {
-      case BlockState::kInHand: recover_block(root.blocks, block); break;
+      case BlockState::kInHand: recover_block_of_dead(root.blocks, block); break;
       case BlockState::kInDepot: root.depot.put(root.blocks.cls(block), block); break;
       case BlockState::kPooled: root.blocks.recycle(block); break;
     }

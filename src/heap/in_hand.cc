@@ -1,0 +1,27 @@
+#include "heap/in_hand.h"
+
+#include "base/thread_line.h"
+#include "slab/slab.h"
+
+namespace reslab {
+
+uint32_t recover_block(BlockPool& pool, uint32_t block) {
+  const uint32_t count = pool.count(block);
+  pool.set_count(block, 0);
+  if (count > 0) slab_give_sorted(pool.cls(block), pool.slots(block), count);
+  pool.recycle(block);
+  return count;
+}
+
+uint32_t recover_abandoned_blocks(BlockPool& pool) {
+  const uint64_t self = thread_id();
+  const uint32_t made = pool.blocks_made();
+  uint32_t recovered = 0;
+  for (uint32_t block = 1; block < made; ++block) {
+    const bool is_mine = pool.header(block).owner.load(std::memory_order_relaxed) == self;
+    if (is_mine && pool.state(block) == BlockState::kInHand) recovered += recover_block(pool, block);
+  }
+  return recovered;
+}
+
+}  // namespace reslab
