@@ -2,6 +2,8 @@
 what was found there, and in SIGABRT.
 
 Usage: misuse.py PROGRAM MODE
+
+For lesson 21 of docs/lessons.md.
 """
 
 import re

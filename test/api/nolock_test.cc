@@ -1,5 +1,5 @@
 // The functions of class `any` as calls: their flags, their limits, what they return. That they never wait is shown
-// elsewhere, by interrupting them.
+// elsewhere, by interrupting them. For lesson 28 of docs/lessons.md.
 
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

@@ -1,6 +1,8 @@
 /* A program with a malloc of its own opens the library for reslab_* alone, when threads are running already: its
  * thread-local line fits, its calls work on every thread, and the program's malloc stays what it was.
  *
+ * For lesson 18 of docs/lessons.md.
+ *
  * Usage: plugin LIBRARY [global] */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,4 +1,5 @@
 // reslab_nolock_save and _restore: plain calls in between keep the contract of class `any`.
+// For lesson 17 of docs/lessons.md.
 
 #include <gtest/gtest.h>
 #include <linux/filter.h>

@@ -1,4 +1,5 @@
 // cache/deferred_list: objects that a nolock free left for later, linked through themselves.
+// For lesson 4 of docs/lessons.md.
 #include "cache/deferred_list.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // sync/local_lock: only ever tried; tells who has it; never stays in the way of anybody for ever.
+// For lesson 23 of docs/lessons.md.
 #include "sync/local_lock.h"
 
 #include <gtest/gtest.h>

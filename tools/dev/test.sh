@@ -1,7 +1,8 @@
 # ./dev test [quick|full]: builds with gcc and clang and runs the tests; the last line is "N passed, N failed"
 #
 # quick (the default): the quick tests as gcc builds them, and of those clang builds the unit and the storm tests, where
-# the compiler makes the difference. full: all tests of both builds.
+# the compiler makes the difference. full: all tests of both builds, and the same two kinds with the lock discipline
+# asserted.
 
 dev_test() {
   local depth=${1:-quick}
@@ -15,6 +16,7 @@ dev_test() {
   else
     test_build gcc
     test_build clang
+    test_build checks --suite unit --suite storm
   fi
   python3 "$commands/lib/verdict.py" "$results"
 }

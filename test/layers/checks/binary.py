@@ -1,4 +1,7 @@
-"""The library as it ships: what it asks of others, what it gives, its one TLS line, its fast path, its hooks."""
+"""The library as it ships: what it asks of others, what it gives, its one TLS line, its fast path, its hooks.
+
+For lesson 24 of docs/lessons.md.
+"""
 
 import re
 

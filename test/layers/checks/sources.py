@@ -1,4 +1,7 @@
-"""What the core must not use, and that every atomic operation names its memory order."""
+"""What the core must not use, and that every atomic operation names its memory order.
+
+For lessons 9, 15 and 20 of docs/lessons.md.
+"""
 
 import re
 

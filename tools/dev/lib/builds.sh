@@ -1,11 +1,12 @@
-# The build directories build/gcc and build/clang, and the installed tree build/dist.
+# The build directories build/gcc and build/clang, build/checks with the assertions of -Dchecks=true, and the installed
+# tree build/dist.
 #
 # A directory keeps the options it has: `./dev run` after `./dev test` must not turn the tests off again. Its file
 # `made-for` says what it was made for, and where.
 
 dist=$root/build/dist
 
-# make_build_for use|tests COMPILER: configured as far as is needed, not compiled. "use" is the library and what comes
+# make_build_for use|tests gcc|clang|checks: configured as far as is needed, not compiled. "use" is the library and what comes
 # with it; "tests" are these and the tests, every warning an error.
 make_build_for() {
   local purpose=$1 compiler=$2
@@ -17,6 +18,7 @@ make_build_for() {
     use:) options=(-Dtests=false -Dbenchmarks=false -Dwerror=false) ;;
     tests:*) options=(-Dtests=true -Dbenchmarks=true -Dwerror=true) ;;
   esac
+  [[ $compiler != checks ]] || options+=(-Dchecks=true)
   [[ ! -d $dir ]] || options+=(--reconfigure)
   note "configuring build/$compiler"
   quietly env "$(c_compiler "$compiler")" "$(cxx_compiler "$compiler")" \
@@ -27,8 +29,8 @@ make_build_for() {
 # A directory that meson left half made, or that came here with a moved checkout, is of no use.
 is_usable() { [[ -f $1/build.ninja && $(cat "$1/made-for" 2>/dev/null) == *" $root" ]]; }
 
-c_compiler() { [[ $1 == gcc ]] && echo CC=gcc || echo CC=clang; }
-cxx_compiler() { [[ $1 == gcc ]] && echo CXX=g++ || echo CXX=clang++; }
+c_compiler() { [[ $1 == clang ]] && echo CC=clang || echo CC=gcc; }
+cxx_compiler() { [[ $1 == clang ]] && echo CXX=clang++ || echo CXX=g++; }
 
 # compile COMPILER [TARGET...]: everything, or the targets named. Says nothing when there is nothing to do, and shows its
 # progress only to a terminal.
