@@ -33,6 +33,11 @@ void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint
   frontier_.store(1, std::memory_order_relaxed);  // unit 0 is "none"; relaxed: the root's publication releases all this
 }
 
+UnitRun Arena::claim_free(uint32_t count, uint32_t align) {
+  const uint32_t first = free_.claim(count, align, frontier());
+  return {first, count, first != 0 && take_zero_bits(first, count)};
+}
+
 UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
   uint32_t first = free_.claim(count, align, frontier());
   if (first == 0 && may_enter_kernel(contract) && revive_tail()) first = free_.claim(count, align, frontier());

@@ -40,6 +40,8 @@ class Arena {
   void init(const Window& window, uint32_t reserved_units, std::atomic<uint64_t>* bitmaps);
 
   UnitRun claim(uint32_t count, uint32_t align, Contract contract);
+  // The same without growing: of what is free below the frontier.
+  UnitRun claim_free(uint32_t count, uint32_t align);
   // Claims exactly the units behind a run, so that it can grow in place.
   bool claim_behind(uint32_t first, uint32_t count, bool& zero);
 

@@ -225,6 +225,7 @@ void cache_drain_all() {
       release_active(slot, cls);
     }
   }
+  slab_relist_lost();
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
     give_back_depot(cls, UINT32_MAX);
     // Each list is walked to its end once: as many pops as there are slabs.

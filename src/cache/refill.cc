@@ -72,7 +72,7 @@ void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
 void retire_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
   RESLAB_HOOK("retire_active");
   if (!class_slot(slot, identity.cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
-  slab_deactivate(unit, identity);
+  slab_deactivate(unit, slab_identity(unit));  // it may have come back as another; being active, it stays that now
   counters.add(Counter::kDeactivations);
   drain_deferred(slot, kDeferredBudget);
 }
@@ -89,8 +89,8 @@ uint32_t gather_from_active(uint32_t slot, ClassId cls, uint32_t block, uint32_t
 
 // A slab the caller has popped or made. Active first, so that surplus bits do not put it on the partial list meanwhile.
 // Of a class without a magazine it stays on the list: an active slab is not given back when its objects are.
-uint32_t gather_from_own(uint32_t slot, uint32_t unit, uint32_t block, uint32_t want) {
-  const SlabIdentity identity = slab_identity(unit);
+// It may be somebody else's by now: `identity` is what it was.
+uint32_t gather_from_own(uint32_t slot, uint32_t unit, SlabIdentity identity, uint32_t block, uint32_t want) {
   if (capacity_now(slot, identity.cls) == 0) {
     const uint32_t have = gather_from(unit, identity, block, want);
     slab_let_go(unit, identity);
@@ -105,18 +105,20 @@ uint32_t gather_from_own(uint32_t slot, uint32_t unit, uint32_t block, uint32_t 
 uint32_t gather_from_partial(uint32_t slot, ClassId cls, uint32_t block, uint32_t want) {
   uint32_t have = blocks().count(block);
   for ([[maybe_unused]] int round : for_tries(kPartialTries)) {
-    const uint32_t unit = have < want ? slab_pop_partial(cls) : 0;
+    SlabIdentity identity;
+    const uint32_t unit = have < want ? slab_pop_partial(cls, &identity) : 0;
     if (unit == 0) break;
-    have = gather_from_own(slot, unit, block, want);
+    have = gather_from_own(slot, unit, identity, block, want);
   }
   return have;
 }
 
 uint32_t gather_from_new(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contract contract) {
-  const uint32_t unit = slab_create(cls, contract);
+  SlabIdentity identity;
+  const uint32_t unit = slab_create(cls, contract, &identity);
   if (unit == 0) return blocks().count(block);
   tide.rise();
-  return gather_from_own(slot, unit, block, want);
+  return gather_from_own(slot, unit, identity, block, want);
 }
 
 // Deferred frees of the other CPUs, which nobody may be serving (16a).
@@ -211,12 +213,15 @@ void* single_object(ClassId cls, Contract contract) {
     void* object = slab_take_one(unit, identity);
     if (object != nullptr) return object;
   }
-  const uint32_t unit = slab_create(cls, contract);
-  if (unit == 0) return nullptr;
-  const SlabIdentity identity = slab_identity(unit);
-  void* object = slab_take_one(unit, identity);
-  slab_relist(unit, identity);
-  return object;
+  for ([[maybe_unused]] int round : for_tries(kPartialTries)) {
+    SlabIdentity identity;
+    const uint32_t unit = slab_create(cls, contract, &identity);
+    if (unit == 0) return nullptr;
+    void* object = slab_take_one(unit, identity);
+    slab_relist(unit, identity);
+    if (object != nullptr) return object;  // else a trim has found the slab, and retired it as an empty one
+  }
+  return nullptr;
 }
 
 }  // namespace

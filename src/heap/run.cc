@@ -36,7 +36,7 @@ void* run_allocate(const Request& request) {
   const size_t units = request.bytes == 0 ? 1 : units_for(request.bytes);  // a large alignment of nothing
   const size_t align = request.align <= kUnitBytes ? 1 : request.align >> kUnitShift;
   if (units >= kMaxUnits || align >= kMaxUnits) return nullptr;
-  const UnitRun run = arena().claim(static_cast<uint32_t>(units), static_cast<uint32_t>(align), request.contract);
+  const UnitRun run = slab_claim_units(static_cast<uint32_t>(units), static_cast<uint32_t>(align), request.contract);
   if (run.first == 0) return nullptr;
   RESLAB_HOOK("run_claimed");
   describe(run.first, run.count);

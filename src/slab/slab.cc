@@ -11,6 +11,8 @@ constinit std::atomic<SlabClass*> published_slab_classes{nullptr};
 
 namespace {
 
+constexpr int kReclaims = 4;  // searches for empty slabs before the arena grows
+
 std::atomic<uint32_t>& next_of(uint32_t unit) { return slab_at(unit).next; }
 
 // The unit map: written by whoever holds the units, read by every free.
@@ -73,9 +75,37 @@ ObjectPlace place_of(const void* p) {
   return {entry_class(entry), first, static_cast<size_t>(static_cast<const char*>(p) - unit_address(first))};
 }
 
-uint32_t slab_create(ClassId cls, Contract contract) {
+// Gives back empty slabs of classes that have several. Takes turns among them, so that none is searched in vain again
+// and again. How many it gave back.
+uint32_t reclaim_empty_slabs() {
+  constexpr int kClasses = 2;      // searched at most
+  constexpr uint32_t kSlabs = 32;  // looked at in each
+  static constinit std::atomic<uint32_t> last_class{1};
+  uint32_t cls = last_class.load(std::memory_order_relaxed);  // relaxed: where to begin, no more
+  uint32_t retired = 0;
+  int left = kClasses;
+  for (uint32_t seen = 1; seen < kMallocClasses && left > 0; ++seen) {
+    cls = cls + 1 < kMallocClasses ? cls + 1 : 1;
+    if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) <= 1) continue;
+    --left;
+    retired += slab_sweep(cls, kSlabs);
+  }
+  last_class.store(cls, std::memory_order_relaxed);
+  return retired;
+}
+
+UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
+  for ([[maybe_unused]] int round : for_tries(kReclaims)) {
+    const UnitRun run = arena().claim_free(count, align);
+    if (run.first != 0) return run;
+    if (reclaim_empty_slabs() == 0) break;
+  }
+  return arena().claim(count, align, contract);
+}
+
+uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   const ClassInfo& info = class_info(cls);
-  const UnitRun run = arena().claim(info.slab_units, 1, contract);
+  const UnitRun run = slab_claim_units(info.slab_units, 1, contract);
   if (run.first == 0) return 0;
   Slab& slab = slab_at(run.first);
   const uint32_t generation = slab_identity(run.first).generation;
@@ -85,6 +115,7 @@ uint32_t slab_create(ClassId cls, Contract contract) {
   RESLAB_HOOK("slab_create");
   // release: the fields above; a claimer that reads this state sees them.
   slab.state.store(slab_state(generation, cls, 0), std::memory_order_release);
+  if (made != nullptr) *made = {generation, cls};
   map_units(run.first, info.slab_units, cls);
   RESLAB_HOOK("slab_described");
   // release: whoever gets an object through a bit sees the unit map.
@@ -215,14 +246,16 @@ void* slab_give_sorted(ClassId cls, void** objects, uint32_t count) {
   return first_double;
 }
 
-uint32_t slab_pop_partial(ClassId cls) {
+uint32_t slab_pop_partial(ClassId cls, SlabIdentity* popped) {
   SlabClass& owner = slab_class(cls);
   const uint32_t current = owner.current.load(std::memory_order_relaxed) & 1;
   uint32_t unit = owner.partial[current].pop(next_of);
   if (unit == 0) unit = owner.partial[current ^ 1].pop(next_of);
   if (unit == 0) return 0;
+  if (popped != nullptr) *popped = slab_identity(unit);  // nobody retires what is marked as listed and popped by us
   RESLAB_HOOK("slab_popped");
   slab_at(unit).state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);  // only a popper does
+  RESLAB_HOOK("slab_pop_unlisted");
   return unit;
 }
 
@@ -289,6 +322,17 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
     if (held[word] != 0) put_back(unit, bits[word], held[word]);
   }
   return false;
+}
+
+// Safe against whoever holds such a slab at this moment: it finds it listed, and leaves it there.
+void slab_relist_lost() {
+  const uint32_t frontier = arena().frontier();
+  for (uint32_t unit = 1; unit < frontier; ++unit) {
+    const uint64_t state = slab_at(unit).state.load(std::memory_order_seq_cst);
+    const SlabIdentity identity = identity_of(state);
+    if (identity.cls == kNoClass || identity.cls >= kMallocClasses) continue;
+    if ((flags_of(state) & (kSlabActive | kSlabListed)) == 0) slab_let_go(unit, identity);
+  }
 }
 
 void slab_settle(uint32_t unit, bool in_active_slot) {

@@ -92,7 +92,13 @@ extern constinit std::atomic<SlabClass*> published_slab_classes __attribute__((v
 inline SlabClass& slab_class(ClassId cls) { return published_slab_classes.load(std::memory_order_relaxed)[cls]; }
 
 // Makes a slab with all bits free, neither active nor listed, owned by the caller. 0: no memory.
-uint32_t slab_create(ClassId cls, Contract contract);
+// `made` is what it is while nobody else can have found it.
+uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made = nullptr);
+
+// Units for a slab or a run. Before the arena grows, classes that have several empty slabs give some back: flushes do
+// that otherwise, and a process that frees by nolock calls alone has none (lesson 3). Bounded; no kernel entry but the
+// contract's.
+UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract);
 
 // Takes up to `want` objects into `out`; how many. `seen` is the identity the caller believes in.
 uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want);
@@ -112,7 +118,9 @@ bool slab_give_object(void* object);
 void* slab_give_sorted(ClassId cls, void** objects, uint32_t count);
 
 // Pops a partial slab: from now on it is the caller's to activate, to relist or to retire. 0: none.
-uint32_t slab_pop_partial(ClassId cls);
+// `popped` is what it was then: a free may list it again at once, and who pops it next may retire it, so that a later look
+// finds another slab or none.
+uint32_t slab_pop_partial(ClassId cls, SlabIdentity* popped = nullptr);
 
 // Sets the listed bit and pushes, unless the slab is active, listed, or another by now.
 void slab_relist(uint32_t unit, SlabIdentity seen);
@@ -123,6 +131,10 @@ bool slab_activate(uint32_t unit, SlabIdentity seen);
 void slab_deactivate(uint32_t unit, SlabIdentity seen);
 // A popped slab the caller has no more use for: listed again if it has free bits.
 void slab_let_go(uint32_t unit, SlabIdentity seen);
+
+// Maintenance: lists the slabs that have free bits and are on no list, because a push lost its races or the thread that
+// had it to do is gone (7).
+void slab_relist_lost();
 
 // Retires a slab the caller has popped or deactivated, if it holds all its bits; otherwise relists it.
 bool slab_retire(uint32_t unit, SlabIdentity seen);

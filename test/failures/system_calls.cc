@@ -1,0 +1,216 @@
+// Each system call that the library makes fails once, in turn, with each error it may have; and then it and all of its
+// kind fail for ever. Results must be NULL and ENOMEM or a clean continuation, never a crash, a loss or a damage; once
+// the kernel answers again, everything works again.
+#include <dlfcn.h>
+#include <reslab/reslab.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "arguments.h"
+#include "before_library.h"
+#include "injector.h"
+#include "ledger.h"
+#include "scenario.h"
+
+namespace failures {
+namespace {
+
+constexpr unsigned kSeconds = 30;  // for one trial, which takes tens of milliseconds
+
+struct Shared {
+  CallLog calls;
+  uint32_t calls_disturbed;  // of these, in the first scenario
+  Outcome disturbed;         // of the first scenario, while the failure is about
+  Outcome restored;          // of the second, once it is over
+};
+Shared* shared;
+
+// Where the trials happen. Under a limit of the address space the library looks at files and reserves piece by piece.
+struct Place {
+  const char* name;
+  size_t address_space;  // limit in bytes; 0: none
+};
+constexpr Place kPlaces[] = {{"unlimited", 0}, {"limited", size_t{440} << 20}};
+
+// --- one trial, in a child that has not called the library yet -------------------------------------------------------
+
+void limit_address_space(size_t bytes) {
+  const struct rlimit limit = {bytes, RLIM_INFINITY};
+  if (bytes != 0 && setrlimit(RLIMIT_AS, &limit) != 0) wrong("no limit can be set");
+}
+
+void expect_nothing_live() {
+  static trials::Ledger none, after;
+  after.take();
+  const auto left = after.against(none);
+  if (left.class_name != nullptr) wrong("class %s: %lu objects are still handed out", left.class_name, left.now);
+  const int violations = reslab_check(STDERR_FILENO);
+  if (violations != 0) wrong("with nothing handed out, reslab_check returned %d", violations);
+}
+
+void try_one(const Place& place, const char* mode, const Injection& injection) {
+  alarm(kSeconds);
+  limit_address_space(place.address_space);
+  intercept_calls_of(dlsym(RTLD_DEFAULT, "reslab_malloc"), &shared->calls);
+  inject(injection);
+  shared->disturbed = run_scenario(Upkeep::kYes);
+  shared->calls_disturbed = shared->calls.count;
+  stop_failing();
+  shared->restored = run_scenario(Upkeep::kYes);
+  trials::require_mode(mode);
+  expect_nothing_live();
+  // One system call that fails costs one allocation at most; once all work, none.
+  if (!injection.for_ever && shared->disturbed.refused > 1)
+    wrong("one failure has cost %u allocations", shared->disturbed.refused);
+  if (shared->restored.refused > 0)
+    wrong("%u allocations are refused although the kernel answers again", shared->restored.refused);
+}
+
+// --- all of them -----------------------------------------------------------------------------------------------------
+
+class Program {
+ public:
+  explicit Program(const trials::Arguments& arguments) : arguments_(arguments) {
+    const char* file = arguments.text("--log", nullptr);
+    if (file != nullptr && !log_.open(file)) arguments.refuse("--log", "names a file that cannot be written");
+    mode_ = arguments.text("--mode", nullptr);
+    dice_ = arguments.number("--seed", 1);
+  }
+
+  int run() {
+    stay_on_one_cpu();
+    if (arguments_.has("--minutes")) return run_long();
+    for (const Place& place : kPlaces) {
+      if (!try_all(place, static_cast<uint32_t>(arguments_.number("--stride", 43)), Clock::time_point::max())) return 1;
+    }
+    return 0;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // Its system calls come in the same order each time then.
+  static void stay_on_one_cpu() {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof one, &one);
+  }
+
+  // False: it has gone wrong; said why.
+  bool trial(const Place& place, const Injection& injection) {
+    *shared = {};
+    const pid_t child = fork();
+    if (child == 0) {
+      try_one(place, mode_, injection);
+      _exit(0);
+    }
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child) wrong("no child");
+    ++trials_;
+    refused_ += shared->disturbed.refused;
+    if (status == 0) return true;
+    const char* name = injection.ordinal == 0 ? "none" : call_name(shared->calls.number[injection.ordinal - 1]);
+    log_.line("system_calls: FAILED: %s, call %u (%s) fails%s, error %u of its list: %s %d", place.name,
+              injection.ordinal, name, injection.for_ever ? " for ever" : " once", injection.variant,
+              WIFSIGNALED(status) ? "killed by signal" : "exit status",
+              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    return false;
+  }
+
+  // The system calls of an undisturbed run: what there is to fail.
+  bool learn(const Place& place, CallLog& calls) {
+    if (!trial(place, {0, false, 0})) return false;
+    calls = shared->calls;
+    calls.count = shared->calls_disturbed;
+    if (shared->disturbed.refused != 0)
+      wrong("%u allocations are refused though nothing fails", shared->disturbed.refused);
+    if (calls.count == 0 || calls.count > kMostCalls) wrong("the scenario makes %u system calls", calls.count);
+    return true;
+  }
+
+  // Every `stride`th trial, in the order of the calls; of those of the start, which is their only time, each error.
+  bool try_all(const Place& place, uint32_t stride, Clock::time_point deadline) {
+    static CallLog calls;
+    trials_ = refused_ = 0;
+    if (!learn(place, calls)) return false;
+    const auto offset = static_cast<uint32_t>(dice_ % stride);
+    uint32_t position = 0, failed = 0;
+    for (uint32_t ordinal = 1; ordinal <= calls.count && Clock::now() < deadline; ++ordinal) {
+      const bool is_early = ordinal <= kEarly;
+      for (uint32_t variant = 0; errors_of(calls.number[ordinal - 1])[variant] != 0; ++variant) {
+        for (const bool for_ever : {false, true}) {
+          const bool is_due = is_early ? !for_ever || variant == 0 : ++position % stride == offset;
+          if (!is_due && stride > 1) continue;
+          if (!trial(place, {ordinal, for_ever, variant})) return false;
+          failed += shared->calls.failed > 0 ? 1 : 0;
+        }
+      }
+    }
+    log_.line("%s: %u system calls of the library, %lu trials, in %u of them calls failed, %lu allocations refused",
+              place.name, calls.count, trials_, failed, refused_);
+    say_kinds(calls);
+    if (failed == 0) log_.line("system_calls: FAILED: nothing has failed");
+    return failed > 0;
+  }
+
+  void say_kinds(const CallLog& calls) {
+    for (uint32_t number = 0; number < 512; ++number) {
+      uint32_t times = 0;
+      for (uint32_t i = 0; i < calls.count; ++i) times += calls.number[i] == number ? 1 : 0;
+      if (times > 0) log_.line("  %-18s %u", call_name(number), times);
+    }
+  }
+
+  int run_long() {
+    const auto minutes = arguments_.number("--minutes", 1);
+    log_.line("system_calls: %lu minutes, seed %lu", minutes, dice_);
+    const auto end = Clock::now() + std::chrono::minutes(minutes);
+    for (; Clock::now() < end; ++dice_) {
+      for (const Place& place : kPlaces) {
+        if (!try_all(place, 1, end)) return 1;
+      }
+    }
+    return 0;
+  }
+
+  static constexpr uint32_t kEarly = 18;  // calls of the start, and a few behind it
+
+  const trials::Arguments& arguments_;
+  trials::Log log_;
+  const char* mode_;
+  uint64_t dice_;
+  uint64_t trials_ = 0, refused_ = 0;
+};
+
+constexpr trials::Option kOptions[] = {
+    {"--mode", "rseq|fallback", "fail unless the library runs in this mode (set by RESLAB_OPTIONS)"},
+    {"--quick", nullptr, "the first calls with all their errors, then one trial in 43 (the default)"},
+    {"--stride", "N", "one trial in N"},
+    {"--minutes", "M", "the long form: all trials, again and again"},
+    {"--seed", "S", "which of the trials (default 1)"},
+    {"--log", "FILE", "what is said goes there as well"},
+};
+
+void run(int argc, char** argv) {
+  const trials::Arguments arguments(argc, argv, "Fails each system call of the library, one at a time.", kOptions);
+  shared =
+      static_cast<Shared*>(mmap(nullptr, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  if (shared == MAP_FAILED) wrong("no shared memory");
+  const int status = Program(arguments).run();
+  fflush(stdout);
+  _exit(status);
+}
+
+}  // namespace
+}  // namespace failures
+
+BEFORE_LIBRARY(failures::run);
+
+int main() { failures::wrong("this program has ended before main"); }

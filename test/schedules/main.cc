@@ -1,0 +1,213 @@
+// Every interleaving of small cases: see scheduler.h and explorer.h.
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "arguments.h"
+#include "before_library.h"
+#include "cases/cases.h"
+#include "explorer.h"
+#include "scheduler.h"
+
+namespace schedules {
+namespace {
+
+using trials::Arguments;
+using trials::Log;
+
+std::vector<const Case*> all_cases() {
+  std::vector<const Case*> all;
+  for (const auto part : {cache_cases(), slab_cases(), arena_cases(), magazine_cases(), root_cases()}) {
+    for (const Case& one : part) all.push_back(&one);
+  }
+  return all;
+}
+
+constexpr char kSummary[] =
+    "Plays every schedule of small cases of two or three threads, up to a number of preemptions.";
+constexpr trials::Option kOptions[] = {
+    // constant: read before any constructor has run
+    {"--mode", "rseq|fallback", "fail unless the library runs in this mode (set by RESLAB_OPTIONS)"},
+    {"--case", "NAME", "this case only"},
+    {"--list", nullptr, "the names of the cases, and what they are"},
+    {"--cases-are", "NAMES", "fail unless these, with commas between them, are all the cases"},
+    {"--quick", nullptr, "two threads, each case's own bound (the default)"},
+    {"--bound", "N", "preemptions, instead of the case's own"},
+    {"--threads", "2|3", "how many threads"},
+    {"--repeat", "N", "how often each thread does what it does"},
+    {"--limit", "SECONDS", "for each case (default 45); a case that is not done by then fails"},
+    {"--minutes", "M", "the long form: higher bounds, a third thread, longer sequences, then random schedules"},
+    {"--seed", "S", "for the random schedules (default 1)"},
+    {"--replay", "CHOICES", "one schedule of one case, as a failure has printed it"},
+    {"--log", "FILE", "what is said goes there as well"},
+};
+
+// One CPU for all: a switch is then one, and not a wake-up on another CPU.
+void stay_on_one_cpu() {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  sched_setaffinity(0, sizeof one, &one);
+}
+
+class Program {
+ public:
+  explicit Program(const Arguments& arguments) : arguments_(arguments) {
+    const char* file = arguments.text("--log", nullptr);
+    if (file != nullptr && !log_.open(file)) arguments.refuse("--log", "names a file that cannot be written");
+    const char* options = getenv("RESLAB_OPTIONS");
+    const bool fallback = options != nullptr && strstr(options, "mode=fallback") != nullptr;
+    mode_ = arguments.text("--mode", fallback ? "fallback" : "rseq");  // each schedule looks whether that is so
+    if (strcmp(mode_, "rseq") != 0 && strcmp(mode_, "fallback") != 0) arguments.refuse("--mode", "is rseq or fallback");
+    settings_.rseq = strcmp(mode_, "rseq") == 0;
+    settings_.threads = static_cast<int>(arguments.number("--threads", 2, 2));
+    settings_.repeat = static_cast<int>(arguments.number("--repeat", 1));
+    if (settings_.threads > kMostThreads) arguments.refuse("--threads", "is 2 or 3");
+    choose_cases();
+  }
+
+  // Of those before the library's first call, or of the others.
+  bool has_cases(bool first_calls) const {
+    return std::any_of(cases_.begin(), cases_.end(), [&](const Case* one) { return one->first_calls == first_calls; });
+  }
+
+  int run(bool first_calls) {
+    stay_on_one_cpu();
+    arm_hooks();
+    first_tenths_ = !has_cases(false) ? 10 : has_cases(true) ? 1 : 0;
+    std::erase_if(cases_, [&](const Case* one) { return one->first_calls != first_calls; });
+    if (arguments_.has("--replay")) return replay();
+    return arguments_.has("--minutes") ? run_long(first_calls) : run_quick();
+  }
+
+ private:
+  void choose_cases() {
+    const char* name = arguments_.text("--case", nullptr);
+    for (const Case* one : all_cases()) {
+      if (name == nullptr || strcmp(name, one->name) == 0) cases_.push_back(one);
+    }
+    if (cases_.empty()) arguments_.refuse("--case", "names no case; --list lists them");
+    if (arguments_.has("--replay") && name == nullptr) arguments_.refuse("--replay", "wants a --case");
+  }
+
+  int replay() {
+    const Summary summary = Explorer(*cases_[0], settings_).replay(arguments_.text("--replay", ""));
+    if (!summary.failure.empty()) log_.line("%s", summary.failure.c_str());
+    return summary.failure.empty() ? 0 : 1;
+  }
+
+  // False: it has failed.
+  bool report(const Case& one, const char* how, const Summary& summary, Clock::time_point began) {
+    const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+    log_.line(
+        "%s/%s: %s, %d threads, %d times: %lu schedules%s, %lu distinct traces, %lu with preemptions, deepest %u, %.1f "
+        "s",
+        one.name, mode_, how, settings_.threads, settings_.repeat, summary.schedules, summary.exhausted ? " (all)" : "",
+        summary.traces, summary.preempted, summary.deepest, seconds);
+    if (summary.failure.empty()) return true;
+    log_.line("schedules: FAILED: %s/%s: %s", one.name, mode_, summary.failure.c_str());
+    return false;
+  }
+
+  bool explore(const Case& one, unsigned bound, std::chrono::duration<double> limit, bool must_end) {
+    const auto began = Clock::now();
+    const auto deadline = began + std::chrono::duration_cast<Clock::duration>(limit);
+    const Summary summary = Explorer(one, settings_).explore(bound, deadline);
+    const std::string how = std::string("up to ").append(std::to_string(bound)).append(" preemptions");
+    if (!report(one, how.c_str(), summary, began)) return false;
+    if (must_end && !summary.exhausted)
+      log_.line("schedules: FAILED: %s/%s: there is more to play, time is up", one.name, mode_);
+    return summary.exhausted || !must_end;
+  }
+
+  int run_quick() {
+    const std::chrono::duration<double> limit(static_cast<double>(arguments_.number("--limit", 45)));
+    bool passed = true;
+    for (const Case* one : cases_) {
+      const unsigned bound = static_cast<unsigned>(arguments_.number("--bound", one->bound, 0));
+      passed = explore(*one, bound, limit, true) && passed;
+    }
+    return passed ? 0 : 1;
+  }
+
+  // Rounds over all cases, each wider than the one before, until time is up; what is left of a case's share of the time
+  // when all its schedules are played, or are too many to play, goes to random ones.
+  int run_long(bool first_calls) {
+    const std::chrono::seconds all(60 * arguments_.number("--minutes", 1));
+    const auto end = Clock::now() + (first_calls ? all * first_tenths_ : all * (10 - first_tenths_)) / 10;
+    uint64_t seed = arguments_.number("--seed", 1);
+    log_.line("schedules: mode %s, %lu minutes, seed %lu", mode_, arguments_.number("--minutes", 1), seed);
+    for (int round = 0; Clock::now() < end; ++round) {
+      settings_.threads = 2 + round % 2;
+      settings_.repeat = 1 + round / 2 % 3;
+      for (size_t i = 0; i < cases_.size() && Clock::now() < end; ++i) {
+        if (!spend(*cases_[i], round, end, seed += 1'000'000)) return 1;
+      }
+    }
+    log_.line("schedules: nothing found");
+    return 0;
+  }
+
+  bool spend(const Case& one, int round, Clock::time_point end, uint64_t seed) {
+    if (one.threads[settings_.threads - 1] == nullptr) return true;
+    const std::chrono::duration<double> share(std::min(4.0 * (round + 1), 60.0));
+    const std::chrono::duration<double> left = end - Clock::now();
+    if (!explore(one, 3 + static_cast<unsigned>(round / 4), std::min(share, left), false)) return false;
+    const auto began = Clock::now();
+    const auto until = std::min(end, began + std::chrono::duration_cast<Clock::duration>(share / 4));
+    const std::string how = std::string("random from seed ").append(std::to_string(seed));
+    return report(one, how.c_str(), Explorer(one, settings_).roam(seed, until), began);
+  }
+
+  const Arguments& arguments_;
+  Log log_;
+  const char* mode_;
+  Settings settings_;
+  std::vector<const Case*> cases_;
+  int first_tenths_ = 0;  // of the time of the long form, for the cases of first calls
+};
+
+int list_cases() {
+  for (const Case* one : all_cases()) printf("%-32s %s\n", one->name, one->what);
+  return 0;
+}
+
+int require_cases(const char* wanted) {
+  std::string names;
+  for (const Case* one : all_cases()) names.append(names.empty() ? "" : ",").append(one->name);
+  if (names == wanted) return 0;
+  fprintf(stderr, "schedules: FAILED: the cases are %s\n", names.c_str());
+  return 1;
+}
+
+// The cases of first calls, which can only be played before the library's constructor has made its root.
+void run_before_library(int argc, char** argv) {
+  const Arguments arguments(argc, argv, kSummary, kOptions);
+  if (arguments.has("--list") || arguments.has("--cases-are")) return;
+  Program program(arguments);
+  if (!program.has_cases(true)) return;
+  const bool others_follow = program.has_cases(false);
+  const int status = program.run(true);
+  if (status != 0 || !others_follow) {
+    fflush(stdout);
+    _exit(status);
+  }
+}
+
+}  // namespace
+}  // namespace schedules
+
+BEFORE_LIBRARY(schedules::run_before_library);
+
+int main(int argc, char** argv) {
+  using namespace schedules;
+  const trials::Arguments arguments(argc, argv, kSummary, kOptions);
+  if (arguments.has("--list")) return list_cases();
+  if (arguments.has("--cases-are")) return require_cases(arguments.text("--cases-are", ""));
+  return Program(arguments).run(false);
+}
