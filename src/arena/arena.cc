@@ -16,6 +16,7 @@ namespace {
 constexpr uint32_t kMinCommitUnits = 4;      // 256 KiB
 constexpr uint32_t kMaxCommitUnits = 512;    // 32 MiB
 constexpr uint32_t kReserveUnits = 256;      // a further span of the window, when a limit kept the first one small
+constexpr uint32_t kReadyPause = 256;         // calls that do not ask again for what the system has refused
 constexpr uint32_t kPurgeBatchUnits = 4096;  // claimed at a time while purging
 
 uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -70,17 +71,22 @@ UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contra
     // acq_rel: what was committed before is visible to whoever reads the frontier.
     if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) continue;
     if (first > start) release(start, static_cast<uint32_t>(first) - start, Content::kZero);
-    if (contract == Contract::kPlain) keep_ready(static_cast<uint32_t>(end));
     return {static_cast<uint32_t>(first), count, true};
   }
   return {0, 0, false};
 }
 
-// So that calls which may not enter the kernel find memory: what a plain call takes from the frontier it replaces. That
-// the system refuses is no failure of the call.
-void Arena::keep_ready(uint32_t frontier) {
-  const uint64_t wanted = frontier + (options().nolock_ready >> kUnitShift);
-  if (wanted > committed() && wanted <= window_.units) commit(static_cast<uint32_t>(wanted), Contract::kPlain);
+void Arena::keep_ready() {
+  const auto wanted = static_cast<int64_t>(options().nolock_ready >> kUnitShift);
+  const int64_t have = committed();
+  const int64_t missing = wanted - (have - units_in_use());
+  if (missing <= 0 || have + missing > window_.units) return;
+  const uint32_t pause = ready_pause_.load(std::memory_order_relaxed);  // a hint: lost steps do no harm
+  if (pause > 0) {
+    ready_pause_.store(pause - 1, std::memory_order_relaxed);
+  } else if (!commit(static_cast<uint32_t>(have + missing), Contract::kPlain)) {
+    ready_pause_.store(kReadyPause, std::memory_order_relaxed);
+  }
 }
 
 // Makes units below `needed` writable, and their metadata before them, in steps that grow with the arena and shrink under

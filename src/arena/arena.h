@@ -48,6 +48,10 @@ class Arena {
   enum class Content : uint8_t { kDirty, kZero };
   void release(uint32_t first, uint32_t count, Content content);
 
+  // For plain calls on their slow way: so that calls which may not enter the kernel find memory, it commits what they have
+  // taken. That the system refuses is no failure.
+  void keep_ready();
+
   // Purges free dirty units until at most `keep_bytes` of them are left, claiming each batch first. Bytes purged.
   size_t purge(size_t keep_bytes);
   // The same with the bound of the options; called by plain frees behind their release.
@@ -82,7 +86,6 @@ class Arena {
   bool commit(uint32_t needed_units, Contract contract);
   bool commit_in_steps(uint32_t start, uint32_t needed);
   bool commit_chunks(uint32_t units);
-  void keep_ready(uint32_t frontier);
   bool take_zero_bits(uint32_t first, uint32_t count);
   void set_zero_bits(uint32_t first, uint32_t count);
   bool bit_is_zero(uint32_t unit) const {
@@ -99,6 +102,7 @@ class Arena {
   Extent chunk_extent_;               // of their metadata, always ahead
   std::atomic<uint64_t> retired_;     // {first:32, count:32} of units that are claimed and read-only
   std::atomic<int64_t> dirty_units_;  // free units that are not known to be zero
+  std::atomic<uint32_t> ready_pause_;
   std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again
 };
 

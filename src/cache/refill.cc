@@ -165,6 +165,7 @@ void* refill(ClassId cls, Contract contract) {
   magazine_open(slot, cls);
   counters.add(Counter::kRefills);
   RESLAB_HOOK("refill");
+  if (contract == Contract::kPlain) arena().keep_ready();
   if (cpu_state(slot).deferred.length() > 0) drain_deferred(slot, kDeferredBudget);
   grow_magazine(slot, cls);
 

@@ -5,7 +5,7 @@
 
 dev_bench() {
   [[ $# == 1 && $1 =~ ^(storm|latency)$ ]] || die "usage: ./dev bench storm|latency"
-  need "${build_packages[@]}" "${bench_packages[@]}"
+  need "${bench_packages[@]}"
   make_build_for tests gcc || die "the build failed"
   compile gcc || die "the build failed"
   "bench_$1"

@@ -12,6 +12,9 @@ test_packages=(
   bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless
 )
 
+# The allocators that the benchmarks compare with.
+bench_packages=("${test_packages[@]}" libmimalloc2.0 libtcmalloc-minimal4 libtbbmalloc2 libclang-rt-14-dev)
+
 need() {
   if ! command -v dpkg-query >/dev/null; then
     note "no Debian system: taking for granted what these packages hold: $*"

@@ -1,0 +1,213 @@
+// How often a strict nolock allocation succeeds where it is hardest: four threads allocate and free by plain calls, each
+// interrupted 20,000 times a second by a handler that takes two hundred objects of up to 8 KiB and holds them (see
+// handler_load.h). Strict calls never enter the kernel, so what they get must be there already.
+//
+//   success --mode rseq|fallback [--seconds N] [--hertz N] [--sizes N] [--allowed N] [--seed N]
+//           [--quick | --minutes N] [--log FILE]
+//
+// --sizes: of how many sizes the objects of one signal are. Eight is mixed. One is the hardest: each handler takes all of
+// its objects from one class, 1.6 MB of the largest, and the next handler those of another.
+// It fails when more than --allowed of a million allocations return NULL, from the first signal on; when a failure is
+// not counted in nolock_failures, or a count there was none; when the heap is not sound, or an object did not come back.
+// It prints by which routes the allocations came, as far as the statistics tell.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "arguments.h"
+#include "failure.h"
+#include "handler_load.h"
+#include "library.h"
+#include "long_form.h"
+#include "routes.h"
+#include "timer.h"
+
+namespace nolock {
+namespace {
+
+using storm::fail;
+
+constexpr size_t kThreads = 4;
+constexpr unsigned kGrace = 30;  // seconds for what comes before and after the storm
+
+struct Settings {
+  const char* mode;
+  unsigned seconds;
+  long hertz;
+  size_t sizes;
+  uint64_t seed;
+  uint64_t allowed;  // failures in a million
+};
+
+struct alignas(64) Worker {
+  HandlerLoad load;
+  uint64_t signals = 0;
+  uint64_t too_soon = 0;           // of these, that found the interrupted code where the last one had left it
+  std::atomic<uint64_t> steps{0};  // of the interrupted code; read by handlers on the same thread only
+  uint64_t steps_at_last_signal = 0;
+  storm::Random random{0};
+};
+Worker workers[kThreads];
+thread_local Worker* current = nullptr;
+std::atomic<bool> over{false};
+
+// A handler that takes longer than the timer's period would follow upon itself for ever, and the interrupted code would
+// never get to its next instruction, nor to the end of the storm: such a signal is counted, and that is all.
+bool comes_too_soon(Worker& self) {
+  const uint64_t steps = self.steps.load(std::memory_order_relaxed);
+  const bool same = steps == self.steps_at_last_signal;
+  self.steps_at_last_signal = steps;
+  return same;
+}
+
+void on_timer(int) {
+  const int interrupted_errno = errno;
+  current->signals++;
+  if (comes_too_soon(*current)) {
+    current->too_soon++;
+  } else {
+    current->load.one_signal();
+  }
+  errno = interrupted_errno;
+}
+
+// What is interrupted: plain calls over the same sizes, whose refills and flushes the handler meets half done.
+void one_round(Worker& self) {
+  constexpr size_t kDeepest = 64;
+  void* objects[kDeepest];
+  const size_t count = 1 + self.random.below(kDeepest);
+  for (size_t i = 0; i < count; i++) {
+    objects[i] = malloc((size_t{8} << self.random.below(10)) + 1 + self.random.below(4096));
+    if (objects[i] == nullptr) fail("malloc returned NULL");
+    *static_cast<void**>(objects[i]) = objects[i];
+    self.steps.fetch_add(1, std::memory_order_relaxed);
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (*static_cast<void**>(objects[i]) != objects[i]) fail("an object of interrupted code was overwritten");
+    free(objects[i]);
+    self.steps.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void work_under_fire(Worker& worker, long hertz) {
+  current = &worker;
+  const storm::ThreadTimer timer(SIGALRM, hertz);
+  while (!over.load(std::memory_order_relaxed)) one_round(worker);  // relaxed: only the time of stopping
+}
+
+void install_handler() {
+  struct sigaction action = {};
+  action.sa_handler = on_timer;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &action, nullptr);
+}
+
+// The seconds that it took. Threads that are gone have no signals left, so what they hold can be freed here.
+double storm_for(std::chrono::milliseconds length, long hertz) {
+  const auto begin = std::chrono::steady_clock::now();
+  over.store(false, std::memory_order_relaxed);
+  std::thread threads[kThreads];
+  for (size_t i = 0; i < kThreads; i++) threads[i] = std::thread(work_under_fire, std::ref(workers[i]), hertz);
+  std::this_thread::sleep_for(length);
+  over.store(true, std::memory_order_relaxed);
+  for (std::thread& thread : threads) thread.join();
+  for (Worker& worker : workers) worker.load.release_all();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+struct Sums {
+  uint64_t signals = 0, too_soon = 0, attempts = 0, failures = 0;
+
+  static Sums of_all() {
+    Sums sums;
+    for (const Worker& worker : workers) {
+      sums.signals += worker.signals;
+      sums.too_soon += worker.too_soon;
+      sums.attempts += worker.load.attempts;
+      sums.failures += worker.load.failures;
+    }
+    return sums;
+  }
+
+  Sums operator-(const Sums& other) const {
+    return {signals - other.signals, too_soon - other.too_soon, attempts - other.attempts, failures - other.failures};
+  }
+};
+
+void print(const char* part, const Sums& sums, double seconds) {
+  const double tried = sums.attempts == 0 ? 1 : static_cast<double>(sums.attempts);
+  printf("%s: %lu signals (%.0f a second), %lu of them too soon after the last\n", part, sums.signals,
+         static_cast<double>(sums.signals) / seconds, sums.too_soon);
+  printf("  %lu strict allocations, %lu returned NULL: %.5f %% succeeded\n", sums.attempts, sums.failures,
+         100 * (1 - static_cast<double>(sums.failures) / tried));
+}
+
+void require_explained(const Sums& sums, const reslab_stats& before, const reslab_stats& after) {
+  const uint64_t counted = after.nolock_failures - before.nolock_failures;
+  if (counted != sums.failures) fail("%lu allocations returned NULL, nolock_failures says %lu", sums.failures, counted);
+}
+
+void require_success(const Sums& sums, uint64_t allowed) {
+  if (sums.signals - sums.too_soon < 1000) fail("only %lu signals: no storm", sums.signals - sums.too_soon);
+  if (sums.failures * 1'000'000 > sums.attempts * allowed) {
+    fail("%lu of %lu strict allocations returned NULL; %lu of a million may", sums.failures, sums.attempts, allowed);
+  }
+}
+
+int run(const Settings& settings) {
+  static storm::Ledger start, before, after;  // too large for a stack
+  storm::require_mode(settings.mode);
+  install_handler();
+  for (size_t i = 0; i < kThreads; i++) {
+    workers[i].load.start(settings.seed * 1000 + i, settings.sizes);
+    workers[i].random = storm::Random(settings.seed * 1000 + 500 + i);
+  }
+  printf(
+      "mode %s, seed %lu, %zu sizes in a signal, %ld signals a second asked for on each of %zu threads, %u seconds\n",
+      settings.mode, settings.seed, settings.sizes, settings.hertz, kThreads, settings.seconds);
+  start.take();
+  const double first_seconds = storm_for(std::chrono::milliseconds(300), settings.hertz);
+  const Sums first = Sums::of_all();
+  before.take();  // what libc keeps for threads that have ended is there from now on
+  const double seconds = storm_for(std::chrono::seconds(settings.seconds), settings.hertz);
+  const Sums all = Sums::of_all();
+  after.take();
+
+  print("the first 0.3 seconds", first, first_seconds);
+  print("after that", all - first, seconds);
+  print_routes((all - first).attempts - (all - first).failures, before.stats(), after.stats());
+  require_explained(all, start.stats(), after.stats());
+  storm::require_sound_heap("with all objects freed");
+  after.require_same_live(before, "with all objects freed");
+  require_success(all, settings.allowed);
+  puts("ok");
+  return 0;
+}
+
+}  // namespace
+}  // namespace nolock
+
+int main(int argc, char** argv) {
+  constexpr const char* kUsage =
+      "--mode rseq|fallback [--seconds N] [--hertz N] [--sizes N] [--allowed FAILURES_IN_A_MILLION] [--seed N]\n"
+      "       [--quick | --minutes N] [--log FILE]";
+  const nolock::LongForm form(argc, argv, kUsage);
+  const storm::Arguments arguments(argc, argv, kUsage);
+  const nolock::Settings settings = {.mode = arguments.mode(),
+                                     .seconds = form.seconds(static_cast<unsigned>(arguments.number("--seconds", 5))),
+                                     .hertz = static_cast<long>(arguments.number("--hertz", 20'000)),
+                                     .sizes = arguments.number("--sizes", 8),
+                                     .seed = arguments.number("--seed", 1),
+                                     .allowed = arguments.number("--allowed", 100)};
+  setlinebuf(stdout);  // a failure ends the process without flushing
+  storm::explain_fatal_signals();
+  storm::start_watchdog(2 * settings.seconds + nolock::kGrace);
+  if (settings.sizes > nolock::HandlerLoad::kMostSizes) {
+    storm::fail("--sizes: at most %zu", nolock::HandlerLoad::kMostSizes);
+  }
+  return nolock::run(settings);
+}
