@@ -3,7 +3,6 @@
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "base/thread_line.h"
-#include "platform/vm.h"
 
 namespace reslab {
 
@@ -14,7 +13,7 @@ void BlockPool::init(char* chunks, uint32_t max_chunks) {
   const uint32_t most = max_chunks * kBlocksInChunk;
   max_blocks_ = most < TaggedStack::kMaxIndex ? most : TaggedStack::kMaxIndex;
   made_.store(1, std::memory_order_relaxed);  // relaxed: the root's publication releases this
-  writable_.store(0, std::memory_order_relaxed);
+  chunk_extent_.init(chunks, kBlockChunkBytes, kBlockChunkBytes, max_chunks, 0);
 }
 
 void BlockPool::set_state(uint32_t block, BlockState state, ClassId cls) {
@@ -44,8 +43,8 @@ void BlockPool::recycle(uint32_t block) {
 uint32_t BlockPool::make(Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     uint32_t block = made_.load(std::memory_order_relaxed);
-    const bool has_room = block + kReadyBlocks <= writable_.load(std::memory_order_acquire) || extend(contract);
-    if (!has_room && block >= writable_.load(std::memory_order_acquire)) return 0;
+    const bool has_room = block + kReadyBlocks <= writable() || extend(contract);
+    if (block >= max_blocks_ || (!has_room && block >= writable())) return 0;
     RESLAB_HOOK("block_make");
     if (made_.compare_exchange_weak(block, block + 1, std::memory_order_acq_rel)) return block;
   }
@@ -55,13 +54,9 @@ uint32_t BlockPool::make(Contract contract) {
 // Makes a further chunk writable, before the last one is used up: calls that may not enter the kernel live on what is
 // left of it.
 bool BlockPool::extend(Contract contract) {
-  uint32_t writable = writable_.load(std::memory_order_acquire);
-  if (!may_enter_kernel(contract) || writable + kBlocksInChunk > max_blocks_) return false;
-  if (!vm_make_writable(chunk_of(writable), kBlockChunkBytes)) return false;
-  RESLAB_HOOK("block_chunk");
-  // A failure is another thread's progress.
-  writable_.compare_exchange_strong(writable, writable + kBlocksInChunk, std::memory_order_acq_rel);
-  return true;
+  const uint32_t chunks = chunk_extent_.writable() + 1;
+  if (!may_enter_kernel(contract) || chunks * kBlocksInChunk > max_blocks_) return false;
+  return chunk_extent_.reserve(chunks, chunks) && chunk_extent_.commit(chunks);
 }
 
 }  // namespace reslab

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "arena/extent.h"
 #include "base/contract.h"
 #include "slab/size_classes.h"
 #include "sync/tagged_stack.h"
@@ -39,6 +40,8 @@ inline constexpr size_t kBlockChunkBytes = kBlockChunkSlots + kBlocksInChunk * k
 class BlockPool {
  public:
   void init(char* chunks, uint32_t max_chunks);
+  // The process limits its address space: gives back what is reserved beyond the next chunk.
+  void give_back_reservation() { chunk_extent_.give_back(chunk_extent_.writable() + 1); }
 
   // A block in hand of this thread, count 0. 0: none to be had under this contract.
   uint32_t take(ClassId cls, Contract contract);
@@ -67,21 +70,20 @@ class BlockPool {
   ClassId cls(uint32_t block) { return header(block).state_and_class.load(std::memory_order_relaxed) & 0x3fff; }
 
   uint32_t blocks_made() const { return made_.load(std::memory_order_acquire); }
-  size_t writable_bytes() const {
-    return writable_.load(std::memory_order_relaxed) / kBlocksInChunk * kBlockChunkBytes;
-  }
+  size_t writable_bytes() const { return chunk_extent_.writable_bytes(); }
   TaggedStack& pooled() { return pooled_; }
 
  private:
   char* chunk_of(uint32_t block) { return chunks_ + (block / kBlocksInChunk) * kBlockChunkBytes; }
   uint32_t make(Contract contract);
   bool extend(Contract contract);
+  uint32_t writable() const { return chunk_extent_.writable() * kBlocksInChunk; }
 
   char* chunks_;
   uint32_t max_blocks_;
   TaggedStack pooled_;
-  std::atomic<uint32_t> made_;      // blocks ever used, 0 included
-  std::atomic<uint32_t> writable_;  // blocks whose memory is writable
+  std::atomic<uint32_t> made_;  // blocks ever used, 0 included
+  Extent chunk_extent_;
 };
 
 extern constinit std::atomic<BlockPool*> published_blocks __attribute__((visibility("hidden")));

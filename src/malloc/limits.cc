@@ -20,6 +20,7 @@ int set_limit(pid_t pid, int resource, const void* wanted, void* old) {
   if (resource == RLIMIT_AS && wanted != nullptr && (pid == 0 || pid == sys_call(SYS_getpid)) &&
       static_cast<const struct rlimit*>(wanted)->rlim_cur != RLIM_INFINITY && ensure_root(Contract::kPlain)) {
     arena().give_back_reservation(static_cast<const struct rlimit*>(wanted)->rlim_cur);
+    blocks().give_back_reservation();
   }
   const long result = sys_call(SYS_prlimit64, pid, resource, reinterpret_cast<long>(wanted), reinterpret_cast<long>(old));
   if (result == 0) return 0;
