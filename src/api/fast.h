@@ -17,7 +17,8 @@ namespace reslab {
 
 // False: take the slow way, for whatever reason.
 [[gnu::always_inline]] inline bool fast_allocate(size_t bytes, void*& object) {
-  if (__builtin_expect(bytes >= fast_path.size_limit.load(std::memory_order_relaxed), 0)) return false;
+  // acquire: what the section reads of the root is loaded behind this, also if a handler has just made it.
+  if (__builtin_expect(bytes >= fast_path.size_limit.load(std::memory_order_acquire), 0)) return false;
   const PopResult popped = section_pop(kSizeClasses.by_size[(bytes + 15) >> 4]);
   object = popped.object;
   return popped.section == Section::kDone;
@@ -39,21 +40,24 @@ namespace reslab {
 // False: take the slow way. Tests on the way that the pointer is the start of an object of ours and not the one that was
 // freed last (15).
 [[gnu::always_inline]] inline bool fast_free(void* object) {
+  // acquire, and the limit before the base: a handler or another thread may make the root between the two loads, and a base
+  // that was read as 0 would let NULL pass below the limit.
+  const size_t arena_bytes = fast_path.arena_bytes.load(std::memory_order_acquire);
   ClassId cls;
-  return find_class(object, fast_path.arena_bytes.load(std::memory_order_relaxed), cls) &&
+  return find_class(object, arena_bytes, cls) &&
          section_push(cls, object) == Section::kDone;
 }
 
 // The same two without restartable sections: one atomic operation each. They stand at the head of the slow entries.
 [[gnu::always_inline]] inline bool fallback_allocate(size_t bytes, void*& object) {
-  if (bytes >= fallback_path.size_limit.load(std::memory_order_relaxed)) return false;
+  if (bytes >= fallback_path.size_limit.load(std::memory_order_acquire)) return false;
   const PopResult popped = fallback_pop(kSizeClasses.by_size[(bytes + 15) >> 4]);
   object = popped.object;
   return popped.section == Section::kDone;
 }
 [[gnu::always_inline]] inline bool fallback_free(void* object) {
   ClassId cls;
-  const size_t arena_bytes = fallback_path.arena_bytes.load(std::memory_order_relaxed);
+  const size_t arena_bytes = fallback_path.arena_bytes.load(std::memory_order_acquire);
   return arena_bytes != 0 && find_class(object, arena_bytes, cls) && cls != kNoClass && cls < kMallocClasses &&
          fallback_push(cls, object) == Section::kDone;
 }

@@ -9,29 +9,42 @@ constinit std::atomic<Depot*> published_depot{nullptr};
 
 bool Depot::put(ClassId cls, uint32_t block) {
   DepotClass& own = classes_[cls];
-  const auto count = static_cast<int32_t>(blocks().count(block));
+  const auto count = int64_t{blocks().count(block)};
   blocks().set_state(block, BlockState::kInDepot, cls);
   RESLAB_HOOK("depot_put");
   if (!own.full.push(block, blocks().next_of())) {
     blocks().set_state(block, BlockState::kInHand, cls);
     return false;
   }
-  own.blocks.fetch_add(1, std::memory_order_relaxed);
-  bytes_.fetch_add(int64_t{count} * class_info(cls).object_bytes, std::memory_order_relaxed);
+  own.objects.fetch_add(count, std::memory_order_relaxed);
+  bytes_.fetch_add(count * class_info(cls).object_bytes, std::memory_order_relaxed);
   return true;
+}
+
+// Whoever never comes back between a pop and its count leaves the counts too high, and enough of them would close the
+// depot for ever. With the stack empty they ought to be 0. A push that is about to be counted makes this wrong by one
+// block, in the other direction, until that block is taken and the stack is empty again.
+void Depot::forget_drift(ClassId cls) {
+  DepotClass& own = classes_[cls];
+  if (own.objects.load(std::memory_order_relaxed) == 0 || !own.full.empty()) return;
+  const int64_t drift = own.objects.exchange(0, std::memory_order_relaxed);
+  bytes_.fetch_sub(drift * class_info(cls).object_bytes, std::memory_order_relaxed);
 }
 
 uint32_t Depot::take(ClassId cls) {
   DepotClass& own = classes_[cls];
   const uint32_t block = own.full.pop(blocks().next_of());
-  if (block == 0) return 0;
+  if (block == 0) {
+    forget_drift(cls);
+    return 0;
+  }
   blocks().header(block).owner.store(thread_id(), std::memory_order_relaxed);
   blocks().set_state(block, BlockState::kInHand, cls);
   RESLAB_HOOK("depot_take");
-  const auto count = static_cast<int32_t>(blocks().count(block));
-  const int32_t left = own.blocks.fetch_sub(1, std::memory_order_relaxed) - 1;
+  const auto count = int64_t{blocks().count(block)};
+  const int64_t left = own.objects.fetch_sub(count, std::memory_order_relaxed) - count;
   if (left < own.low_water.load(std::memory_order_relaxed)) own.low_water.store(left, std::memory_order_relaxed);
-  bytes_.fetch_sub(int64_t{count} * class_info(cls).object_bytes, std::memory_order_relaxed);
+  bytes_.fetch_sub(count * class_info(cls).object_bytes, std::memory_order_relaxed);
   return block;
 }
 
@@ -39,7 +52,7 @@ void Depot::forget() {
   bytes_.store(0, std::memory_order_relaxed);
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
     classes_[cls].full.reset();
-    classes_[cls].blocks.store(0, std::memory_order_relaxed);
+    classes_[cls].objects.store(0, std::memory_order_relaxed);
   }
 }
 
@@ -49,8 +62,8 @@ uint32_t Depot::age(ClassId cls) {
   own.flushes.store(flushes, std::memory_order_relaxed);
   if (flushes < kAgeFlushes) return 0;
   own.flushes.store(0, std::memory_order_relaxed);
-  const int32_t idle = own.low_water.exchange(own.blocks.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  return idle > 0 ? static_cast<uint32_t>(idle) : 0;
+  const int64_t idle = own.low_water.exchange(own.objects.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  return idle > 0 ? static_cast<uint32_t>(idle / kBlockObjects) : 0;
 }
 
 }  // namespace reslab

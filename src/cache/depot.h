@@ -14,8 +14,8 @@ namespace reslab {
 
 struct alignas(64) DepotClass {
   TaggedStack full;
-  std::atomic<int32_t> blocks;
-  std::atomic<int32_t> low_water;  // fewest blocks since the last ageing
+  std::atomic<int64_t> objects;
+  std::atomic<int64_t> low_water;  // fewest objects since the last ageing
   std::atomic<uint32_t> flushes;   // since then; a lost one does no harm
 };
 
@@ -32,7 +32,8 @@ class Depot {
     const int64_t n = bytes_.load(std::memory_order_relaxed);
     return n > 0 ? static_cast<uint64_t>(n) : 0;
   }
-  // Counts a flush; how many blocks have been idle since the last ageing, when it is time to look, else 0.
+  // Counts a flush; how many blocks' worth of objects have been idle since the last ageing, when it is time to look, else
+  // 0.
   uint32_t age(ClassId cls);
 
   // For a child after fork: no blocks anywhere; the caller puts them back.
@@ -41,6 +42,8 @@ class Depot {
   DepotClass& of(ClassId cls) { return classes_[cls]; }
 
  private:
+  void forget_drift(ClassId cls);
+
   static constexpr uint32_t kAgeFlushes = 512;
 
   DepotClass* classes_;

@@ -8,6 +8,7 @@
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
 #include "cache/depot.h"
+#include "cache/lost_slabs.h"
 #include "cache/magazine.h"
 #include "cache/policy.h"
 #include "cache/tide.h"
@@ -20,7 +21,9 @@ constinit Tide tide;
 namespace {
 
 constexpr uint32_t kSweepBudget = 16;  // partial slabs looked at in one search for empty ones
+constexpr uint32_t kLongSweepPause = 2048;  // after a whole round that found none
 constexpr uint32_t kSweepPause = 64;   // flushes to let pass after a search that found none
+constexpr uint32_t kLostLook = 8;           // units looked at for slabs that nobody has listed
 constexpr uint32_t kMostBlocksAged = 32;
 
 [[noreturn]] void report_double_free(void* object) {
@@ -39,26 +42,37 @@ void empty_block(ClassId cls, uint32_t block) {
   if (twice != nullptr) report_double_free(twice);
 }
 
-// Slabs to look at for empty ones now: a whole round when enough of them are empty to pay for it, else a few, and none
-// for a while after a look that found none (the empty ones may all be active).
-uint32_t sweep_budget(SlabClass& own, int32_t empty) {
-  const uint32_t slabs = own.slabs.load(std::memory_order_relaxed);
-  if (empty >= 4 && static_cast<uint32_t>(empty) > slabs / 20) return slabs + 1;
+// Counts a flush down; true while a class is not to be searched.
+bool is_paused(SlabClass& own) {
   const uint32_t pause = own.sweep_pause.load(std::memory_order_relaxed);
-  if (pause == 0) return kSweepBudget;
+  if (pause == 0) return false;
   own.sweep_pause.store(pause - 1, std::memory_order_relaxed);
-  return 0;
+  if (pause == 1) own.unreachable.store(0, std::memory_order_relaxed);  // perhaps they can be reached again
+  return true;
+}
+
+// Looks for empty slabs: a whole round when enough of them are empty to pay for it, else at a few. What a whole round
+// does not meet is not looked for again so soon: it is active, or a thread that is gone had it in hand.
+void sweep(ClassId cls, SlabClass& own, int32_t empty) {
+  const uint32_t slabs = own.slabs.load(std::memory_order_relaxed);
+  const bool whole = empty >= 4 && static_cast<uint32_t>(empty) > slabs / 20;
+  if (!whole && is_paused(own)) return;
+  if (slab_sweep(cls, whole ? slabs + 1 : kSweepBudget) > 0) return;
+  own.sweep_pause.store(whole ? kLongSweepPause : kSweepPause, std::memory_order_relaxed);
+  if (whole) own.unreachable.store(own.empty_slabs.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 // Empty slabs beyond the one that a class may keep are given back, and with them pages above the bound.
 void give_back_empties(ClassId cls) {
   SlabClass& own = slab_class(cls);
   const int32_t keep = class_info(cls).slab_units == 1 && !is_sparse(cls) && !tide.is_ebbing() ? 1 : 0;
-  const int32_t empty = own.empty_slabs.load(std::memory_order_relaxed);
-  if (empty <= keep) return;
-  const uint32_t budget = sweep_budget(own, empty);
-  if (budget == 0) return;
-  if (slab_sweep(cls, budget) == 0) own.sweep_pause.store(kSweepPause, std::memory_order_relaxed);
+  const int32_t unreachable = own.unreachable.load(std::memory_order_relaxed);
+  const int32_t empty = own.empty_slabs.load(std::memory_order_relaxed) - unreachable;
+  if (empty <= keep) {
+    if (unreachable > 0) is_paused(own);
+    return;
+  }
+  sweep(cls, own, empty);
   arena().purge_above_bound();
 }
 
@@ -135,7 +149,10 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
 
   const bool keep = !sparse && !ebbing && !depot_is_full() && capacity_now(slot, cls) > 0;
   if (!keep || !depot().put(cls, block)) empty_block(cls, block);
-  if (sparse) give_back_depot(cls, 2);
+  if (sparse) {
+    give_back_depot(cls, 2);
+    relist_lost_slabs(kLostLook);  // what a lost slab has free makes its class look sparse
+  }
   const uint32_t idle = depot().age(cls);
   if (idle > 0) give_back_depot(cls, idle < kMostBlocksAged ? idle : kMostBlocksAged);
   give_back_empties(cls);
@@ -153,7 +170,7 @@ bool free_plain(ClassId cls, void* object) {
   const uint32_t slot = slot_index();
   if (!slots().make_ready(slot)) return free_one_bit(object);
   magazine_open(slot, cls);
-  const bool grown = !tide.is_ebbing() && grow_magazine(slot, cls);
+  const bool grown = !tide.is_ebbing() && grow_magazine(slot, cls, Cause::kOverflow);
   if (grown && magazine_push(cls, object) == Section::kDone) return true;
   return flush(slot, cls, object) || free_one_bit(object);
 }
@@ -225,7 +242,7 @@ void cache_drain_all() {
       release_active(slot, cls);
     }
   }
-  slab_relist_lost();
+  relist_lost_slabs(arena().frontier());
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
     give_back_depot(cls, UINT32_MAX);
     // Each list is walked to its end once: as many pops as there are slabs.

@@ -26,8 +26,11 @@ inline int64_t objects_used(ClassId cls) {
 // Does the class hold more than four times the memory that its live and cached objects need, and more than a little?
 inline bool is_sparse(ClassId cls) {
   constexpr int64_t kLittle = 512 << 10;
-  const int64_t held = slab_class(cls).capacity_objects.load(std::memory_order_relaxed);
-  return (held - 4 * objects_used(cls)) * class_info(cls).object_bytes > kLittle;
+  const SlabClass& own = slab_class(cls);
+  const ClassInfo& info = class_info(cls);
+  const int64_t out_of_reach = int64_t{own.unreachable.load(std::memory_order_relaxed)} * info.capacity;
+  const int64_t held = own.capacity_objects.load(std::memory_order_relaxed) - out_of_reach;
+  return (held - 4 * objects_used(cls)) * info.object_bytes > kLittle;
 }
 
 // Warmth is a hint that handlers and other threads may overwrite: relaxed, and no harm if a step is lost.
@@ -36,12 +39,17 @@ inline void set_warmth(uint32_t slot, ClassId cls, uint32_t warmth) {
   magazine_resize(cls, capacity_at(class_info(cls), warmth));
 }
 
-// One step warmer, for a miss or an overflow. True if the magazine has grown.
-inline bool grow_magazine(uint32_t slot, ClassId cls) {
+// Misses count more than overflows when the class is sparse: a little is granted to whoever still allocates from it, or
+// its calls would all be slow for as long as a few live objects are scattered, or a slab is lost to a thread that is gone.
+enum class Cause : uint8_t { kMiss, kOverflow };
+
+// One step warmer. True if the magazine has grown.
+inline bool grow_magazine(uint32_t slot, ClassId cls, Cause cause) {
   const ClassInfo& info = class_info(cls);
   const uint32_t warmth = class_slot(slot, cls).warmth.load(std::memory_order_relaxed);
   const uint32_t now = capacity_at(info, warmth);
-  if (now >= info.magazine || is_sparse(cls)) return false;
+  if (now >= info.magazine) return false;
+  if (is_sparse(cls) && (cause == Cause::kOverflow || warmth > first_warmth(info))) return false;
   set_warmth(slot, cls, warmth + 1);
   return capacity_at(info, warmth + 1) > now;
 }

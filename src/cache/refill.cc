@@ -51,9 +51,7 @@ void* distribute(ClassId cls, uint32_t block) {
 // Objects of one slab into a block in hand; how many it holds now.
 uint32_t gather_from(uint32_t unit, SlabIdentity identity, uint32_t block, uint32_t want) {
   const uint32_t have = blocks().count(block);
-  const uint32_t got = slab_take(unit, identity, blocks().slots(block) + have, want - have);
-  blocks().set_count(block, have + got);
-  return have + got;
+  return have + slab_take(unit, identity, blocks().slots(block) + have, want - have, &blocks().header(block).count);
 }
 
 // Puts a slab into the active slot of (slot, class) or, if that is taken, on the partial list.
@@ -167,7 +165,8 @@ void* refill(ClassId cls, Contract contract) {
   RESLAB_HOOK("refill");
   if (contract == Contract::kPlain) arena().keep_ready();
   if (cpu_state(slot).deferred.length() > 0) drain_deferred(slot, kDeferredBudget);
-  grow_magazine(slot, cls);
+  grow_magazine(slot, cls, Cause::kMiss);
+  tide.note_refill();
 
   uint32_t block = depot().take(cls);
   if (block != 0) {

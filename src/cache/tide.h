@@ -21,6 +21,14 @@ class Tide {
   void rise() {
     if (is_ebbing()) ebbing_.store(false, std::memory_order_relaxed);
   }
+  // A refill: the heap is used. So many of them end the ebb as well, or a program that goes on with less than it had would
+  // stay without its caches.
+  void note_refill() {
+    if (!is_ebbing()) return;
+    const uint32_t left = refills_left_.load(std::memory_order_relaxed);
+    if (left == 0) rise();
+    else refills_left_.store(left - 1, std::memory_order_relaxed);
+  }
 
   // True at one look in kLooks: summing up what is in use costs some hundred cycles. Relaxed and without a locked
   // operation: a look more or less does no harm.
@@ -37,16 +45,19 @@ class Tide {
     if (used_bytes > high) high_bytes_.store(used_bytes, std::memory_order_relaxed);
     if (high < kWorthwhile || used_bytes > high / 4) return false;
     if (!high_bytes_.compare_exchange_strong(high, used_bytes, std::memory_order_relaxed)) return false;
+    refills_left_.store(kRefillsOfEbb, std::memory_order_relaxed);
     ebbing_.store(true, std::memory_order_relaxed);
     return true;
   }
 
  private:
   static constexpr uint32_t kLooks = 32;
+  static constexpr uint32_t kRefillsOfEbb = 64;
   static constexpr uint64_t kWorthwhile = 6 << 20;
 
   std::atomic<uint64_t> high_bytes_{0};  // most in use that a look has seen since the last ebb
   std::atomic<uint32_t> looks_{0};
+  std::atomic<uint32_t> refills_left_{0};
   std::atomic<bool> ebbing_{false};
 };
 

@@ -11,9 +11,9 @@ namespace {
 
 // --- what is surely the dead's -----------------------------------------------------------------------------------------
 
-// Of a block that counts none, a thread may have held as many objects as fit.
+// Beside what the block counts its thread may have held as many objects as still fit.
 void recover_block_of_dead(BlockPool& pool, uint32_t block) {
-  if (recover_block(pool, block) == 0) counters.add(Counter::kForkLostObjects, kBlockObjects);
+  counters.add(Counter::kForkLostObjects, kBlockObjects - recover_block(pool, block));
 }
 
 void recover_blocks_of_the_dead(BlockPool& pool) {

@@ -48,6 +48,13 @@ void put_back(uint32_t unit, std::atomic<uint64_t>& word, uint64_t bits) {
   if (described && (flags_of(state) & (kSlabActive | kSlabListed)) == 0) slab_relist(unit, identity_of(state));
 }
 
+// Of a block in this thread's hand. After the hints: what a block counts is counted as taken, or a recovery that gives it
+// back would find more free objects than there are. release: who sees the count sees the objects it covers.
+void raise(std::atomic<uint16_t>& count, uint32_t n) {
+  const uint32_t so_far = count.load(std::memory_order_relaxed) + n;
+  count.store(static_cast<uint16_t>(so_far), std::memory_order_release);
+}
+
 uint32_t count_free(uint32_t unit, const ClassInfo& info) {
   uint32_t free = 0;
   for (uint32_t word = 0; word < info.words; ++word) {
@@ -130,7 +137,7 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   return run.first;
 }
 
-uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want) {
+uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, std::atomic<uint16_t>* count) {
   const ClassInfo& info = class_info(seen.cls);
   Slab& slab = slab_at(unit);
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
@@ -155,8 +162,11 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want) 
         taken &= taken - 1;
       }
       RESLAB_HOOK("slab_taken");
+      if (got != first_got) {
+        note_free(slab, slab_class(seen.cls), info, -static_cast<int32_t>(got - first_got));
+        if (count != nullptr) raise(*count, got - first_got);
+      }
       if (taken != 0) put_back(unit, bits[word], taken);  // more than wanted: as if never taken
-      if (got != first_got) note_free(slab, slab_class(seen.cls), info, -static_cast<int32_t>(got - first_got));
     }
     if (got < want) word = word + 1 == info.words ? 0 : word + 1;
   }
@@ -281,6 +291,7 @@ bool slab_activate(uint32_t unit, SlabIdentity seen) {
 }
 
 void slab_deactivate(uint32_t unit, SlabIdentity seen) {
+  if (seen.cls == kNoClass || seen.cls >= kMallocClasses) return;  // it was taken for a lost one, and retired since
   RESLAB_HOOK("slab_deactivate");
   slab_at(unit).state.fetch_and(~uint64_t{kSlabActive}, std::memory_order_seq_cst);
   RESLAB_HOOK("slab_deactivated");
@@ -322,17 +333,6 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
     if (held[word] != 0) put_back(unit, bits[word], held[word]);
   }
   return false;
-}
-
-// Safe against whoever holds such a slab at this moment: it finds it listed, and leaves it there.
-void slab_relist_lost() {
-  const uint32_t frontier = arena().frontier();
-  for (uint32_t unit = 1; unit < frontier; ++unit) {
-    const uint64_t state = slab_at(unit).state.load(std::memory_order_seq_cst);
-    const SlabIdentity identity = identity_of(state);
-    if (identity.cls == kNoClass || identity.cls >= kMallocClasses) continue;
-    if ((flags_of(state) & (kSlabActive | kSlabListed)) == 0) slab_let_go(unit, identity);
-  }
 }
 
 void slab_settle(uint32_t unit, bool in_active_slot) {

@@ -85,6 +85,7 @@ struct alignas(64) SlabClass {
   std::atomic<int64_t> free_objects;     // in bitmaps
   std::atomic<uint32_t> slabs;
   std::atomic<uint32_t> sweep_pause;     // flushes to let pass before the next search for empty slabs
+  std::atomic<int32_t> unreachable;      // empty slabs that a whole round did not meet: active, or a lost thread's
 };
 
 // Of the published root.
@@ -100,8 +101,10 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made = nullpt
 // contract's.
 UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract);
 
-// Takes up to `want` objects into `out`; how many. `seen` is the identity the caller believes in.
-uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want);
+// Takes up to `want` objects into `out`; how many. `seen` is the identity the caller believes in. `count`, if there is
+// one, is raised by each word's objects once they are in `out`: what a thread that is gone had taken and not counted is
+// one word's at most.
+uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, std::atomic<uint16_t>* count = nullptr);
 
 // One object by one bit: what remains when nothing else goes. nullptr: no free bit seen.
 void* slab_take_one(uint32_t unit, SlabIdentity seen);
@@ -131,10 +134,6 @@ bool slab_activate(uint32_t unit, SlabIdentity seen);
 void slab_deactivate(uint32_t unit, SlabIdentity seen);
 // A popped slab the caller has no more use for: listed again if it has free bits.
 void slab_let_go(uint32_t unit, SlabIdentity seen);
-
-// Maintenance: lists the slabs that have free bits and are on no list, because a push lost its races or the thread that
-// had it to do is gone (7).
-void slab_relist_lost();
 
 // Retires a slab the caller has popped or deactivated, if it holds all its bits; otherwise relists it.
 bool slab_retire(uint32_t unit, SlabIdentity seen);

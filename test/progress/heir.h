@@ -1,0 +1,32 @@
+// A child of a process one of whose threads is in the middle of an operation: that thread does not exist in the child,
+// and will never finish. The child works, forks a child of its own that does the same, and audits what it inherited.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ledger.h"
+
+namespace progress {
+
+// What the heap held when the operation was about to begin, and what it may do to that.
+struct Estate {
+  const Ledger* ledger;
+  size_t in_hand;        // objects of the doer, then
+  size_t in_hand_now;    // of these, out of the operation's reach
+  uint32_t units_added;  // for large blocks
+  uint64_t lost_before;  // small objects that were missing already; a child may find them again
+};
+
+// Forks; the calling process sees to it that child and grandchild come to a good end.
+void leave_to_heirs(const Estate& estate);
+
+// In a child: works, has `generations` more, and ends the process with status 0 if everything held.
+[[noreturn]] void live_as_heir(const Estate& estate, int generations);
+
+// Fails unless `child` ends with status 0.
+void expect_good_end_of(pid_t child);
+
+}  // namespace progress

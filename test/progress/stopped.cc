@@ -1,0 +1,23 @@
+// A thread is stopped for ever at an instruction of the library, in the middle of each operation; two others, in the same
+// size class and on the same slot, do 10,000 operations of every kind at half their usual pace or better (P1). Then the
+// thread goes on, and the heap is sound and has lost nothing.
+#include "pace.h"
+#include "walk.h"
+
+namespace {
+
+void beside(const progress::Operation& operation) { progress::work_beside(progress::crew(), operation.least_pace); }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace progress;
+  const Arguments arguments =
+      parse_arguments(argc, argv, "a thread stopped at any instruction of the library delays no other");
+  require_mode(arguments);
+  const Deed deed = {measure_pace, beside, expect_their_pace};
+  Walk walk(arguments, deed);
+  walk.go(operations());
+  walk.require_all_hooks();
+  note(arguments, "ok, seed %llu", static_cast<unsigned long long>(arguments.seed));
+}

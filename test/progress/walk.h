@@ -1,0 +1,67 @@
+// The walk: every operation is gone through once, instruction by instruction, to learn where it passes; then a process of
+// its own for each place that is to be visited, in which the operation runs at full speed into a breakpoint there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "arguments.h"
+#include "library_map.h"
+#include "operations.h"
+#include "process.h"
+#include "tracee.h"
+
+namespace progress {
+
+// An instruction of the library, the `pass`-th time that the operation is there after it has been at `from` (0: from its
+// beginning on). Inside a section: the `pass`-th time that the section is entered.
+struct Place {
+  uintptr_t pc;
+  uint32_t pass;
+  uintptr_t from;
+  const CriticalSection* section;  // nullptr: outside of all
+};
+
+class Walk {
+ public:
+  Walk(const Arguments& arguments, const Deed& deed);
+
+  // The quick form takes some places of each operation, at random, and of each hook a few; the long one all, the hooks and
+  // each instruction once first, until the time is over.
+  void go(std::span<const Operation> operations);
+
+  // Fails unless a stop was made at every hook of the library that the mode and the local lock let an operation pass.
+  void require_all_hooks() const;
+
+ private:
+  struct Visit {
+    const Operation* operation;
+    Place place;
+  };
+
+  bool is_chosen(const Operation& operation) const;
+  std::vector<Place> scout(const Operation& operation);
+  bool scout_from(const Operation& operation, uintptr_t from, size_t most_steps, std::vector<Place>& places);
+  void choose(const Operation& operation, const std::vector<Place>& places, std::vector<Visit>& visits);
+  void put_in_order(std::vector<Visit>& visits);
+  bool visit(const Operation& operation, const Place& place);
+  Stop run_to(Tracee& doer, const Place& place);
+  bool visit_again_if_missed(const Visit& visit);
+  void require_coverage(size_t wanted);
+
+  const Arguments& arguments_;
+  const Deed& deed_;
+  const LibraryMap map_;
+  uint64_t random_state_;
+  std::map<std::string, int> hooks_chosen_;
+  std::set<std::string> hooks_visited_;
+  std::set<uintptr_t> instructions_seen_;
+  std::set<uintptr_t> instructions_visited_;
+  size_t visits_ = 0, missed_ = 0, in_sections_ = 0;
+  double slowest_pace_ = 1e9;
+};
+
+}  // namespace progress

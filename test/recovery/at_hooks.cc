@@ -1,0 +1,131 @@
+// Calls left by a jump at each hook point of the library in turn, many times: what a timer meets now and then is met here
+// every time. Each hook has a process of its own, and the same must hold afterwards as for jumps anywhere.
+#include <reslab/reslab.h>
+#include <setjmp.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "aftermath.h"
+#include "failure.h"
+#include "heir.h"
+#include "hooks.h"
+#include "random.h"
+
+namespace {
+
+using namespace progress;
+
+constexpr int kQuickRounds = 60, kLongRounds = 2'000;
+constexpr unsigned kMostSeconds = 60;
+constexpr size_t kObjects = 3'000;
+
+sigjmp_buf back;
+bool armed;
+uint64_t jumps;
+
+// On the stack of the interrupted call, as a handler would be.
+void leave(void*) {
+  if (!armed) return;
+  armed = false;
+  ++jumps;
+  siglongjmp(back, 1);
+}
+
+// --- calls that between them pass the hooks ----------------------------------------------------------------------------
+
+void* objects[kObjects];
+size_t held;
+
+void allocate(size_t count, size_t bytes) {
+  while (held < count) {
+    void* object = reslab_malloc(bytes);
+    expect(object != nullptr, "an allocation failed");
+    *static_cast<void* volatile*>(object) = object;
+    objects[held] = object;
+    held = held + 1;
+  }
+}
+
+// An object is out of the array before it is freed: if its free never returns, it is gone.
+void release(void (*free_one)(void*), size_t keep) {
+  while (held > keep) {
+    held = held - 1;
+    void* object = objects[held];
+    expect(*static_cast<void* volatile*>(object) == object, "object %p was overwritten", object);
+    free_one(object);
+  }
+}
+
+void pass_hooks(uint64_t random) {
+  const size_t bytes = random & 1 ? 192 : 1024;
+  allocate(random >> 1 & 1 ? 2'000 : 700, bytes);
+  release(reslab_free, 600);
+  release(reslab_free_nolock, 300);
+  allocate(900, bytes);
+  if (random >> 2 & 1) reslab_flush_deferred();
+  release(reslab_free, 0);
+  allocate(12, 300'000);
+  release(reslab_free, 0);
+  allocate(4, 20'000'000);
+  release(reslab_free, 0);
+  reslab_trim(0);
+}
+
+// --- a hook ------------------------------------------------------------------------------------------------------------
+
+[[gnu::noinline]] void leave_once(uint64_t& state) {
+  if (sigsetjmp(back, 0) == 0) {
+    armed = true;
+    pass_hooks(next_random(state));
+  }
+  armed = false;
+}
+
+[[noreturn]] void jump_at(const Arguments& arguments, const std::string& hook) {
+  limit_time(kMostSeconds);
+  uint64_t state = arguments.seed;
+  for (int i = 0; i < 8; ++i) pass_hooks(next_random(state));
+  static recovery::Aftermath aftermath(arguments);
+  {
+    const support::Hook at(hook.c_str(), leave);
+    set_stage("calls are left by jumps");
+    const int rounds = arguments.quick() ? kQuickRounds : kLongRounds;
+    for (int round = 0; round < rounds; ++round) leave_once(state);
+    release(reslab_free, 0);
+  }
+  // A round that came to its end never passed there: the mode, or the form of the calls, does not lead to it.
+  const bool has_slab = hook.starts_with("slab_"), has_units = hook == "purge";
+  if (jumps > 0) {
+    aftermath.expect_recovered({.fast = jumps, .slow = jumps, .with_slab = has_slab ? jumps : 0,
+                                .with_units = has_units ? jumps : 0});
+  }
+  _exit(jumps > 0 ? 0 : 77);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments = parse_arguments(argc, argv, "jumps out of the library at each of its hook points");
+  require_mode(arguments);
+  size_t passed = 0;
+  for (const std::string& hook : support::hook_names()) {
+    if (arguments.operation != nullptr && hook != arguments.operation) continue;
+    set_scene("left at hook %s, seed %llu", hook.c_str(), static_cast<unsigned long long>(arguments.seed));
+    const pid_t process = fork();
+    expect(process >= 0, "fork: %s", strerrordesc_np(errno));
+    if (process == 0) jump_at(arguments, hook);
+    int status = 0;
+    waitpid(process, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) continue;
+    expect(status == 0, "the process failed, wait status %#x", static_cast<unsigned>(status));
+    ++passed;
+  }
+  set_scene("seed %llu", static_cast<unsigned long long>(arguments.seed));
+  constexpr size_t kLeastHooks = 18;
+  expect(arguments.operation != nullptr || passed >= kLeastHooks, "only %zu hooks were passed", passed);
+  note(arguments, "ok, %zu hooks, seed %llu", passed, static_cast<unsigned long long>(arguments.seed));
+}

@@ -1,0 +1,145 @@
+#include "jumper.h"
+
+#include <errno.h>
+#include <reslab/reslab.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+
+#include "failure.h"
+#include "random.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+namespace recovery {
+namespace {
+
+using progress::expect;
+using progress::next_random;
+
+constexpr long kPeriodNanoseconds = 30'000;
+constexpr size_t kObjects = 512;
+constexpr size_t kSizes[] = {16, 48, 64, 112, 192, 192, 192, 256, 1024, 4096, 20'000};
+constexpr size_t kRunBytes = 300'000;
+constexpr uint64_t kSmallForEachRun = 200;  // what a jump loses of a run is a whole run
+
+const progress::LibraryMap* code;
+std::atomic<uint64_t> jumps_of_all;
+
+struct Jumper {
+  sigjmp_buf back;
+  volatile sig_atomic_t armed;
+  Jumps jumps;
+  void* objects[kObjects];
+};
+thread_local Jumper self;
+
+void on_signal(int, siginfo_t*, void* context) {
+  const auto pc = static_cast<uintptr_t>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+  if (self.armed == 0 || !code->contains(pc)) return;
+  self.armed = 0;
+  ++(code->is_entry_point(pc) ? self.jumps.fast : self.jumps.slow);
+  jumps_of_all.fetch_add(1, std::memory_order_relaxed);
+  siglongjmp(self.back, 1);
+}
+
+class Timer {
+ public:
+  Timer() {
+    struct sigaction action = {};
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigaction(SIGRTMIN, &action, nullptr);
+    sigevent event = {};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGRTMIN;
+    event.sigev_notify_thread_id = gettid();
+    expect(timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0, "timer_create: %s", strerrordesc_np(errno));
+    const timespec period = {.tv_sec = 0, .tv_nsec = kPeriodNanoseconds};
+    const itimerspec schedule = {.it_interval = period, .it_value = period};
+    timer_settime(timer_, 0, &schedule, nullptr);
+  }
+  ~Timer() { timer_delete(timer_); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+ private:
+  timer_t timer_;
+};
+
+void stamp(void* object) {
+  expect(object != nullptr, "an allocation failed");
+  *static_cast<void* volatile*>(object) = object;
+}
+
+void* checked(void* object) {
+  expect(*static_cast<void* volatile*>(object) == object, "object %p was overwritten", object);
+  *static_cast<void* volatile*>(object) = nullptr;
+  return object;
+}
+
+void* allocate(uint64_t random) {
+  const size_t bytes =
+      random % kSmallForEachRun == 0 ? kRunBytes : kSizes[random / kSmallForEachRun % std::size(kSizes)];
+  if (random >> 32 & 1) return reslab_malloc(bytes);
+  void* object = reslab_malloc_nolock(bytes, RESLAB_GROW);
+  return object != nullptr ? object : reslab_malloc(bytes);
+}
+
+// An object is out of its place before it is freed, and in it after it has been allocated: what a jump leaves is whole.
+void one_operation(uint64_t random) {
+  void* volatile& place = self.objects[random % kObjects];
+  void* object = place;
+  if (object == nullptr) {
+    object = allocate(random >> 16);
+    stamp(object);
+    place = object;
+    return;
+  }
+  place = nullptr;
+  checked(object);
+  (random >> 16 & 1 ? reslab_free : reslab_free_nolock)(object);
+}
+
+// Runs of allocations and of frees, for refills and flushes; single operations between them.
+void some_operations(uint64_t& state) {
+  const uint64_t random = next_random(state);
+  const size_t count = 1 + random % 128;
+  for (size_t i = 0; i < count; ++i) one_operation(next_random(state));
+}
+
+}  // namespace
+
+Jumps jump_about(const progress::LibraryMap& library, uint64_t seed, uint64_t most, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  code = &library;
+  volatile uint64_t state = seed;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  {
+    const Timer timer;
+    while (jumps_of_all.load(std::memory_order_relaxed) < most && Clock::now() < end) {
+      if (sigsetjmp(self.back, 1) == 0) {
+        self.armed = 1;
+        uint64_t now = state;
+        some_operations(now);
+      }
+      self.armed = 0;
+      state = state + 1;
+    }
+  }
+  for (void*& object : self.objects) {
+    if (object != nullptr) reslab_free(checked(object));
+    object = nullptr;
+  }
+  return self.jumps;
+}
+
+}  // namespace recovery

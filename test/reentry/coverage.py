@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Judges what the walks have interrupted, against the disassembly of the library that they walked.
+
+What counts: every instruction that can be reached from the entry points of allocation and freeing by falling through,
+direct jumps and direct calls. Not into functions of EXCLUDED, each with its reason, and not where only a report that
+aborts can follow.
+
+  sections    all of their instructions, stopped at by a breakpoint and then restarted: 100 %
+  the rest    interrupted by a handler in front of it: at least 99 %, at most 20 exceptions, all of them argued in
+              exceptions.txt: lines "FUNCTION: NUMBER: reason", for up to so many instructions of a function. One
+              that is not needed is an error.
+"""
+import argparse
+import os
+import re
+import sys
+
+from disassembly import Disassembly
+
+MOST_EXCEPTIONS = 20
+LEAST_SHARE = 0.99
+
+ENTRIES = """malloc calloc realloc reallocarray free cfree aligned_alloc posix_memalign memalign valloc pvalloc
+malloc_usable_size free_sized free_aligned_sized
+_Znwm _Znam _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_t _ZnamSt11align_val_t
+_ZnwmSt11align_val_tRKSt9nothrow_t _ZnamSt11align_val_tRKSt9nothrow_t _ZdlPv _ZdaPv _ZdlPvRKSt9nothrow_t
+_ZdaPvRKSt9nothrow_t _ZdlPvm _ZdaPvm _ZdlPvSt11align_val_t _ZdaPvSt11align_val_t _ZdlPvmSt11align_val_t
+_ZdaPvmSt11align_val_t _ZdlPvSt11align_val_tRKSt9nothrow_t _ZdaPvSt11align_val_tRKSt9nothrow_t
+reslab_malloc reslab_calloc reslab_realloc reslab_reallocarray reslab_aligned_alloc reslab_posix_memalign
+reslab_free reslab_free_sized reslab_free_aligned_sized reslab_usable_size reslab_good_size
+reslab_malloc_nolock reslab_aligned_alloc_nolock reslab_free_nolock reslab_free_sized_nolock""".split()
+
+# Patterns of mangled names -> why they are no part of an allocation or a free.
+EXCLUDED = {
+    r"die|report_|describe_|begin_report|raise_abort": "reports: the process aborts",
+    r"_116report|16reportE|check_nolock_scope|report_order": "printed with the option check_context only",
+    r"parse_options|print_help|format_option|complain|parse_one": "the text of RESLAB_OPTIONS, read before main",
+    r"recover_after_fork|recover_block": "repair of a child after fork: walked by the fork harness",
+    r"throw_bad_alloc|find_new_handler|find_in_plugins|find_in": "the program's C++ runtime: new-handlers and exceptions",
+}
+NO_RETURN = r"die|report_(invalid|double_free|wrong_size|overwritten)|throw_bad_alloc"
+
+
+class Reached:
+    """What can be reached from the entries, and from where nothing but a report can follow."""
+
+    def __init__(self, code):
+        self.code = code
+        self.excluded_seen = {}
+        self.addresses = self._walk()
+        self.doomed = self._find_doomed()
+
+    def _name_matches(self, address, pattern):
+        return any(re.search(pattern, name) for name in self.code.names.get(address, []))
+
+    def is_no_return(self, one):
+        return one.target is not None and self._name_matches(one.target, NO_RETURN)
+
+    def excluded(self, address):
+        for pattern, reason in EXCLUDED.items():
+            if self._name_matches(address, pattern):
+                self.excluded_seen[self.code.names[address][0]] = reason
+                return True
+        return False
+
+    def successors(self, one):
+        """Where control may be next within the same call."""
+        found = []
+        if one.is_jump and one.target is not None and not self.excluded(one.target):
+            found.append(one.target)
+        if one.goes_on and not self.is_no_return(one) and one.following is not None:
+            found.append(one.following)
+        return found
+
+    def _walk(self):
+        code = self.code
+        todo = [code.functions[name] for name in ENTRIES]
+        seen = set()
+        while todo:
+            address = todo.pop()
+            if address in seen or address not in code.instructions:
+                continue
+            seen.add(address)
+            one = code.instructions[address]
+            todo += self.successors(one)
+            if one.is_call and one.target is not None and not self.excluded(one.target):
+                todo.append(one.target)
+            for section in code.sections:
+                if section.start == address:
+                    todo.append(section.abort)
+        return seen
+
+    def _find_doomed(self):
+        """Instructions from which each path ends in a report."""
+        following = {address: self.successors(self.code.instructions[address]) for address in self.addresses}
+        doomed = set()
+        for address in self.addresses:
+            one = self.code.instructions[address]
+            into_report = one.is_jump and not one.goes_on and one.target is not None and self._name_matches(one.target, NO_RETURN)
+            if self.is_no_return(one) or into_report or one.mnemonic.startswith("ud"):
+                doomed.add(address)
+        changed = True
+        while changed:
+            changed = False
+            for address, targets in following.items():
+                if address not in doomed and targets and all(target in doomed for target in targets):
+                    doomed.add(address)
+                    changed = True
+        return doomed
+
+
+def read_interrupted(files):
+    before, section = set(), set()
+    for name in files:
+        with open(name, encoding="ascii") as file:
+            for line in file:
+                kind, address = line.split()
+                (section if kind == "section" else before).add(int(address, 16))
+    return before, section
+
+
+class Exceptions:
+    """Lines of exceptions.txt: up to `most` instructions of functions whose mangled name matches."""
+
+    def __init__(self, path):
+        self.entries = []
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip() or line.startswith("#"):
+                    continue
+                fields = [field.strip() for field in line.split(": ", 2)]
+                if len(fields) != 3 or not fields[2]:
+                    raise SystemExit(f"{path}:{number}: not 'FUNCTION: NUMBER: reason'")
+                self.entries.append({"function": fields[0], "most": int(fields[1]), "line": number, "used": 0})
+
+    def accounts_for(self, one):
+        for entry in self.entries:
+            if entry["used"] < entry["most"] and re.search(entry["function"], one.function):
+                entry["used"] += 1
+                return True
+        return False
+
+
+def print_missing(code, missing):
+    for address in sorted(missing):
+        one = code.instructions[address]
+        print(f"  never interrupted: {one.function}: {one.text}")
+
+
+def judge(code, reached, before, in_section, exceptions, floor):
+    """Prints the figures and what is missing; how many errors."""
+    errors = 0
+    counted = {a for a in reached.addresses - reached.doomed if not code.instructions[a].mnemonic.startswith("ud")}
+    of_sections = {a for a in code.instructions for s in code.sections if s.start <= a < s.end}
+    unreached_sections = [s for s in code.sections if s.start not in reached.addresses]
+    missing_sections = of_sections - in_section - {a for s in unreached_sections for a in of_sections if s.start <= a < s.end}
+    total_sections = len(of_sections)
+    print(f"sections: {len(code.sections)}, {total_sections - len(missing_sections)} of {total_sections} instructions "
+          "stopped at and restarted")
+    for section in unreached_sections:
+        print(f"  no entry point reaches the section at 0x{section.start:x}")
+        errors += 1
+    if missing_sections:
+        print_missing(code, missing_sections)
+        errors += len(missing_sections)
+
+    rest = counted - of_sections
+    missing = rest - before
+    share = (len(rest) - len(missing)) / len(rest)
+    print(f"the rest: {len(rest) - len(missing)} of {len(rest)} instructions interrupted, {share:.2%}; "
+          f"{len(reached.doomed)} more lead to a report only")
+    unexplained = {a for a in missing if not exceptions.accounts_for(code.instructions[a])}
+    print_missing(code, missing)
+    if floor is not None:
+        print(f"floor {floor:.1%}; the goal is {LEAST_SHARE:.0%}, and an argument for each instruction that is missing")
+        return errors + (1 if share < floor else 0)
+    if share < LEAST_SHARE:
+        print(f"error: less than {LEAST_SHARE:.0%}")
+        errors += 1
+    if len(exceptions.entries) > MOST_EXCEPTIONS:
+        print(f"error: {len(exceptions.entries)} exceptions, more than {MOST_EXCEPTIONS}")
+        errors += 1
+    if unexplained:
+        print(f"error: {len(unexplained)} of them are not in the list of exceptions")
+        errors += 1
+    for entry in exceptions.entries:
+        if entry["used"] == 0:
+            print(f"error: the exception in line {entry['line']} is not needed")
+            errors += 1
+    return errors
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library", help="the libreslab.so that was walked")
+    parser.add_argument("interrupted", nargs="+", help="files that the walks have appended to")
+    parser.add_argument("--exceptions", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "exceptions.txt"))
+    parser.add_argument("--floor", type=float, help="percent of the rest that must be reached, while the goal is not")
+    arguments = parser.parse_args()
+    floor = arguments.floor / 100 if arguments.floor is not None else None
+    code = Disassembly(arguments.library)
+    reached = Reached(code)
+    before, in_section = read_interrupted(arguments.interrupted)
+    errors = judge(code, reached, before, in_section, Exceptions(arguments.exceptions), floor)
+    print("excluded functions:")
+    for name, reason in sorted(reached.excluded_seen.items()):
+        print(f"  {name}: {reason}")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+#include "cpu_slot.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "failure.h"
+#include "scripted_cpu.h"
+
+namespace reentry {
+namespace {
+
+constexpr ptrdiff_t kRseqCs = 8, kMmCid = 24;
+constexpr unsigned kRegisteredBytes = 32;
+
+bool rseq_mode;
+bool is_scripted;
+uint32_t own_slot;
+
+char* rseq_area() { return static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset; }
+
+// --- another thread, for fallback mode ---------------------------------------------------------------------------------
+
+struct Helper {
+  sem_t wanted;
+  sem_t done;
+  void (*job)();
+};
+
+void* help(void* argument) {
+  auto& helper = *static_cast<Helper*>(argument);
+  for (;;) {
+    sem_wait(&helper.wanted);
+    helper.job();
+    sem_post(&helper.done);
+  }
+}
+
+Helper& the_helper() {
+  static Helper helper;
+  static const bool started = [] {
+    sem_init(&helper.wanted, 0, 0);
+    sem_init(&helper.done, 0, 0);
+    pthread_t thread;
+    return pthread_create(&thread, nullptr, help, &helper) == 0 && pthread_detach(thread) == 0;
+  }();
+  if (!started) fail("no second thread to be had");
+  return helper;
+}
+
+}  // namespace
+
+void expect_rseq_mode(bool rseq) { rseq_mode = rseq; }
+
+void stay_on_one_cpu() {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<size_t>(sched_getcpu()), &one);
+  if (sched_setaffinity(0, sizeof one, &one) != 0) fail("cannot stay on one CPU: %s", strerror(errno));
+}
+
+Undisturbed::Undisturbed() : took_over_(rseq_mode && !is_scripted) {
+  if (!took_over_) return;
+  own_slot = *reinterpret_cast<volatile uint32_t*>(rseq_area() + kMmCid);
+  support::take_over_rseq();
+  support::be_on_slot(own_slot);
+  is_scripted = true;
+}
+
+Undisturbed::~Undisturbed() {
+  if (!took_over_) return;
+  *reinterpret_cast<volatile uint64_t*>(rseq_area() + kRseqCs) = 0;
+  if (syscall(SYS_rseq, rseq_area(), kRegisteredBytes, 0, RSEQ_SIG) != 0) {
+    fail("rseq cannot be registered again: %s", strerror(errno));
+  }
+  is_scripted = false;
+}
+
+void on_other_slot(void (*job)()) {
+  if (!rseq_mode) {
+    Helper& helper = the_helper();
+    helper.job = job;
+    sem_post(&helper.wanted);
+    while (sem_wait(&helper.done) != 0) continue;  // ends: it fails only when a signal comes in
+    return;
+  }
+  const Undisturbed scripted;
+  support::be_on_slot(own_slot == 0 ? 1 : 0);
+  job();
+  support::be_on_slot(own_slot);
+}
+
+}  // namespace reentry

@@ -1,0 +1,170 @@
+// The first calls: of the process, and of it on a CPU, interrupted in front of every instruction. A process has only one
+// first call, so each place has a process of its own: a child forked from this one, which never calls the library. It does
+// all its work before main, from .preinit_array: then not even the library's own constructor has run, which would make
+// the root.
+//
+// In each child the walked call and the nested one are both first calls, or one of them finds what the other has made.
+#include <reslab/reslab.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "coverage.h"
+#include "cpu_slot.h"
+#include "failure.h"
+#include "library.h"
+#include "nested.h"
+#include "objects.h"
+#include "operations.h"
+#include "settings.h"
+#include "stock.h"
+#include "walker.h"
+
+using namespace reentry;
+
+namespace {
+
+// Makes the root, and leaves every slot as it is: a run comes from the arena.
+void root_alone(size_t) { reslab_free(reslab_malloc(300000)); }
+
+constexpr Operation kFirstCalls[] = {
+    {"first malloc", "malloc", 64, 0, 0, Gives::kObject, 64, state::as_it_is, nullptr, kFaults},
+    {"first calloc", "calloc", 1, 64, 0, Gives::kObject, 64, state::as_it_is, nullptr, kZeroes},
+    {"first aligned_alloc", "aligned_alloc", 4096, 64, 0, Gives::kObject, 4096, state::as_it_is, nullptr, 0},
+    {"first run", "reslab_malloc", 300000, 0, 0, Gives::kObject, 300000, state::as_it_is, nullptr, 0},
+    {"first malloc_nolock with GROW", "reslab_malloc_nolock", 64, RESLAB_GROW, 0, Gives::kObject, 64, state::as_it_is,
+     nullptr, kMayFail | kFaults},
+    {"first malloc_nolock", "reslab_malloc_nolock", 64, 0, 0, Gives::kObject, 64, state::as_it_is, nullptr,
+     kMayFail | kStrict},
+    {"first free of nothing", "free", 0, 0, 0, Gives::kNothing, 64, state::as_it_is, nullptr, 0},
+    {"first malloc on a CPU", "malloc", 64, 0, 0, Gives::kObject, 64, root_alone, nullptr, kFaults},
+    {"first malloc_nolock on a CPU", "reslab_malloc_nolock", 64, 0, 0, Gives::kObject, 64, root_alone, nullptr,
+     kMayFail | kStrict},
+    {"first malloc_nolock with GROW on a CPU", "reslab_malloc_nolock", 64, RESLAB_GROW, 0, Gives::kObject, 64,
+     root_alone, nullptr, kMayFail | kFaults},
+};
+
+// What a child that looks tells its parent.
+struct Found {
+  size_t places;
+  size_t faults;
+  uintptr_t place[8192];
+  Fault fault[256];
+};
+Found* found;
+
+// In the child, behind the walk: what was held is given back, and nothing is missing.
+void expect_nothing_lost() {
+  static reslab_class_stats classes[kMostClasses];
+  release_nested();
+  release_stock();
+  const int count = reslab_get_class_stats(classes, kMostClasses, sizeof classes[0]);
+  for (int i = 0; i < count; ++i) {
+    if (classes[i].live != 0)
+      fail("class %s has %zu objects live, had none", classes[i].name, static_cast<size_t>(classes[i].live));
+  }
+  if (reslab_check(STDERR_FILENO) != 0) fail("reslab_check finds violations");
+  Settings settings;
+  expect_mode(settings);
+}
+
+// Runs `walk` in a child that has never called the library.
+template <class Walk>
+void in_fresh_process(const Operation& operation, uint64_t seed, size_t most_nested, Walk walk) {
+  const pid_t child = fork();
+  if (child == 0) {
+    explain_fatal_signals(60);
+    reslab_status status = {};
+    reslab_get_status(&status, sizeof status);
+    if (status.mode != RESLAB_MODE_NONE) fail("the library has been called before");
+    Walker walker(operation, seed, most_nested);
+    Breakpoint breakpoint(walker.breakpoint_observer());
+    if (breakpoint.unavailable() != nullptr) fail("no breakpoints on this machine: %s", breakpoint.unavailable());
+    walker.use(breakpoint);
+    walk(walker);
+    expect_nothing_lost();
+    _exit(0);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) fail("no child process to be had");
+  if (status != 0)
+    fail("the child that walked '%s' ended with wait status 0x%x", operation.name, static_cast<unsigned>(status));
+}
+
+void look(const Operation& operation, const Settings& settings) {
+  in_fresh_process(operation, settings.seed, 0, [](Walker& walker) {
+    walker.look();
+    found->places = walker.way().size();
+    found->faults = walker.faults().size();
+    if (found->places > 8192 || found->faults > 256) fail("the way is longer than there is room for");
+    memcpy(found->place, walker.way().data(), found->places * sizeof(uintptr_t));
+    memcpy(static_cast<void*>(found->fault), walker.faults().data(), found->faults * sizeof(Fault));
+  });
+}
+
+void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
+  constexpr size_t kMostNested = 300;
+  const timespec began = now();
+  look(operation, settings);
+  in_fresh_process(operation, seed, SIZE_MAX, [](Walker& walker) { walker.storm(); });
+  if (settings.rseq) in_fresh_process(operation, seed, SIZE_MAX, [](Walker& walker) { walker.storm_with_aborts(); });
+  for (size_t i = 0; operation.is(kFaults) && i < found->faults; ++i) {
+    in_fresh_process(operation, seed, kMostNested, [i](Walker& walker) { walker.storm_with(found->fault[i]); });
+  }
+  size_t visited = 0;
+  for (size_t i = 0; i < found->places; ++i) {
+    const uintptr_t place = found->place[i];
+    const bool is_new = !Coverage::get().has(place, Interrupted::kByBreakpoint);
+    if (settings.quick && !is_new && (seed + i) % 32 != 0) continue;
+    for (size_t kind = 0; kind < (settings.quick ? 1 : nested_count()); ++kind) {
+      in_fresh_process(operation, seed + i + kind, SIZE_MAX, [place](Walker& walker) { walker.visit(place); });
+      ++visited;
+    }
+  }
+  for (size_t i = seed % 24; i < found->places; i += settings.quick ? 24 : 1) {
+    in_fresh_process(operation, seed, SIZE_MAX,
+                     [i](Walker& walker) { walker.chase(found->place[i], i % nested_count()); });
+  }
+  printf("%-44s way of %4zu, %3zu faults, %4zu places, %7.1f ms\n", operation.name, found->places, found->faults,
+         visited, seconds_since(began) * 1000);
+}
+
+void run(int argc, char** argv, char** environment) {
+  environ = environment;  // libc's own constructor, which comes later, would set it: RESLAB_OPTIONS is read from there
+  Settings settings = read_settings(argc, argv);
+  if (*scene.mode == '\0') scene.mode = "rseq";
+  settings.rseq = strcmp(scene.mode, "rseq") == 0;
+  expect_rseq_mode(settings.rseq);
+  explain_fatal_signals(settings.limit_seconds);
+  if (settings.log != nullptr && freopen(settings.log, "a", stdout) == nullptr)
+    fail("cannot write the log to %s", settings.log);
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  void* memory = mmap(nullptr, sizeof(Found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) fail("no memory");
+  found = static_cast<Found*>(memory);
+  stay_on_one_cpu();
+  Coverage::get();
+  const timespec began = now();
+  uint64_t seed = settings.seed;
+  do {
+    scene.seed = seed;
+    printf("first: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
+    for (const Operation& operation : kFirstCalls) {
+      if (settings.operation == nullptr || strstr(operation.name, settings.operation) != nullptr)
+        walk(operation, settings, seed);
+    }
+    ++seed;
+  } while (seconds_since(began) < settings.minutes * 60);
+  Coverage::get().append_to(settings.coverage);
+  fflush(stdout);
+  _exit(0);
+}
+
+__attribute__((section(".preinit_array"), used)) void (*const before_all)(int, char**, char**) = run;
+
+}  // namespace
+
+int main() { return 1; }

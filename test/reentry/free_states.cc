@@ -1,0 +1,141 @@
+// States for the ways of a free: full and cold magazines, full depots and lists, sparse classes.
+#include "heap_states.h"
+
+#include <reslab/reslab.h>
+
+#include "cpu_slot.h"
+#include "failure.h"
+#include "hooks.h"
+#include "stock.h"
+
+namespace reentry::state {
+
+namespace {
+constexpr size_t kSparseBytes = size_t{3}
+                                << 19;  // of next to empty slabs: more than a class may hold and not be sparse
+}  // namespace
+
+// Full to the last slot. A magazine that a sparse class has let cool takes fewer: then it is warmed up again.
+void magazine_full(size_t bytes) {
+  const size_t slots = slots_of(bytes);
+  for (int tries = 0; tries < 3; ++tries) {
+    release_stock();
+    stock.take(bytes, slots + kBlock);
+    the_subject = allocate(bytes);
+    stock.give(stock.count - (slots - class_of(bytes).in_magazines));
+    if (class_of(bytes).in_magazines == slots) return;
+    release_stock();
+    warm_up(bytes);
+  }
+  fail("the magazine of %zu bytes cannot be filled", bytes);
+}
+
+// A class whose slabs are next to empty, and few of them empty altogether: they keep an object each. The magazine is full;
+// the others went past it, so that no flush has looked at the class yet.
+void sparse_class(size_t bytes) {
+  magazine_full(bytes);
+  const size_t in_slab = class_of(bytes).slab_bytes / reslab_good_size(bytes);
+  const size_t count = kSparseBytes / bytes;
+  const size_t before = stock.count;
+  stock.take(bytes, count);
+  stock.give_all_but_one_in(in_slab, before);
+  reslab_flush_deferred();  // into the slabs: what is on the list counts as used
+}
+
+void sparse_class_of_empty_slabs(size_t bytes) {
+  magazine_full(bytes);
+  const size_t before = stock.count;
+  stock.take(bytes, kSparseBytes / bytes);
+  void*& in_the_middle = stock.objects[before + (stock.count - before) / 2];
+  the_last = in_the_middle;
+  in_the_middle = stock.objects[stock.count - 1];
+  --stock.count;
+  stock.give_nolock(before);
+  reslab_flush_deferred();
+}
+
+// Each flush of a sparse class cools its magazine by one step, until it takes nothing; the class is sparse no longer when
+// its empty slabs are given back.
+void magazine_cold(size_t bytes) {
+  sparse_class(bytes);
+  const size_t before = stock.count;
+  stock.take(bytes, 24 * kBlock);
+  stock.give(before);
+  stock.give_nolock(0);  // a plain free would warm it again
+  reslab_trim(0);
+}
+
+// One miss or overflow more, and objects of this large class are cached.
+void magazine_almost_warm(size_t bytes) {
+  constexpr size_t kMisses = 7;
+  magazine_cold(bytes);
+  stock.take(bytes, kMisses);
+}
+
+// Blocks that are more than the magazine of this slot takes.
+void in_depot_beyond_magazine(size_t bytes) {
+  static size_t object_bytes;
+  object_bytes = bytes;
+  magazine_cold(bytes);
+  on_other_slot([] {
+    stock.take(object_bytes, 3 * kMagazine);
+    stock.give(0);
+  });
+}
+
+// More than the depot may hold: 2 MiB by default, of a class whose flushed blocks are large.
+void magazine_full_depot_full(size_t bytes) {
+  constexpr size_t kLarge = 8192, kCount = 400;
+  magazine_full(bytes);
+  const size_t before = stock.count;
+  stock.take(kLarge, kCount);
+  stock.give(before);
+}
+
+// 1,024 objects are all that a deferred list takes.
+void magazine_full_deferred_full(size_t bytes) {
+  magazine_full(bytes);
+  const size_t before = stock.count;
+  stock.take(bytes, 2 * kMagazine + 2 * kBlock);
+  stock.give_nolock(before);
+}
+
+// The depot is looked through every 512 flushes of a class, for blocks that were idle since the last time.
+void flush_before_ageing(size_t bytes) {
+  size_t flushes = 0, given = 0;
+  const auto count = [](void* counter) { ++*static_cast<size_t*>(counter); };
+  const support::Hook flush("flush", count, &flushes);
+  const support::Hook give("slab_give", count, &given);
+  const size_t slots = slots_of(bytes);
+  release_stock();
+  const auto cycle = [&] {
+    stock.take(bytes, slots + 2);
+    stock.give(0);
+  };
+  const auto put_blocks_by = [&] {
+    stock.take(bytes, 20 * slots);
+    stock.give(0);
+  };
+  put_blocks_by();
+  given = 0;
+  for (size_t i = 0; i < 3 * 512 && given == 0; ++i) cycle();
+  if (given == 0) fail("no flush looks for idle blocks");
+  flushes = 0;
+  put_blocks_by();
+  while (flushes < 2 * 512 - 1) cycle();
+  if (flushes != 2 * 512 - 1) fail("the flushes cannot be counted one by one");
+  stock.take(bytes, 2 * slots);
+  the_subject = allocate(bytes);
+  stock.give(stock.count - (slots - class_of(bytes).in_magazines));
+}
+
+// An object whose bit alone is missing from its slab, and no other way for it than that bit.
+void last_object_of_slab(size_t bytes) {
+  constexpr size_t kOther = 64;
+  sparse_class_of_empty_slabs(bytes);
+  const size_t before = stock.count;
+  stock.take(kOther, 2 * kMagazine + 2 * kBlock);
+  stock.give_nolock(before);
+}
+
+}  // namespace reentry::state

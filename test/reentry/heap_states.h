@@ -1,0 +1,63 @@
+// Brings the heap into the state from which an operation takes the path that it is named after. All use the plain
+// interface only; each can be repeated, and leaves what it holds in the stock (stock.h).
+#pragma once
+
+#include <cstddef>
+
+namespace reentry {
+
+namespace state {
+
+using Prepare = void (*)(size_t bytes);
+
+// Magazines.
+void as_it_is(size_t bytes);
+void one_in_magazine(size_t bytes);
+void magazine_full(size_t bytes);  // and the subject is one more
+void magazine_almost_warm(size_t bytes);
+void last_object_of_slab(size_t bytes);
+void magazine_cold(size_t bytes);  // at its smallest, so that it grows when the subject comes
+void magazine_full_depot_full(size_t bytes);
+void magazine_full_deferred_full(size_t bytes);
+void sparse_class(size_t bytes);  // many slabs, hardly any object
+void sparse_class_of_empty_slabs(size_t bytes);
+void flush_before_ageing(size_t bytes);
+
+// Nothing in the magazine, and the objects are ...
+void nowhere(size_t bytes);
+void in_depot(size_t bytes);
+void in_depot_beyond_magazine(size_t bytes);
+void in_active_slab(size_t bytes);
+void in_partial_slab(size_t bytes);
+void in_partial_slab_after_sweep(size_t bytes);
+void nowhere_and_no_memory(size_t bytes);
+void in_almost_full_slabs(size_t bytes);
+void in_own_deferred_list(size_t bytes);
+void in_other_deferred_list(size_t bytes);
+void in_long_deferred_lists(size_t bytes);
+void active_slab_used_up(size_t bytes);
+void next_class_has_some(size_t bytes);
+
+// One object out, the subject.
+void subject_small(size_t bytes);
+void subject_of_units(size_t bytes);
+void subject_before_free_units(size_t bytes);
+void subject_before_used_units(size_t bytes);
+void freed_units(size_t bytes);
+void units_used_up(size_t bytes);
+void reservation_given_back(size_t bytes);
+void everything_cached(size_t bytes);
+
+// A reserve of a few objects.
+void reserve_filled(size_t bytes);
+void reserve_emptied(size_t bytes);
+// Most of a large stock is freed: a little more, and the caches let go.
+void before_the_ebb(size_t bytes);
+void in_the_ebb(size_t bytes);
+
+}  // namespace state
+
+// Frees of the stock that lead from before_the_ebb into it.
+constexpr size_t kEbbFrees = 90;
+
+}  // namespace reentry

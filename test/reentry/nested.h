@@ -1,0 +1,24 @@
+// The operations that run in a handler, in the middle of another one (P2). Each is complete in itself: it checks what it
+// gets and leaves errno as it was, or holds its object until the walked operation is over. Sizes are those of the walked
+// operation's own class, where the two can meet, and others.
+#pragma once
+
+#include <cstddef>
+
+namespace reentry {
+
+struct Nested {
+  const char* name;
+  void (*run)(size_t bytes);
+};
+
+extern const Nested kNested[];
+size_t nested_count();
+
+// Runs kNested[index], with the checks around it; sets the scene.
+void run_nested(size_t index, size_t bytes);
+
+// The walked operation is over: frees what nested operations hold.
+void release_nested();
+
+}  // namespace reentry

@@ -1,0 +1,108 @@
+#include "operations.h"
+
+#include <reslab/reslab.h>
+
+#include <cstring>
+#include <utility>
+
+#include "failure.h"
+#include "hooks.h"
+#include "library.h"
+#include "objects.h"
+#include "stock.h"
+
+namespace reentry {
+namespace {
+
+void* given_through_pointer;
+
+// Frees a part of the stock, with flushes enough that one of them looks at the tide.
+uintptr_t free_many(uintptr_t, uintptr_t, uintptr_t) {
+  stock.give(stock.count - kEbbFrees);
+  return 0;
+}
+
+Entry entry_of(const char* symbol) {
+  return strcmp(symbol, kFreeMany) == 0 ? free_many : reinterpret_cast<Entry>(Library::get().symbol(symbol));
+}
+
+// What the lock's hook calls, once for each Call::around.
+struct Inside {
+  void (*walk)(void*);
+  void* context;
+  bool done = false;
+};
+void walk_inside(void* context) {
+  auto& inside = *static_cast<Inside*>(context);
+  if (inside.done) return;
+  inside.done = true;
+  inside.walk(inside.context);
+}
+
+}  // namespace
+
+uintptr_t out_pointer() { return reinterpret_cast<uintptr_t>(&given_through_pointer); }
+
+Call::Call(const Operation& operation) : operation_(operation), entry_(entry_of(operation.symbol)) {
+  given_through_pointer = nullptr;
+  operation.prepare(operation.bytes);
+}
+
+void Call::around(void (*walk)(void* context), void* context) {
+  if (operation_.is(kInScope) || operation_.a == kTheScope) scope_ = reslab_nolock_save();
+  if (operation_.is(kInsideGive)) {
+    Inside inside{walk, context};
+    const support::Hook giving("slab_give", walk_inside, &inside);
+    reslab_free_nolock(std::exchange(the_last, nullptr));
+    if (!inside.done) fail("the free around it sets no bit");
+    return;
+  }
+  if (!operation_.is(kUnderLock) && !operation_.is(kInside)) {
+    walk(context);
+    if (operation_.is(kInScope)) reslab_nolock_restore(scope_);
+    return;
+  }
+  constexpr size_t kOtherBytes = 208;  // of a class that nothing else uses
+  Inside inside{walk, context};
+  const support::Hook held("local_lock_held", walk_inside, &inside);
+  void* outer = reslab_malloc(operation_.is(kInside) ? kOtherBytes : operation_.bytes);
+  if (!inside.done) fail("the refill around it took no local lock");
+  reslab_free(outer);
+}
+
+uintptr_t Call::argument(uintptr_t wanted) const {
+  if (wanted == kTheScope) return scope_;
+  if (wanted == kTheReserve) return reinterpret_cast<uintptr_t>(reserve);
+  return wanted == kTheSubject ? reinterpret_cast<uintptr_t>(the_subject) : wanted;
+}
+
+void Call::finish(uintptr_t result, bool may_fail) {
+  if (operation_.gives == Gives::kCount) return;
+  if (operation_.gives == Gives::kScope) {
+    reslab_nolock_restore(static_cast<unsigned>(result));
+    return;
+  }
+  if (operation_.gives == Gives::kNothing) {
+    if (operation_.is(kOwnSubject)) the_subject = nullptr;
+    return;
+  }
+  void* object =
+      operation_.gives == Gives::kObjectThroughPointer ? given_through_pointer : reinterpret_cast<void*>(result);
+  if (object == nullptr) {
+    if (!may_fail && !operation_.is(kMayFail)) fail("the operation gave nothing");
+    return;  // a realloc that failed has left the subject as it was
+  }
+  if (operation_.is(kMustFail)) fail("the operation gave %p where nothing can be", object);
+  if (operation_.is(kOwnSubject)) the_subject = nullptr;
+  const size_t bytes = reslab_usable_size(object);
+  if (operation_.is(kZeroes)) expect_zero(object, operation_.bytes, operation_.name);
+  if (operation_.is(kHoards)) {
+    hoard(object);
+    return;
+  }
+  Held held;
+  held.take(object, bytes, operation_.name);
+  reslab_free(held.give());
+}
+
+}  // namespace reentry

@@ -1,0 +1,78 @@
+// What is walked: every entry point of the library on its shortest way, and the slow ways behind them, each from a state
+// that leads into it. A row names a hook that an undisturbed call from that state must pass, so that a walk which no
+// longer takes the way it is named after fails.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "heap_states.h"
+#include "traps.h"
+
+namespace reentry {
+
+enum class Gives : uint8_t { kObject, kObjectThroughPointer, kNothing, kCount, kScope };
+
+enum Trait : unsigned {
+  kMayFail = 1,        // contention or a limit may make it give nothing
+  kZeroes = 2,         // the object reads as zero
+  kHoards = 4,         // its object is kept until the end, so that each call finds the heap grown
+  kOwnSubject = 8,     // it takes the subject over: frees it, or gives it back moved
+  kMustFail = 16,      // what it is asked for cannot be
+  kStrict = 32,        // a nolock call without RESLAB_GROW: bounded in steps and stack, no system call (P3)
+  kFaults = 64,        // its system calls and its compare-and-swaps also fail, one after the other
+  kUnderLock = 128,    // runs in the middle of a refill of its class, while that holds the local lock
+  kRare = 256,         // costly to prepare: not at each place in the quick form
+  kLongOnly = 512,     // hundreds of thousands of steps
+  kInScope = 1024,     // inside a nolock scope
+  kInside = 2048,      // runs in the middle of a refill of another class
+  kInsideGive = 4096,  // runs in the middle of a free that has counted its object and not yet set its bit
+};
+
+struct Operation {
+  const char* name;
+  const char* symbol;  // of the library, or a name for several calls
+  uintptr_t a, b, c;
+  Gives gives;
+  size_t bytes;  // of the objects that it gives or takes, and of those of nested operations
+  state::Prepare prepare;
+  const char* passes;  // a hook, or nullptr
+  unsigned traits;
+
+  bool is(Trait trait) const { return (traits & trait) != 0; }
+};
+
+// Stand for them among the arguments.
+constexpr uintptr_t kTheSubject = ~uintptr_t{0};
+constexpr uintptr_t kTheReserve = ~uintptr_t{1};
+constexpr uintptr_t kTheScope = ~uintptr_t{2};
+
+// Where calls that give their object through a pointer put it.
+uintptr_t out_pointer();
+// A name among the symbols: frees a part of the stock, with flushes enough that one of them looks at the tide.
+constexpr const char kFreeMany[] = "many frees";
+
+// The table, in operation_table.cc.
+const std::vector<Operation>& all_operations();
+
+// One call, from preparation to clean-up: prepare, then call (by whoever walks it), then finish.
+class Call {
+ public:
+  explicit Call(const Operation& operation);
+
+  // Runs `walk(context)` where the operation is to be called, in the middle of another call if it says so.
+  void around(void (*walk)(void* context), void* context);
+
+  Entry entry() const { return entry_; }
+  uintptr_t argument(uintptr_t wanted) const;
+  // Checks the result, fills and frees what was given.
+  void finish(uintptr_t result, bool may_fail);
+
+ private:
+  const Operation& operation_;
+  Entry entry_;
+  unsigned scope_ = 0;
+};
+
+}  // namespace reentry

@@ -1,0 +1,31 @@
+// The arguments that the programs of this folder share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+
+namespace reentry {
+
+struct Settings {
+  bool rseq = false;  // asserted by reslab_get_status
+  bool quick = true;
+  double minutes = 0;
+  uint64_t seed = 1;
+  unsigned limit_seconds = 60;
+  const char* log = nullptr;
+  const char* coverage = nullptr;
+  const char* operation = nullptr;
+  size_t part = 0, parts = 1;  // which of how many shares of the operations
+};
+
+// Ends the process, with the usage, on --help and on anything it does not understand. Does not call the library.
+Settings read_settings(int argc, char** argv);
+
+// Fails unless the library runs in the mode that was asked for. May be its first call.
+void expect_mode(Settings& settings);
+
+timespec now();
+double seconds_since(timespec began);
+
+}  // namespace reentry

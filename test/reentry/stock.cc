@@ -1,0 +1,95 @@
+#include "stock.h"
+
+#include "failure.h"
+
+namespace reentry {
+
+Stock stock;
+void* the_subject;
+void* the_last;
+reslab_reserve* reserve;
+
+namespace {
+void* hoarded[4096];
+size_t hoarded_count;
+}  // namespace
+
+void* allocate(size_t bytes) {
+  void* object = reslab_malloc(bytes);
+  if (object == nullptr) fail("no memory to prepare with");
+  return object;
+}
+
+void Stock::take(size_t bytes, size_t n) {
+  for (size_t i = 0; i < n && count < kMost; ++i) objects[count++] = allocate(bytes);
+}
+
+void Stock::give(size_t keep) {
+  while (count > keep) reslab_free(objects[--count]);
+}
+
+void Stock::give_nolock(size_t keep) {
+  while (count > keep) reslab_free_nolock(objects[--count]);
+}
+
+void Stock::give_all_but_one_in(size_t group, size_t first) {
+  size_t kept = first;
+  for (size_t i = first; i < count; ++i) {
+    if ((i - first) % group == 0) objects[kept++] = objects[i];
+    else reslab_free_nolock(objects[i]);
+  }
+  count = kept;
+}
+
+// Asks for classes up to it only: each costs a walk of the heap.
+reslab_class_stats class_of(size_t bytes) {
+  static reslab_class_stats classes[256];
+  const size_t object_bytes = reslab_good_size(bytes);
+  for (size_t n = 8; n <= 128; n *= 2) {
+    reslab_get_class_stats(classes, n, sizeof classes[0]);
+    for (size_t i = n == 8 ? 0 : n / 2; i < n; ++i) {
+      if (classes[i].object_bytes == object_bytes) return classes[i];
+    }
+  }
+  fail("there is no class of %zu bytes", object_bytes);
+}
+
+void empty_magazine(size_t bytes) { stock.take(bytes, class_of(bytes).in_magazines); }
+
+size_t slots_of(size_t bytes) {
+  const size_t slots = (size_t{64} << 10) / reslab_good_size(bytes);
+  return slots < kMagazine ? slots : kMagazine;
+}
+
+void hoard(void* object) {
+  if (object == nullptr) return;
+  if (hoarded_count == sizeof hoarded / sizeof hoarded[0]) fail("too much is hoarded");
+  hoarded[hoarded_count++] = object;
+}
+
+bool is_hoarding() { return hoarded_count > 0; }
+
+void release_hoard() {
+  while (hoarded_count > 0) reslab_free(hoarded[--hoarded_count]);
+}
+
+void release_stock() {
+  stock.give(0);
+  if (the_subject != nullptr) reslab_free(the_subject);
+  the_subject = nullptr;
+  if (the_last != nullptr) reslab_free(the_last);
+  the_last = nullptr;
+  if (reslab_reserve_destroy(reserve) != 0) fail("the reserve cannot be destroyed");
+  reserve = nullptr;
+  reslab_trim(0);
+}
+
+void warm_up(size_t bytes) {
+  const size_t most = (size_t{256} << 10) / bytes;  // more would make the class sparse, and its magazine cold again
+  for (int burst = 0; burst < 12; ++burst) {
+    stock.take(bytes, most < 3 * kMagazine ? most : 3 * kMagazine);
+    stock.give(0);
+  }
+}
+
+}  // namespace reentry

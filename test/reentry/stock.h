@@ -1,0 +1,51 @@
+// What preparations hold while they bring the heap into a state: a stock of objects, the subject that the walked
+// operation will be given, a reserve, and a hoard that is kept until the walk is over. Fixed in size; plain calls only.
+#pragma once
+
+#include <reslab/reslab.h>
+
+#include <cstddef>
+
+namespace reentry {
+
+constexpr size_t kMagazine = 1024;  // no class has more slots
+constexpr size_t kBlock = 64;       // objects in a block
+
+struct Stock {
+  static constexpr size_t kMost = 60000;
+  void* objects[kMost];
+  size_t count;
+
+  void take(size_t bytes, size_t n);
+  // Frees all but the first `keep`.
+  void give(size_t keep);
+  void give_nolock(size_t keep);
+  // Frees what there is from `first` on, but for one object of each `group`, by nolock frees.
+  void give_all_but_one_in(size_t group, size_t first);
+};
+extern Stock stock;
+
+extern void* the_subject;
+extern void* the_last;  // one object that a state has left in the middle of a slab
+extern reslab_reserve* reserve;
+
+void* allocate(size_t bytes);
+// Statistics of the class that serves `bytes`.
+reslab_class_stats class_of(size_t bytes);
+// Slots of a magazine at its largest.
+size_t slots_of(size_t bytes);
+// Objects in this slot's magazine go to the stock; the other slot's is empty after a trim.
+void empty_magazine(size_t bytes);
+
+// Makes the magazines of a class as large as they get, so that states can be repeated.
+void warm_up(size_t bytes);
+
+// Gives back the stock, the reserve, and the subject, if it is still there; then all caches.
+void release_stock();
+
+// Keeps an object until the walk is over: the next one of its kind finds the heap grown.
+void hoard(void* object);
+bool is_hoarding();
+void release_hoard();
+
+}  // namespace reentry

@@ -1,0 +1,144 @@
+// Every operation of the table, interrupted in front of every instruction, in the mode that RESLAB_OPTIONS asks for. Prints a line for each operation and the bounds of the strict nolock calls; appends to the coverage.
+#include <reslab/reslab.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <string>
+
+#include "coverage.h"
+#include "cpu_slot.h"
+#include "failure.h"
+#include "hooks.h"
+#include "library.h"
+#include "nested.h"
+#include "objects.h"
+#include "operations.h"
+#include "settings.h"
+#include "stock.h"
+#include "walker.h"
+
+using namespace reentry;
+
+namespace {
+
+constexpr uint64_t kMostSteps = 200000;
+constexpr size_t kQuickStorm = 500;
+constexpr uint64_t kMostStackBytes = 1024;
+
+FILE* log_file = stdout;
+
+// How often an undisturbed call from its state passes its hook.
+size_t passes_of(const Operation& operation) {
+  scene.way = "undisturbed";
+  Call call(operation);
+  size_t passes = 0;
+  struct Body {
+    const Operation* operation;
+    Call* call;
+    size_t* passes;
+    uintptr_t result;
+  } body{&operation, &call, &passes, 0};
+  call.around(
+      [](void* context) {
+        auto& own = *static_cast<Body*>(context);
+        const Operation& operation = *own.operation;
+        std::unique_ptr<support::Hook> hook;
+        if (operation.passes != nullptr) {
+          hook = std::make_unique<support::Hook>(
+              operation.passes, [](void* passes) { ++*static_cast<size_t*>(passes); }, own.passes);
+        }
+        own.result = own.call->entry()(own.call->argument(operation.a), own.call->argument(operation.b),
+                                       own.call->argument(operation.c));
+      },
+      &body);
+  call.finish(body.result, false);
+  return passes;
+}
+
+// A lock that was found taken 64 times passes for abandoned, and one flush in 32 looks at the tide: where such counts
+// decide, one try of several may go another way.
+void expect_its_way(const Operation& operation) {
+  const int tries = operation.is(kUnderLock) || operation.is(kRare) ? 4 : 1;
+  size_t passes = 0;
+  for (int i = 0; i < tries && passes == 0; ++i) passes = passes_of(operation);
+  if (operation.passes != nullptr && passes == 0) fail("it does not pass the hook '%s'", operation.passes);
+}
+
+void warm_up_all() {
+  for (const Operation& operation : all_operations()) {
+    if (operation.bytes != 96 && operation.bytes <= 8192 && operation.bytes > 0) warm_up(operation.bytes);
+  }
+}
+
+void expect_within_bounds(const Operation& operation, const Measure& most) {
+  if (!operation.is(kStrict)) return;
+  fprintf(log_file, "  bound: %-44s %6zu steps %5zu bytes of stack\n", operation.name, static_cast<size_t>(most.steps),
+          static_cast<size_t>(most.stack_bytes));
+  if (most.stack_bytes > kMostStackBytes) fail("%zu bytes of stack", static_cast<size_t>(most.stack_bytes));
+  if (most.steps > kMostSteps) fail("%zu steps", static_cast<size_t>(most.steps));
+}
+
+void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
+  scene.operation = operation.name;
+  const timespec began = now();
+  release_stock();
+  const Ledger before;
+  expect_its_way(operation);
+
+  Walker walker(operation, seed, settings.quick ? kQuickStorm : SIZE_MAX);
+  Breakpoint breakpoint(walker.breakpoint_observer());
+  if (breakpoint.unavailable() != nullptr) fail("no breakpoints on this machine: %s", breakpoint.unavailable());
+  walker.use(breakpoint);
+  walker.look();
+  walker.storm();
+  if (settings.rseq) walker.storm_with_aborts();
+  if (operation.is(kFaults)) walker.storms_with_faults();
+  const auto choice = !settings.quick       ? Walker::Choice::kAll
+                      : operation.is(kRare) ? Walker::Choice::kNew
+                                            : Walker::Choice::kNewAndSome;
+  walker.chase_races(choice);
+  walker.each_place(choice, settings.quick ? 1 : nested_count());
+
+  release_stock();
+  release_hoard();
+  before.expect_same();
+  fprintf(log_file, "%-44s %5zu nested, way of %4zu, %4zu of %4zu places met, %6.1f ms\n", operation.name,
+          walker.nested_run(), walker.way().size(), walker.places_met(), walker.places_wanted(),
+          seconds_since(began) * 1000);
+  expect_within_bounds(operation, walker.most());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings = read_settings(argc, argv);
+  expect_mode(settings);
+  explain_fatal_signals(settings.limit_seconds);
+  if (settings.log != nullptr) log_file = fopen(settings.log, "a");
+  if (log_file == nullptr) fail("cannot write the log to %s", settings.log);
+  setvbuf(log_file, nullptr, _IOLBF, 0);
+  stay_on_one_cpu();
+  warm_up_all();
+  const timespec began = now();
+  uint64_t seed = settings.seed;
+  do {
+    scene.seed = seed;
+    fprintf(log_file, "walk: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
+    size_t index = 0;
+    for (const Operation& operation : all_operations()) {
+      if (settings.quick && operation.is(kLongOnly)) continue;
+      if (settings.operation != nullptr && strstr(operation.name, settings.operation) == nullptr) continue;
+      if (index++ % settings.parts == settings.part) walk(operation, settings, seed);
+    }
+    ++seed;
+    fflush(log_file);
+  } while (seconds_since(began) < settings.minutes * 60);
+  fprintf(log_file, "%zu instructions interrupted, %zu of sections\n", Coverage::get().count(Interrupted::kBefore),
+          Coverage::get().count(Interrupted::kInSection));
+  Coverage::get().append_to(settings.coverage);
+  return 0;
+}
