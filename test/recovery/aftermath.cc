@@ -18,7 +18,7 @@ using namespace progress;
 
 constexpr uint64_t kBlockObjects = 64;
 constexpr uint64_t kSlabObjects = 341;  // of 192 bytes, the smallest that these jumps leave
-constexpr uint64_t kUnitsPurged = 64;   // at a time
+constexpr uint64_t kUnitsInHand = 306;  // the largest block that these jumps leave; a purge takes fewer at a time
 constexpr size_t kPaceOperations = 10'000;
 constexpr int kPaceTries = 15;
 constexpr double kLeastPace = 0.5;
@@ -90,7 +90,8 @@ void Aftermath::expect_bounded_loss(const Jumps& lost_calls) {
 void Aftermath::expect_few_leftovers(const Jumps& lost_calls) {
   const uint64_t leftovers = count_leftovers();
   note(arguments_, "%llu leftovers in the audit", shown(leftovers));
-  expect(leftovers <= kLeftoversEach * lost_calls.slow + kUnitsPurged * lost_calls.with_units, "calls that never returned have left too much behind");
+  expect(leftovers <= kLeftoversEach * lost_calls.slow + kUnitsInHand * lost_calls.with_units,
+         "calls that never returned have left too much behind");
 }
 
 // It finds again what was in the hands of calls that are gone.

@@ -72,6 +72,7 @@ void pass_hooks(uint64_t random) {
   release(reslab_free, 0);
   allocate(4, 20'000'000);
   release(reslab_free, 0);
+  armed = false;  // a maintenance call is none that a handler may leave
   reslab_trim(0);
 }
 
@@ -98,10 +99,11 @@ void pass_hooks(uint64_t random) {
     release(reslab_free, 0);
   }
   // A round that came to its end never passed there: the mode, or the form of the calls, does not lead to it.
-  const bool has_slab = hook.starts_with("slab_"), has_units = hook == "purge";
+  const bool has_slab = hook.starts_with("slab_");
+  const bool has_units = hook.starts_with("unit_") || hook.starts_with("run_") || hook == "purge" || hook == "frontier";
   if (jumps > 0) {
-    aftermath.expect_recovered({.fast = jumps, .slow = jumps, .with_slab = has_slab ? jumps : 0,
-                                .with_units = has_units ? jumps : 0});
+    aftermath.expect_recovered(
+        {.fast = jumps, .slow = jumps, .with_slab = has_slab ? jumps : 0, .with_units = has_units ? jumps : 0});
   }
   _exit(jumps > 0 ? 0 : 77);
 }

@@ -11,7 +11,8 @@ namespace recovery {
 struct Jumps {
   uint64_t fast;  // out of an entry point, before or behind the one restartable section of the fast path
   uint64_t slow;  // out of anything else of the library
-  // Of the slow ones: those that had a whole slab in hand, which nobody else could find, or units that they were purging.
+  // Of the slow ones: those that had a whole slab in hand, which nobody else could find, or units that they were
+  // claiming, giving back or purging.
   uint64_t with_slab = 0, with_units = 0;
   uint64_t all() const { return fast + slow; }
 };
