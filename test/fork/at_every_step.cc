@@ -4,7 +4,7 @@
 //
 // In rseq mode the CPU is a scripted one (support/scripted_cpu.h), because stepping aborts every section that the kernel
 // knows of, and no slow path behind one would be reached. In the middle of a section nothing is done: the kernel would
-// have sent the thread out of it before its handler ran.
+// have sent the thread out of it before its handler ran. For lesson 22 of docs/lessons.md.
 #include <errno.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>

@@ -9,7 +9,7 @@
 // its objects from one class, 1.6 MB of the largest, and the next handler those of another.
 // It fails when more than --allowed of a million allocations return NULL, from the first signal on; when a failure is
 // not counted in nolock_failures, or a count there was none; when the heap is not sound, or an object did not come back.
-// It prints by which routes the allocations came, as far as the statistics tell.
+// It prints by which routes the allocations came, as far as the statistics tell. For lesson 2 of docs/lessons.md.
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 // A thread is in the middle of an operation, at any instruction of the library, and will never go on: it does not exist
 // in a child that another thread forks. The child does 1,000 operations of every kind and forks again; no object of the
 // heap is in two hands, and no more are missing than the library says, at most a block's worth (18, 22).
+// For lesson 22 of docs/lessons.md.
 #include "heir.h"
 #include "walk.h"
 

@@ -4,6 +4,7 @@
 // the root.
 //
 // In each child the walked call and the nested one are both first calls, or one of them finds what the other has made.
+// For lesson 19 of docs/lessons.md.
 #include <reslab/reslab.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

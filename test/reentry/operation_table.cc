@@ -260,7 +260,7 @@ std::vector<Operation> growth() {
        kMayFail | kFaults},
       {"nolock without memory", "reslab_malloc_nolock", 448, 0, 0, kObject, 448, nowhere_and_no_memory, nullptr,
        kMayFail | kStrict | kRare},
-      {"growth of the arena", "malloc", kVast, 0, 0, kObject, kVast, reservation_given_back, "extent_reserve",
+      {"growth of the arena", "malloc", kVast, 0, 0, kObject, kVast, reservation_given_back, "extent_reserved",
        kHoards | kRare | kFaults},
   };
 }

@@ -1,4 +1,4 @@
-// Every interleaving of small cases: see scheduler.h and explorer.h.
+// Every interleaving of small cases: see scheduler.h and explorer.h. For lessons 11 and 16 of docs/lessons.md.
 #include <sched.h>
 
 #include <algorithm>

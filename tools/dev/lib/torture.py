@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the long form of each proof in each mode, one after the other, and keeps what each wrote.
 
-A program is given --minutes, --seed and --log; it ends with 0 when it found nothing. On a terminal a line shows what
+A program is given its mode, --minutes, --seed and --log, and a whole number of minutes: with fewer minutes than runs,
+the seed draws which ones take place. It ends with 0 when it found nothing. On a terminal a line shows what
 runs, how long it may still take, and what has been found; otherwise each program is a line when it begins and one when
 it ends. Exit status 0 when nothing was found.
 """
@@ -10,6 +11,7 @@ import argparse
 import dataclasses
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import time
@@ -45,7 +47,7 @@ class Show:
 
     def begin(self, number, what, minutes):
         if not self._terminal:
-            print(f"[{number}/{self._runs}] {what}: up to {minutes:.1f} minutes", flush=True)
+            print(f"[{number}/{self._runs}] {what}: {minutes} minutes", flush=True)
 
     def tick(self, number, what, left):
         if self._terminal:
@@ -79,7 +81,7 @@ def run(program, mode, minutes, seed, logs, show, number):
     started = time.monotonic()
     with output.open("wb") as out:
         process = subprocess.Popen(
-            [program.path, "--minutes", f"{minutes:.2f}", "--seed", str(seed), "--log", str(log)], stdin=subprocess.DEVNULL,
+            [program.path, "--mode", mode, "--minutes", str(minutes), "--seed", str(seed), "--log", str(log)], stdin=subprocess.DEVNULL,
             stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             env={**os.environ, "RESLAB_OPTIONS": f"mode={mode}", "RESLAB_TEST_MODE": mode})
         outcome = wait(process, minutes * 60 + GRACE_MINUTES * 60, lambda left: show.tick(number, what, left))
@@ -96,15 +98,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--list", required=True, type=pathlib.Path)
     parser.add_argument("--logs", required=True, type=pathlib.Path)
-    parser.add_argument("--minutes", required=True, type=float)
+    parser.add_argument("--minutes", required=True, type=int)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
     programs = read_list(arguments.list)
     arguments.logs.mkdir(parents=True, exist_ok=True)
     jobs = [(program, mode) for program in programs for mode in MODES]
+    if arguments.minutes < len(jobs):
+        jobs = sorted(random.Random(arguments.seed).sample(jobs, max(1, arguments.minutes)), key=lambda job: job[0].name)
     show = Show(len(jobs))
-    print(f"torture: {len(jobs)} runs in {arguments.minutes:g} minutes, seed {arguments.seed}, logs in {arguments.logs}")
-    good = sum(run(program, mode, arguments.minutes / len(jobs), arguments.seed, arguments.logs, show, number)
+    print(f"torture: {len(jobs)} runs in {arguments.minutes} minutes, seed {arguments.seed}, logs in {arguments.logs}")
+    good = sum(run(program, mode, max(1, arguments.minutes // len(jobs)), arguments.seed, arguments.logs, show, number)
                for number, (program, mode) in enumerate(jobs, 1))
     print(f"{good} passed, {len(jobs) - good} failed")
     sys.exit(0 if good == len(jobs) else 1)
