@@ -44,14 +44,30 @@ class Model {
   void step(uint8_t operation, uint8_t place, size_t size) {
     Object& object = objects_[place % kPlaces];
     switch (operation % 8) {
-      case 0: adopt(object, reslab_malloc(size), size); break;
-      case 1: adopt(object, reslab_malloc_nolock(size, 0), size); break;
-      case 2: adopt(object, reslab_malloc_nolock(size, RESLAB_GROW), size); break;
-      case 3: adopt_zeroed(object, reslab_calloc(1, size), size); break;
-      case 4: adopt_aligned(object, size_t{16} << (place % 13), size); break;
-      case 5: resize(object, size); break;
-      case 6: release(object, place); break;
-      default: reslab_flush_deferred(); break;
+      case 0:
+        adopt(object, reslab_malloc(size), size);
+        break;
+      case 1:
+        adopt(object, reslab_malloc_nolock(size, 0), size);
+        break;
+      case 2:
+        adopt(object, reslab_malloc_nolock(size, RESLAB_GROW), size);
+        break;
+      case 3:
+        adopt_zeroed(object, reslab_calloc(1, size), size);
+        break;
+      case 4:
+        adopt_aligned(object, size_t{16} << (place % 13), size);
+        break;
+      case 5:
+        resize(object, size);
+        break;
+      case 6:
+        release(object, place);
+        break;
+      default:
+        reslab_flush_deferred();
+        break;
     }
   }
 

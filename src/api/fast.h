@@ -44,8 +44,7 @@ namespace reslab {
   // that was read as 0 would let NULL pass below the limit.
   const size_t arena_bytes = fast_path.arena_bytes.load(std::memory_order_acquire);
   ClassId cls;
-  return find_class(object, arena_bytes, cls) &&
-         section_push(cls, object) == Section::kDone;
+  return find_class(object, arena_bytes, cls) && section_push(cls, object) == Section::kDone;
 }
 
 // The same two without restartable sections: one atomic operation each. They stand at the head of the slow entries.

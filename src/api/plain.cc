@@ -12,7 +12,9 @@ extern "C" {
 void* reslab_malloc(size_t size) noexcept { return malloc_entry(size); }
 void* reslab_calloc(size_t count, size_t size) noexcept { return calloc_entry(count, size); }
 void* reslab_realloc(void* ptr, size_t size) noexcept { return realloc_entry(ptr, size); }
-void* reslab_reallocarray(void* ptr, size_t count, size_t size) noexcept { return reallocarray_entry(ptr, count, size); }
+void* reslab_reallocarray(void* ptr, size_t count, size_t size) noexcept {
+  return reallocarray_entry(ptr, count, size);
+}
 void* reslab_aligned_alloc(size_t alignment, size_t size) noexcept { return aligned_entry(alignment, size); }
 int reslab_posix_memalign(void** out, size_t alignment, size_t size) noexcept {
   return posix_memalign_entry(out, alignment, size);

@@ -13,11 +13,11 @@ constinit std::atomic<Arena*> published_arena{nullptr};
 
 namespace {
 
-constexpr uint32_t kMinCommitUnits = 4;      // 256 KiB
-constexpr uint32_t kMaxCommitUnits = 512;    // 32 MiB
-constexpr uint32_t kReserveUnits = 256;      // a further span of the window, when a limit kept the first one small
-constexpr uint32_t kReadyPause = 256;         // calls that do not ask again for what the system has refused
-constexpr uint32_t kPurgeBatchUnits = 64;      // claimed at a time while purging: what a thread that never returns keeps
+constexpr uint32_t kMinCommitUnits = 4;    // 256 KiB
+constexpr uint32_t kMaxCommitUnits = 512;  // 32 MiB
+constexpr uint32_t kReserveUnits = 256;    // a further span of the window, when a limit kept the first one small
+constexpr uint32_t kReadyPause = 256;      // calls that do not ask again for what the system has refused
+constexpr uint32_t kPurgeBatchUnits = 64;  // claimed at a time while purging: what a thread that never returns keeps
 
 uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }

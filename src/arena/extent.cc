@@ -51,8 +51,7 @@ bool Extent::commit(uint32_t end) {
     if (!make_writable(have, end)) return false;
     RESLAB_HOOK("extent_committed");
     // release: the pages are writable before anyone sees the mark. A failure is another's progress.
-    if (marks_.compare_exchange_strong(marks, with_writable(marks, end), std::memory_order_acq_rel))
-      return true;
+    if (marks_.compare_exchange_strong(marks, with_writable(marks, end), std::memory_order_acq_rel)) return true;
   }
   return end <= writable();
 }

@@ -9,7 +9,9 @@ namespace {
 constexpr int kRunTries = 16;  // runs that were free when seen and gone when claimed
 
 // Bits [from, from + n) of a word; n in 1..64.
-constexpr uint64_t mask_of(uint32_t from, uint32_t n) { return (n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1) << from; }
+constexpr uint64_t mask_of(uint32_t from, uint32_t n) {
+  return (n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1) << from;
+}
 
 // The part of [first, first + count) that lies in the word of `first`.
 struct Piece {

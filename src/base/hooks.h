@@ -4,6 +4,7 @@
 #pragma once
 
 // One record: {offset of the NOP relative to the record, offset of the name relative to the record}.
+// clang-format off
 #if defined(__x86_64__)
 #define RESLAB_HOOK(name)                                         \
   asm volatile(                                                   \
@@ -18,3 +19,4 @@
 #else
 #define RESLAB_HOOK(name) asm volatile("" ::: "memory")
 #endif
+// clang-format on

@@ -72,7 +72,8 @@ constexpr int choice_index(const char* choices, Piece value) {
 // The table's defaults as an object, computed at compile time.
 constexpr Options make_defaults() {
   Options made = {};
-#define CHOICE(name, value, choices, help) made.name = static_cast<uint32_t>(choice_index(choices, {value, sizeof value - 1}));
+#define CHOICE(name, value, choices, help) \
+  made.name = static_cast<uint32_t>(choice_index(choices, {value, sizeof value - 1}));
 #define FLAG(name, value, help) made.name = value != 0;
 #define NUMBER(name, value, unit, help) made.name = value;
 #define TEXT(name, value, help) static_assert(sizeof value == 1, "texts are empty by default");
@@ -204,9 +205,15 @@ bool format_option(const Options& options, const char* name, Line& out) {
       out.text(choice.data, choice.length);
       break;
     }
-    case Kind::kFlag: out.dec(*reinterpret_cast<const bool*>(base)); break;
-    case Kind::kNumber: out.dec(*reinterpret_cast<const uint64_t*>(base)); break;
-    case Kind::kText: out.text(base); break;
+    case Kind::kFlag:
+      out.dec(*reinterpret_cast<const bool*>(base));
+      break;
+    case Kind::kNumber:
+      out.dec(*reinterpret_cast<const uint64_t*>(base));
+      break;
+    case Kind::kText:
+      out.text(base);
+      break;
   }
   return true;
 }

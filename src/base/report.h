@@ -16,8 +16,8 @@ namespace reslab {
 [[noreturn]] void die_corrupt(const char* what, uint64_t value);
 
 // A condition that only a bug in reslab or a stray write can break. Always on: it stands on slow paths only.
-#define RESLAB_CHECK(condition, value)                                            \
-  do {                                                                            \
+#define RESLAB_CHECK(condition, value)                                               \
+  do {                                                                               \
     if (__builtin_expect(!(condition), 0)) ::reslab::die_corrupt(#condition, value); \
   } while (false)
 

@@ -63,7 +63,7 @@ uint32_t Depot::age(ClassId cls) {
   if (flushes < kAgeFlushes) return 0;
   own.flushes.store(0, std::memory_order_relaxed);
   const int64_t idle = own.low_water.exchange(own.objects.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  return idle > 0 ? static_cast<uint32_t>(idle / kBlockObjects) : 0;
+  return idle > 0 ? static_cast<uint32_t>(idle) : 0;
 }
 
 }  // namespace reslab

@@ -32,8 +32,7 @@ class Depot {
     const int64_t n = bytes_.load(std::memory_order_relaxed);
     return n > 0 ? static_cast<uint64_t>(n) : 0;
   }
-  // Counts a flush; how many blocks' worth of objects have been idle since the last ageing, when it is time to look, else
-  // 0.
+  // Counts a flush; how many objects have been idle since the last ageing, when it is time to look, else 0.
   uint32_t age(ClassId cls);
 
   // For a child after fork: no blocks anywhere; the caller puts them back.

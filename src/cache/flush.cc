@@ -20,9 +20,9 @@ constinit Tide tide;
 
 namespace {
 
-constexpr uint32_t kSweepBudget = 16;  // partial slabs looked at in one search for empty ones
+constexpr uint32_t kSweepBudget = 16;       // partial slabs looked at in one search for empty ones
 constexpr uint32_t kLongSweepPause = 2048;  // after a whole round that found none
-constexpr uint32_t kSweepPause = 64;   // flushes to let pass after a search that found none
+constexpr uint32_t kSweepPause = 64;        // flushes to let pass after a search that found none
 constexpr uint32_t kLostLook = 8;           // units looked at for slabs that nobody has listed
 constexpr uint32_t kMostBlocksAged = 32;
 
@@ -76,13 +76,16 @@ void give_back_empties(ClassId cls) {
   arena().purge_above_bound();
 }
 
-void give_back_depot(ClassId cls, uint32_t most_blocks) {
-  for (; most_blocks > 0; --most_blocks) {
+// Blocks of the depot back to their slabs, until so many objects are, or there are no more.
+void give_back_depot(ClassId cls, uint64_t objects, uint32_t most_blocks) {
+  for (uint64_t given = 0; given < objects && most_blocks > 0; --most_blocks) {
     const uint32_t block = depot().take(cls);
     if (block == 0) return;
+    given += blocks().count(block);
     empty_block(cls, block);
   }
 }
+void empty_depot(ClassId cls) { give_back_depot(cls, UINT64_MAX, UINT32_MAX); }
 
 void release_active(uint32_t slot, ClassId cls) {
   uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
@@ -123,7 +126,7 @@ void let_go(uint32_t slot) {
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
     empty_magazine(slot, cls);
     release_active(slot, cls);
-    give_back_depot(cls, UINT32_MAX);
+    empty_depot(cls);
     if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) > 0) {
       slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);
     }
@@ -150,11 +153,11 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   const bool keep = !sparse && !ebbing && !depot_is_full() && capacity_now(slot, cls) > 0;
   if (!keep || !depot().put(cls, block)) empty_block(cls, block);
   if (sparse) {
-    give_back_depot(cls, 2);
+    give_back_depot(cls, UINT64_MAX, 2);
     relist_lost_slabs(kLostLook);  // what a lost slab has free makes its class look sparse
   }
   const uint32_t idle = depot().age(cls);
-  if (idle > 0) give_back_depot(cls, idle < kMostBlocksAged ? idle : kMostBlocksAged);
+  if (idle > 0) give_back_depot(cls, idle, kMostBlocksAged);
   give_back_empties(cls);
   if (tide.look_is_due() && tide.falls_to(used_bytes())) let_go(slot);
   return true;
@@ -244,7 +247,7 @@ void cache_drain_all() {
   }
   relist_lost_slabs(arena().frontier());
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
-    give_back_depot(cls, UINT32_MAX);
+    empty_depot(cls);
     // Each list is walked to its end once: as many pops as there are slabs.
     slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);
     slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);

@@ -15,8 +15,8 @@ std::atomic<uint32_t>& end_of(uint32_t slot, ClassId cls) {
   return reinterpret_cast<std::atomic<uint32_t>*>(region_of(slot))[size_t{cls} * 2 + 1];
 }
 
-constexpr int kNeighbours = 3;    // slots tried beside the hint
-constexpr uint32_t kSlack = 16;   // slots above the hint where a lost race may have left an object
+constexpr int kNeighbours = 3;   // slots tried beside the hint
+constexpr uint32_t kSlack = 16;  // slots above the hint where a lost race may have left an object
 
 }  // namespace
 

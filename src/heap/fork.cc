@@ -62,9 +62,15 @@ void rebuild_block_stacks(Root& root) {
   const uint32_t made = root.blocks.blocks_made();
   for (uint32_t block = 1; block < made; ++block) {
     switch (root.blocks.state(block)) {
-      case BlockState::kInHand: recover_block_of_dead(root.blocks, block); break;
-      case BlockState::kInDepot: root.depot.put(root.blocks.cls(block), block); break;
-      case BlockState::kPooled: root.blocks.recycle(block); break;
+      case BlockState::kInHand:
+        recover_block_of_dead(root.blocks, block);
+        break;
+      case BlockState::kInDepot:
+        root.depot.put(root.blocks.cls(block), block);
+        break;
+      case BlockState::kPooled:
+        root.blocks.recycle(block);
+        break;
     }
   }
 }
@@ -106,7 +112,8 @@ void repair_all(Root& root) {
 void recover_after_fork(Root& root) {
   uint32_t seen = root.fork_word->load(std::memory_order_relaxed);  // relaxed: one thread, and its own handlers
   if (seen == kForkPartly && SlowCall::any_below()) return;
-  if (seen == kForkRepairing || !root.fork_word->compare_exchange_strong(seen, kForkRepairing, std::memory_order_relaxed)) {
+  if (seen == kForkRepairing ||
+      !root.fork_word->compare_exchange_strong(seen, kForkRepairing, std::memory_order_relaxed)) {
     return;
   }
   if (seen == kForkUnnoticed) {

@@ -19,7 +19,7 @@ constinit std::atomic<bool> adopted{false};
 
 constexpr size_t kGiB = size_t{1} << 30;
 constexpr uintptr_t kWindowHint = uintptr_t{16} << 40;  // far from where the kernel, Go and sanitizers put things
-constexpr uint32_t kMaxBlockChunks = 1024;  // a million blocks
+constexpr uint32_t kMaxBlockChunks = 1024;              // a million blocks
 
 // Sizes and places of everything; filled in the order of the members.
 struct Plan {

@@ -28,11 +28,11 @@ struct Root {
   uint32_t version;
   bool has_fence;
   bool wipes_on_fork;
-  bool lost_frames;        // a child after fork whose whole repair is still to come: counts and lists may be off
-  bool strict_commit;      // vm.overcommit_memory is 2: what is writable is charged
-  char* metadata;          // the mapping that holds this object
+  bool lost_frames;    // a child after fork whose whole repair is still to come: counts and lists may be off
+  bool strict_commit;  // vm.overcommit_memory is 2: what is writable is charged
+  char* metadata;      // the mapping that holds this object
   size_t metadata_bytes;
-  size_t reserved_bytes;   // of the window, at the start
+  size_t reserved_bytes;  // of the window, at the start
   uint64_t deferred_key;
   std::atomic<uint32_t>* fork_word;  // in a page that reads as zero in a forked child
   Options options;

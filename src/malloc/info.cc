@@ -66,7 +66,8 @@ RESLAB_EXPORT int malloc_info(int options, FILE* stream) noexcept {
   for (int i = 0; i < count; ++i) {
     const reslab_class_stats& one = classes[i];
     if (one.capacity == 0) continue;
-    fprintf(stream, "<class name=\"%s\" bytes=\"%zu\" capacity=\"%zu\" live=\"%zu\" magazines=\"%zu\" depot=\"%zu\"/>\n",
+    fprintf(stream,
+            "<class name=\"%s\" bytes=\"%zu\" capacity=\"%zu\" live=\"%zu\" magazines=\"%zu\" depot=\"%zu\"/>\n",
             one.name, static_cast<size_t>(one.object_bytes), static_cast<size_t>(one.capacity),
             static_cast<size_t>(one.live), static_cast<size_t>(one.in_magazines), static_cast<size_t>(one.in_depot));
   }

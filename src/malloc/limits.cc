@@ -22,7 +22,8 @@ int set_limit(pid_t pid, int resource, const void* wanted, void* old) {
     arena().give_back_reservation(static_cast<const struct rlimit*>(wanted)->rlim_cur);
     blocks().give_back_reservation();
   }
-  const long result = sys_call(SYS_prlimit64, pid, resource, reinterpret_cast<long>(wanted), reinterpret_cast<long>(old));
+  const long result =
+      sys_call(SYS_prlimit64, pid, resource, reinterpret_cast<long>(wanted), reinterpret_cast<long>(old));
   if (result == 0) return 0;
   errno = static_cast<int>(-result);
   return -1;
@@ -39,7 +40,9 @@ __attribute__((visibility("default"))) int reslab_prlimit64(pid_t, int, const vo
 
 int reslab_setrlimit(int resource, const void* wanted) { return set_limit(0, resource, wanted, nullptr); }
 int reslab_setrlimit64(int resource, const void* wanted) { return set_limit(0, resource, wanted, nullptr); }
-int reslab_prlimit(pid_t pid, int resource, const void* wanted, void* old) { return set_limit(pid, resource, wanted, old); }
+int reslab_prlimit(pid_t pid, int resource, const void* wanted, void* old) {
+  return set_limit(pid, resource, wanted, old);
+}
 int reslab_prlimit64(pid_t pid, int resource, const void* wanted, void* old) {
   return set_limit(pid, resource, wanted, old);
 }

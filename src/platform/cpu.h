@@ -18,7 +18,7 @@ struct CpuSetup {
   const char* reason;     // why this mode, for people
   ptrdiff_t rseq_offset;  // from the thread pointer; only in kRseq
   ptrdiff_t slot_offset;
-  uint32_t slots;         // ids are below this; taken from what is possible, not from what is online
+  uint32_t slots;  // ids are below this; taken from what is possible, not from what is online
 };
 
 CpuSetup detect_cpu(ModeOption wanted);

@@ -3,4 +3,4 @@
 namespace reslab {
 constinit FallbackPath fallback_path{};
 constinit FastPath fast_path = {};
-}
+}  // namespace reslab

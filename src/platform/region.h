@@ -32,6 +32,7 @@ constexpr uint32_t header_top(uint64_t header) { return static_cast<uint32_t>(he
 constexpr uint32_t header_end(uint64_t header) { return static_cast<uint32_t>(header >> 32); }
 inline constexpr uint64_t kClosedHeader = header_of(kClosedTop, 0);
 
-static_assert(kArraysEnd <= kClosedTop - 1, "the word that a closed header pops from is no slot, and no end is above it");
+static_assert(kArraysEnd <= kClosedTop - 1,
+              "the word that a closed header pops from is no slot, and no end is above it");
 
 }  // namespace reslab

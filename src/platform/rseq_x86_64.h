@@ -15,8 +15,8 @@
 
 namespace reslab {
 
-#define RESLAB_STRINGIFY_(x) #x
-#define RESLAB_STRINGIFY(x) RESLAB_STRINGIFY_(x)
+// The assembly is laid out by hand.
+// clang-format off
 
 #define RESLAB_RSEQ_BEGIN                                      \
   ".pushsection __rseq_cs, \"aw\"\n"                           \
@@ -197,6 +197,8 @@ aborted:
 unregistered:
   return Section::kUnregistered;
 }
+
+// clang-format on
 
 #undef RESLAB_RSEQ_BEGIN
 #undef RESLAB_RSEQ_END

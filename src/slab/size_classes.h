@@ -34,12 +34,12 @@ struct StartTest {
 struct ClassInfo {
   uint32_t object_bytes;
   uint16_t slab_units;
-  uint16_t words;        // of the bitmap
-  uint32_t capacity;     // objects in a slab
-  uint32_t begin;        // first slot of the magazine, in words from the region's start
-  uint32_t magazine;     // slots of the magazine at its largest
-  uint32_t batch;        // objects moved at once
-  uint64_t inverse;      // ceil(2^64 / object_bytes), see StartTest
+  uint16_t words;     // of the bitmap
+  uint32_t capacity;  // objects in a slab
+  uint32_t begin;     // first slot of the magazine, in words from the region's start
+  uint32_t magazine;  // slots of the magazine at its largest
+  uint32_t batch;     // objects moved at once
+  uint64_t inverse;   // ceil(2^64 / object_bytes), see StartTest
   bool dense() const { return capacity > kInlineBits; }
 };
 
@@ -110,7 +110,8 @@ struct Table {
 
 inline constexpr size_classes_detail::Table kSizeClasses;
 
-static_assert(object_bytes_of(kMallocClasses - 1) == kMaxSmallBytes && class_of_size(kMaxSmallBytes) == kMallocClasses - 1);
+static_assert(object_bytes_of(kMallocClasses - 1) == kMaxSmallBytes &&
+              class_of_size(kMaxSmallBytes) == kMallocClasses - 1);
 static_assert(kSizeClasses.arrays_end < kArraysEnd / 2, "the rest is for the magazines of caches (34)");
 
 inline const ClassInfo& class_info(ClassId cls) { return kSizeClasses.info[cls]; }
@@ -129,7 +130,8 @@ constexpr uint32_t object_index(const ClassInfo& info, size_t offset) {
   return static_cast<uint32_t>((static_cast<unsigned __int128>(info.inverse) * offset) >> 64);
 }
 constexpr StartTest start_test(const ClassInfo& info) {
-  return {info.inverse, (info.capacity - 1) * (info.inverse * info.object_bytes)};  // the product wraps to its remainder
+  return {info.inverse,
+          (info.capacity - 1) * (info.inverse * info.object_bytes)};  // the product wraps to its remainder
 }
 constexpr bool is_object_start(const ClassInfo& info, size_t offset) {
   return offset * info.inverse <= start_test(info).last;

@@ -127,7 +127,8 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   RESLAB_HOOK("slab_described");
   // release: whoever gets an object through a bit sees the unit map.
   std::atomic<uint64_t>* bits = slab_bits(run.first, info);
-  for (uint32_t word = 0; word < info.words; ++word) bits[word].fetch_or(all_bits(info, word), std::memory_order_release);
+  for (uint32_t word = 0; word < info.words; ++word)
+    bits[word].fetch_or(all_bits(info, word), std::memory_order_release);
   RESLAB_HOOK("slab_filled");
   SlabClass& owner = slab_class(cls);
   owner.slabs.fetch_add(1, std::memory_order_relaxed);
@@ -237,7 +238,7 @@ void* slab_give_sorted(ClassId cls, void** objects, uint32_t count) {
     RESLAB_CHECK(place.cls == cls, reinterpret_cast<uintptr_t>(objects[i]));
     const uint32_t word = object_index(info, place.offset) / 64;
     uint64_t mask = 0;
-    void* twice = nullptr;  // the same object two times among these
+    void* twice = nullptr;    // the same object two times among these
     for (; i < count; ++i) {  // ends: i grows
       const ObjectPlace other = place_of(objects[i]);
       const uint32_t index = object_index(info, other.offset);

@@ -36,9 +36,9 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint32_t> next;          // link of the partial list
   std::atomic<uint32_t> pending_next;  // link of the list for deferred reclamation
   std::atomic<int32_t> free_hint;
-  std::atomic<uint32_t> run_units;     // of a run: its length; 0 for slabs
-  std::atomic<uint32_t> group;         // who is charged for a run
-  std::atomic<uint32_t> search_from;   // word where the last take left off
+  std::atomic<uint32_t> run_units;    // of a run: its length; 0 for slabs
+  std::atomic<uint32_t> group;        // who is charged for a run
+  std::atomic<uint32_t> search_from;  // word where the last take left off
   uint64_t reserved[4];
   std::atomic<uint64_t> inline_bits[kInlineBits / 64];
 };
@@ -69,9 +69,9 @@ inline std::atomic<uint64_t>* slab_bits(uint32_t unit, const ClassInfo& info) {
 
 // What the unit map says of an address.
 struct ObjectPlace {
-  ClassId cls;     // kNoClass: nothing of ours starts in this unit
-  uint32_t unit;   // first unit of the slab or run
-  size_t offset;   // of the address from there
+  ClassId cls;    // kNoClass: nothing of ours starts in this unit
+  uint32_t unit;  // first unit of the slab or run
+  size_t offset;  // of the address from there
 };
 ObjectPlace place_of(const void* p);
 
@@ -80,12 +80,12 @@ ObjectPlace place_of(const void* p);
 struct alignas(64) SlabClass {
   TaggedStack partial[2];
   std::atomic<uint32_t> current;
-  std::atomic<int32_t> empty_slabs;      // hint: slabs all of whose bits are free
+  std::atomic<int32_t> empty_slabs;  // hint: slabs all of whose bits are free
   std::atomic<int64_t> capacity_objects;
-  std::atomic<int64_t> free_objects;     // in bitmaps
+  std::atomic<int64_t> free_objects;  // in bitmaps
   std::atomic<uint32_t> slabs;
-  std::atomic<uint32_t> sweep_pause;     // flushes to let pass before the next search for empty slabs
-  std::atomic<int32_t> unreachable;      // empty slabs that a whole round did not meet: active, or a lost thread's
+  std::atomic<uint32_t> sweep_pause;  // flushes to let pass before the next search for empty slabs
+  std::atomic<int32_t> unreachable;   // empty slabs that a whole round did not meet: active, or a lost thread's
 };
 
 // Of the published root.

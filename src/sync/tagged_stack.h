@@ -30,7 +30,8 @@ class TaggedStack {
       next_of(index).store(index_of(head), std::memory_order_relaxed);  // published by the CAS
       RESLAB_HOOK("stack_push");
       // release: whoever pops the node sees its link and what the pusher wrote into it.
-      if (head_.compare_exchange_weak(head, advance(head, index), std::memory_order_release, std::memory_order_relaxed)) {
+      if (head_.compare_exchange_weak(head, advance(head, index), std::memory_order_release,
+                                      std::memory_order_relaxed)) {
         return true;
       }
     }
@@ -46,7 +47,8 @@ class TaggedStack {
       if (index == 0) return 0;
       const uint32_t next = next_of(index).load(std::memory_order_relaxed);  // stale if popped meanwhile: the CAS fails
       RESLAB_HOOK("stack_pop");
-      if (head_.compare_exchange_weak(head, advance(head, next), std::memory_order_acquire, std::memory_order_acquire)) {
+      if (head_.compare_exchange_weak(head, advance(head, next), std::memory_order_acquire,
+                                      std::memory_order_acquire)) {
         return index;
       }
     }

@@ -158,12 +158,37 @@ TEST(Sight, TheTextNamesEveryFigureOnce) {
   const unit::MemoryFile file;
   write_stats(file.fd(), "x: ");
   const std::string text = file.text();
-  for (const char* name : {"version", "mode", "mode_reason", "pid", "bytes_live", "bytes_committed", "bytes_reserved",
-                           "bytes_metadata", "bytes_purged", "allocs", "frees", "nolock_allocs", "nolock_failures",
-                           "nolock_retries", "deferred_pushed", "deferred_flushed", "deferred_pending",
-                           "local_lock_busy_self", "local_lock_busy_other", "reentries", "rseq_restarts_exhausted",
-                           "slabs_active", "slabs_partial", "slabs_full", "slabs_empty", "deactivations", "refills",
-                           "flushes", "double_frees", "invalid_frees", "fork_lost_objects"}) {
+  for (const char* name : {"version",
+                           "mode",
+                           "mode_reason",
+                           "pid",
+                           "bytes_live",
+                           "bytes_committed",
+                           "bytes_reserved",
+                           "bytes_metadata",
+                           "bytes_purged",
+                           "allocs",
+                           "frees",
+                           "nolock_allocs",
+                           "nolock_failures",
+                           "nolock_retries",
+                           "deferred_pushed",
+                           "deferred_flushed",
+                           "deferred_pending",
+                           "local_lock_busy_self",
+                           "local_lock_busy_other",
+                           "reentries",
+                           "rseq_restarts_exhausted",
+                           "slabs_active",
+                           "slabs_partial",
+                           "slabs_full",
+                           "slabs_empty",
+                           "deactivations",
+                           "refills",
+                           "flushes",
+                           "double_frees",
+                           "invalid_frees",
+                           "fork_lost_objects"}) {
     const std::string line = std::string("x: ") + name + "=";
     const size_t first = text.find(line);
     ASSERT_NE(first, std::string::npos) << name;

@@ -92,8 +92,8 @@ TEST_F(DepotTest, ABlockIsInHandOfWhoeverTookItLast) {
   keep(depot().take(kClass));
 }
 
-// Blocks that no refill asked for between two ageings are idle; those that were asked for are not.
-TEST_F(DepotTest, TellsHowManyBlocksNobodyAskedFor) {
+// Objects that no refill asked for between two ageings are idle; those that were asked for are not.
+TEST_F(DepotTest, TellsHowManyObjectsNobodyAskedFor) {
   const auto age_until_told = [] {
     for (int flushes = 1; flushes < 10000; ++flushes) {
       const uint32_t idle = depot().age(kClass);

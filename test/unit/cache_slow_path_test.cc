@@ -89,7 +89,8 @@ TEST_F(SlowPath, NolockFreesBeyondTheMagazineAreDeferredAndFlushedByHand) {
   const reslab_stats after = stats_now();
   EXPECT_GT(after.deferred_pushed, before.deferred_pushed);
   EXPECT_GT(after.deferred_pending, 0u);
-  EXPECT_LE(after.deferred_pending, DeferredList::kMaxLength) << "a list is bounded: the rest went straight to its bits";
+  EXPECT_LE(after.deferred_pending, DeferredList::kMaxLength)
+      << "a list is bounded: the rest went straight to its bits";
   unit::expect_sound_heap();
   EXPECT_EQ(reslab_flush_deferred(), after.deferred_pending);
   EXPECT_EQ(stats_now().deferred_pending, 0u);
@@ -113,7 +114,8 @@ TEST_F(SlowPath, ARefillStealsTheDeferredFreesOfOtherCpusBeforeItMakesASlab) {
   ASSERT_TRUE(slots().make_ready(other));
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(cpu_state(other).deferred.push(reslab_malloc(kBytes)));
   std::vector<void*> objects;
-  for (const uint64_t capacity = unit::class_stats_of(kClass).capacity; capacity == unit::class_stats_of(kClass).capacity;) {
+  for (const uint64_t capacity = unit::class_stats_of(kClass).capacity;
+       capacity == unit::class_stats_of(kClass).capacity;) {
     objects.push_back(reslab_malloc(kBytes));
   }
   EXPECT_EQ(stats_now().deferred_pending, 0u);
@@ -151,7 +153,8 @@ class Contended : public SlowPath {
  protected:
   void SetUp() override {
     SlowPath::SetUp();
-    if (options().local_lock != static_cast<uint32_t>(LocalLockOption::kTry)) GTEST_SKIP() << "locks are not as designed";
+    if (options().local_lock != static_cast<uint32_t>(LocalLockOption::kTry))
+      GTEST_SKIP() << "locks are not as designed";
     warm_ = {reslab_malloc(kBytes), reslab_malloc(2 * kBytes)};
     taken_ = empty_magazine(kClass);
     LocalLock& lock = class_slot(slot_index(), kClass).lock;

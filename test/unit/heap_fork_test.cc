@@ -63,6 +63,7 @@ TEST_F(HeapFork, WhatAnotherThreadHadInHandComesBack) {
   const uint32_t block = make_block();
   const int64_t live = unit::live_objects()[kSmall];  // what is in hand is not live
   void* in_hand = blocks().slots(block)[0];
+  const uint64_t uncounted = kBlockObjects - blocks().count(block);  // may have been in its thread's hands besides
   blocks().header(block).owner = kOther;
   unit::in_child([&] {
     expect_whole_heap();
@@ -70,7 +71,7 @@ TEST_F(HeapFork, WhatAnotherThreadHadInHandComesBack) {
     EXPECT_EQ(unit::live_objects()[kSmall], live);
     EXPECT_NE(blocks().state(block), BlockState::kInHand);
     EXPECT_EQ(place_of(in_hand).cls, kSmall);
-    EXPECT_EQ(lost(), 0u) << "nothing that a block counts is lost";
+    EXPECT_LE(lost(), uncounted) << "nothing that a block counts is lost";
   });
   unit::expect_sound_heap();
   unmake_block(block);

@@ -48,7 +48,9 @@ void* first_call_of_thread(void* number) {
   const auto i = reinterpret_cast<uintptr_t>(number);
   waiting.fetch_sub(1);
   while (waiting.load() > 0) continue;
-  first_object[i] = i % 3 == 0 ? reslab_malloc(100) : i % 3 == 1 ? reslab_calloc(10, 10) : reslab_malloc_nolock(100, RESLAB_GROW);
+  first_object[i] = i % 3 == 0   ? reslab_malloc(100)
+                    : i % 3 == 1 ? reslab_calloc(10, 10)
+                                 : reslab_malloc_nolock(100, RESLAB_GROW);
   return nullptr;
 }
 

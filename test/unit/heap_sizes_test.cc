@@ -132,7 +132,8 @@ TEST(HeapSizes, WhatCannotExistFailsWithEnomem) {
 
 TEST(HeapSizes, ProductsThatOverflowFailWithEnomem) {
   volatile size_t half = size_t{1} << 63, root = size_t{1} << 32;
-  const size_t pairs[][2] = {{half, 2}, {2, half}, {root, root}, {root + 1, root}, {SIZE_MAX, SIZE_MAX}, {SIZE_MAX / 16 + 1, 16}};
+  const size_t pairs[][2] = {
+      {half, 2}, {2, half}, {root, root}, {root + 1, root}, {SIZE_MAX, SIZE_MAX}, {SIZE_MAX / 16 + 1, 16}};
   void* object = reslab_malloc(10);
   for (const auto& [count, bytes] : pairs) {
     errno = 0;

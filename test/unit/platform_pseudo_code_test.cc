@@ -95,11 +95,16 @@ Outcome resize(Magazine& m, uint32_t new_end) {
 
 Outcome by_pseudo_code(Operation what, Magazine& m, const Objects& in, uint32_t n) {
   switch (what) {
-    case kPop: return pop(m);
-    case kPush: return push(m, in);
-    case kPopBatch: return pop_batch(m, n);
-    case kPushBatch: return push_batch(m, in, n);
-    default: return resize(m, begin + n);
+    case kPop:
+      return pop(m);
+    case kPush:
+      return push(m, in);
+    case kPopBatch:
+      return pop_batch(m, n);
+    case kPushBatch:
+      return push_batch(m, in, n);
+    default:
+      return resize(m, begin + n);
   }
 }
 
@@ -133,8 +138,9 @@ class PseudoCodeTest : public unit::OwnRegions {
   Magazine random_magazine() {
     const uint32_t end = begin + 1 + below(limit - begin), top = begin + below(limit - begin + 1);
     // The last two are what a section may see of one that is being closed or opened while it looks.
-    const uint64_t headers[] = {header_of(top, end), header_of(end, end), header_of(begin, end), kClosedHeader, 0,
-                                header_of(top, end), header_of(kClosedTop, end), header_of(top, 0)};
+    const uint64_t headers[] = {
+        header_of(top, end), header_of(end, end),        header_of(begin, end), kClosedHeader, 0,
+        header_of(top, end), header_of(kClosedTop, end), header_of(top, 0)};
     Magazine magazine = {headers[below(8)], std::vector<uint64_t>(limit - begin + 1)};
     for (uint32_t i = begin; i < limit; ++i) magazine.set(i, unit::token(below(1000)));
     return magazine;
@@ -155,9 +161,9 @@ TEST_F(PseudoCodeTest, RandomOperationsOnRandomStatesAgree) {
     for (void*& object : in) object = unit::token(below(1000));
 
     Magazine got;
-    const Step step = run_section([&](uint64_t* region) { expected.write_to(region); },
-                                  [&] { return by_section(what, in, n); },
-                                  [&](uint64_t* region) { got.read_from(region); });
+    const Step step =
+        run_section([&](uint64_t* region) { expected.write_to(region); }, [&] { return by_section(what, in, n); },
+                    [&](uint64_t* region) { got.read_from(region); });
     const Outcome outcome = by_pseudo_code(what, expected, in, n);
     ASSERT_TRUE(step.outcome == outcome) << "operation " << what << " in round " << round;
     ASSERT_EQ(got.header, expected.header) << "operation " << what << " in round " << round;

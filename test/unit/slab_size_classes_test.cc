@@ -103,7 +103,8 @@ TEST(SizeClasses, AnAlignedClassIsTheSmallestWhoseObjectsAreAllAligned) {
       ASSERT_EQ(object_bytes_of(cls) % align, 0u);
       ASSERT_GE(object_bytes_of(cls), bytes);
       for (ClassId smaller = class_of_size(bytes); smaller < cls; ++smaller) {
-        ASSERT_NE(object_bytes_of(smaller) % align, 0u) << align << ", " << bytes << ": class " << smaller << " would do";
+        ASSERT_NE(object_bytes_of(smaller) % align, 0u)
+            << align << ", " << bytes << ": class " << smaller << " would do";
       }
     }
   }

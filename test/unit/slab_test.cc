@@ -194,8 +194,8 @@ TEST_P(SlabTest, AClaimForASlabThatIsAnotherByNowTakesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Classes, SlabTest,
-                         testing::Values(class_of_size(32), class_of_size(144), class_of_size(1000), class_of_size(20000),
-                                         class_of_size(262144)),
+                         testing::Values(class_of_size(32), class_of_size(144), class_of_size(1000),
+                                         class_of_size(20000), class_of_size(262144)),
                          [](const auto& one) { return "Of" + std::to_string(object_bytes_of(one.param)) + "Bytes"; });
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace reslab {
 namespace {
 
 // A frame of its own for each try, so that the word's stack pointer is the one the test means. `padding` makes it deep.
-[[gnu::noinline]] LockOutcome try_here(LocalLock& lock, uint64_t& word, LocalLockOption option = LocalLockOption::kTry) {
+[[gnu::noinline]] LockOutcome try_here(LocalLock& lock, uint64_t& word,
+                                       LocalLockOption option = LocalLockOption::kTry) {
   return lock.try_lock(word, option);
 }
 

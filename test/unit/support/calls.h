@@ -41,7 +41,8 @@ inline constexpr AllocatingCall kAllocatingCalls[] = {
        return reslab_posix_memalign(&object, 4096, n) == 0 ? opaque(object) : nullptr;
      },
      kAnySize, 4096, false},
-    {"malloc_nolock", [](size_t n) { return opaque(reslab_malloc_nolock(n, RESLAB_GROW)); }, RESLAB_NOLOCK_MAX, 16, false},
+    {"malloc_nolock", [](size_t n) { return opaque(reslab_malloc_nolock(n, RESLAB_GROW)); }, RESLAB_NOLOCK_MAX, 16,
+     false},
     {"malloc_nolock zero", [](size_t n) { return opaque(reslab_malloc_nolock(n, RESLAB_GROW | RESLAB_ZERO)); },
      RESLAB_NOLOCK_MAX, 16, true},
     {"aligned_alloc_nolock", [](size_t n) { return opaque(reslab_aligned_alloc_nolock(256, n, RESLAB_GROW)); },
@@ -57,9 +58,9 @@ inline constexpr FreeingCall kFreeingCalls[] = {
 };
 
 // A size below, at and above every boundary: classes, units, what the fast path and the nolock functions serve.
-inline constexpr size_t kSizes[] = {0,     1,      15,     16,     17,     100,    128,     129,     1000,
-                                    4095,  4096,   4097,   8191,   8192,   8193,   16384,   20000,   65535,
-                                    65536, 65537,  131072, 200000, 262143, 262144, 262145,  300000,  524288,
-                                    1 << 20, (1 << 20) + 1, 5 << 20};
+inline constexpr size_t kSizes[] = {
+    0,      1,      15,     16,     17,     100,    128,    129,     1000,          4095,
+    4096,   4097,   8191,   8192,   8193,   16384,  20000,  65535,   65536,         65537,
+    131072, 200000, 262143, 262144, 262145, 300000, 524288, 1 << 20, (1 << 20) + 1, 5 << 20};
 
 }  // namespace unit

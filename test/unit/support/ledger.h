@@ -42,7 +42,8 @@ class Holdings {
  public:
   void add(const void* object) {
     const uint32_t cls = reslab::place_of(object).cls;
-    counts_[cls] += cls == reslab::kRunClass ? static_cast<int64_t>(reslab_usable_size(object) >> reslab::kUnitShift) : 1;
+    counts_[cls] +=
+        cls == reslab::kRunClass ? static_cast<int64_t>(reslab_usable_size(object) >> reslab::kUnitShift) : 1;
   }
   const Counts& counts() const { return counts_; }
 

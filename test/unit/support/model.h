@@ -152,8 +152,8 @@ class Player {
     const size_t bytes = random_size();
     const size_t alignment = aligned ? size_t{1} << below(13) : 1;
     const auto flags = static_cast<unsigned>(below(8));  // every combination of ZERO, GROW and NORETRY
-    void* address = opaque(aligned ? reslab_aligned_alloc_nolock(alignment, bytes, flags)
-                                   : reslab_malloc_nolock(bytes, flags));
+    void* address =
+        opaque(aligned ? reslab_aligned_alloc_nolock(alignment, bytes, flags) : reslab_malloc_nolock(bytes, flags));
     if (bytes > RESLAB_NOLOCK_MAX) {
       EXPECT_EQ(address, nullptr);
       return nullptr;

@@ -33,7 +33,8 @@ class OwnArena : public testing::Test {
     class_of_.assign(kUnits, 0);
     bitmaps_ = std::vector<std::atomic<uint64_t>>(2 * kWords + kWords / 64 + 1);
     arena_ = new Arena();
-    arena_->init({reinterpret_cast<uintptr_t>(base_), kUnits, chunks_, class_of_.data()}, reserved_units, bitmaps_.data());
+    arena_->init({reinterpret_cast<uintptr_t>(base_), kUnits, chunks_, class_of_.data()}, reserved_units,
+                 bitmaps_.data());
   }
 
   void unmake() {

@@ -50,7 +50,9 @@ class OwnRegions : public testing::Test {
   }
 
   // A region as words, and the header of a class in it.
-  uint64_t* words(uint32_t slot) const { return reinterpret_cast<uint64_t*>(memory_ + kPageBytes + slot * kRegionBytes); }
+  uint64_t* words(uint32_t slot) const {
+    return reinterpret_cast<uint64_t*>(memory_ + kPageBytes + slot * kRegionBytes);
+  }
   std::atomic<uint64_t>& header(uint32_t slot, ClassId cls) const {
     return reinterpret_cast<std::atomic<uint64_t>*>(words(slot))[cls];
   }

@@ -6,7 +6,7 @@
 build_packages=(g++ meson ninja-build pkg-config python3)
 test_packages=(
   "${build_packages[@]}"
-  clang libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev
+  clang clang-format libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev
   libjemalloc2 libjemalloc-dev gdb valgrind
   # The programs that run under the preloaded library.
   bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless
