@@ -9,11 +9,6 @@ namespace {
 
 constexpr bool is_power_of_two(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
-void* no_memory() {
-  errno = ENOMEM;
-  return nullptr;
-}
-
 // An allocation under its contract: `any` keeps errno and counts its failures, plain says ENOMEM.
 void* allocate(const Request& request, const char* call) {
   void* object = heap_allocate(request, call);
@@ -29,6 +24,12 @@ void* allocate(const Request& request, const char* call) {
 
 }  // namespace
 
+void* fail_with(int error) {
+  if (thread_line.nolock_depth.load(std::memory_order_relaxed) == 0) errno = error;
+  else counters.add(Counter::kNolockFailures);
+  return nullptr;
+}
+
 void* malloc_slow(size_t bytes) {
   void* object;
   if (fallback_allocate(bytes, object)) return object;
@@ -43,7 +44,7 @@ void free_slow(void* object) noexcept {
 
 void* calloc_entry(size_t count, size_t bytes) {
   size_t total;
-  if (__builtin_mul_overflow(count, bytes, &total)) return no_memory();
+  if (__builtin_mul_overflow(count, bytes, &total)) return fail_with(ENOMEM);
   void* object;
   if (__builtin_expect(!fast_allocate(total, object), 0)) return calloc_slow(total);
   return __builtin_memset(object, 0, total);
@@ -62,14 +63,13 @@ void* realloc_entry(void* object, size_t bytes) {
 
 void* reallocarray_entry(void* object, size_t count, size_t bytes) {
   size_t total;
-  if (__builtin_mul_overflow(count, bytes, &total)) return no_memory();
+  if (__builtin_mul_overflow(count, bytes, &total)) return fail_with(ENOMEM);
   return realloc_entry(object, total);
 }
 
 void* aligned_entry(size_t align, size_t bytes) {
   if (!is_power_of_two(align)) {
-    errno = EINVAL;
-    return nullptr;
+    return fail_with(EINVAL);
   }
   if (align <= 16) return malloc_entry(bytes);
   if (bytes <= kTableBytes && align <= kTableBytes) {

@@ -19,6 +19,9 @@ namespace reslab {
   return Contract::kAny;
 }
 
+// NULL, and why: errno, but inside a nolock scope, where it is kept and the failure is counted.
+void* fail_with(int error);
+
 // The slow entries, out of line so that the fast path needs no stack frame. They set errno to ENOMEM on failure.
 void* malloc_slow(size_t bytes);
 void* calloc_slow(size_t bytes);

@@ -13,8 +13,8 @@ using namespace reslab;
 
 namespace {
 
-// The token: {frame of the save >> 4, its low 24 bits; depth before it: 8}.
-constexpr unsigned kDepthBits = 8;
+// The token: {frame of the save >> 4, its low 16 bits; depth before it: 16}.
+constexpr unsigned kDepthBits = 16;
 constexpr unsigned kDepthMask = (1u << kDepthBits) - 1;
 
 void report_order(unsigned depth, unsigned saved_depth) {

@@ -217,8 +217,8 @@ size_t Arena::retire_tail() {
       retired_.compare_exchange_strong(none, uint64_t{first} << 32 | (end - first), std::memory_order_acq_rel)) {
     return bytes;
   }
-  vm_make_writable(address(first), bytes);
-  release(first, end - first, Content::kDirty);
+  // Another tail is retired already. What cannot be made writable again stays claimed.
+  if (vm_make_writable(address(first), bytes)) release(first, end - first, Content::kDirty);
   return 0;
 }
 

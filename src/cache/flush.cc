@@ -85,7 +85,11 @@ void give_back_depot(ClassId cls, uint64_t objects, uint32_t most_blocks) {
     empty_block(cls, block);
   }
 }
-void empty_depot(ClassId cls) { give_back_depot(cls, UINT64_MAX, UINT32_MAX); }
+// As many as there are now: others may put more there meanwhile, for ever.
+void empty_depot(ClassId cls) {
+  const int64_t objects = depot().of(cls).objects.load(std::memory_order_relaxed);
+  give_back_depot(cls, objects > 0 ? static_cast<uint64_t>(objects) : 1, blocks().blocks_made());
+}
 
 void release_active(uint32_t slot, ClassId cls) {
   uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
@@ -220,7 +224,7 @@ uint32_t drain_deferred(uint32_t slot, uint32_t budget) {
 size_t drain_all_deferred() {
   size_t moved = 0;
   for (uint32_t slot = 0; slot < slots().count(); ++slot) {
-    if (slots().is_ready(slot)) moved += drain_deferred(slot, UINT32_MAX);
+    if (slots().is_ready(slot)) moved += drain_deferred(slot, 2 * DeferredList::kMaxLength);
   }
   return moved;
 }

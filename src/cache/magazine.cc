@@ -45,7 +45,8 @@ PopResult fallback_pop(ClassId cls) {
 Section fallback_push(ClassId cls, void* object) {
   const uint32_t slot = slot_index();
   std::atomic<void*>* words = slot_words(slot);
-  const uint32_t end = end_of(slot, cls).load(std::memory_order_relaxed);
+  // acquire, against magazine_open: with the end comes the top it was published with, not the 0 before.
+  const uint32_t end = end_of(slot, cls).load(std::memory_order_acquire);
   uint32_t top = top_of(slot, cls).load(std::memory_order_relaxed);
   if (end == 0) return Section::kBoundary;
   if (words[top - 1].load(std::memory_order_relaxed) == object) return Section::kSameAsTop;
@@ -142,7 +143,7 @@ void magazine_open(uint32_t slot, ClassId cls) {
   const uint32_t capacity = capacity_at(info, warmth);
   uint64_t untouched = 0;
   RESLAB_HOOK("magazine_open");
-  header.compare_exchange_strong(untouched, header_of(info.begin, info.begin + capacity), std::memory_order_relaxed);
+  header.compare_exchange_strong(untouched, header_of(info.begin, info.begin + capacity), std::memory_order_release);
 }
 
 namespace {

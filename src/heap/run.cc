@@ -101,7 +101,8 @@ void* run_move(uint32_t unit, size_t bytes) {
   if (moved == nullptr) return nullptr;
   const size_t old_bytes = size_t{old_units} << kUnitShift;
   if (!vm_move_pages(unit_address(unit), moved, old_bytes)) {
-    run_free(unit_of(moved), Contract::kPlain);
+    // Units that cannot be touched must not be handed out: if they cannot be had back, they stay this run's for ever.
+    if (vm_renew(moved, old_bytes)) run_free(unit_of(moved), Contract::kPlain);
     return nullptr;
   }
   run_free(unit, Contract::kPlain);  // its units read as zero now, but saying so would save little

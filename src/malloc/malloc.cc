@@ -26,8 +26,7 @@ RESLAB_EXPORT int posix_memalign(void** out, size_t alignment, size_t size) noex
 // glibc's memalign takes any alignment and rounds it up to a power of two.
 RESLAB_EXPORT void* memalign(size_t alignment, size_t size) noexcept {
   if (alignment > size_t{1} << 62) {
-    errno = EINVAL;
-    return nullptr;
+    return fail_with(EINVAL);
   }
   size_t power = 16;
   while (power < alignment) power *= 2;
@@ -39,8 +38,7 @@ RESLAB_EXPORT void* valloc(size_t size) noexcept { return aligned_entry(kPageByt
 RESLAB_EXPORT void* pvalloc(size_t size) noexcept {
   size_t rounded;
   if (__builtin_add_overflow(size, kPageBytes - 1, &rounded)) {
-    errno = ENOMEM;
-    return nullptr;
+    return fail_with(ENOMEM);
   }
   return aligned_entry(kPageBytes, rounded & ~(kPageBytes - 1));
 }

@@ -68,6 +68,10 @@ bool vm_retire(void* start, size_t bytes) {
   return !is_error(map(start, bytes, PROT_READ, kPrivate | MAP_NORESERVE | MAP_FIXED));
 }
 
+bool vm_renew(void* start, size_t bytes) {
+  return !is_error(map(start, bytes, PROT_READ | PROT_WRITE, kPrivate | MAP_FIXED));
+}
+
 bool vm_move_pages(void* from, void* to, size_t bytes) {
   check_kernel_entry();
   const long result =

@@ -219,7 +219,11 @@ uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask) {
 
 bool slab_give_object(void* object) {
   const ObjectPlace place = place_of(object);
-  const uint32_t index = object_index(class_info(place.cls), place.offset);
+  // Freed twice, and its slab retired in between: there may be a run by now, or nothing.
+  if (place.cls == kNoClass || place.cls >= kMallocClasses) return false;
+  const ClassInfo& info = class_info(place.cls);
+  if (!is_object_start(info, place.offset)) return false;
+  const uint32_t index = object_index(info, place.offset);
   return slab_give(place.unit, index / 64, uint64_t{1} << (index % 64)) == 0;
 }
 

@@ -57,7 +57,8 @@ TEST(Nolock, ErrnoIsKeptByFailureAndSuccess) {
   void* beyond_a_unit = unit::opaque(reslab_aligned_alloc_nolock(1 << 20, 10, RESLAB_GROW));
   EXPECT_EQ(reinterpret_cast<uintptr_t>(beyond_a_unit) % (1 << 20), 0u);
   reslab_free_nolock(beyond_a_unit);
-  EXPECT_EQ(unit::opaque(reslab_aligned_alloc_nolock(size_t{1} << 45, 10, RESLAB_GROW)), nullptr);
+  volatile size_t vast = size_t{1} << 45;
+  EXPECT_EQ(unit::opaque(reslab_aligned_alloc_nolock(vast, 10, RESLAB_GROW)), nullptr);
   EXPECT_EQ(errno, 12345);
 }
 
