@@ -4,6 +4,7 @@
 
 #include "base/thread_line.h"
 #include "cache/cache.h"
+#include "heap/aside.h"
 #include "heap/check.h"
 #include "heap/context.h"
 #include "heap/in_hand.h"
@@ -12,34 +13,45 @@
 
 using namespace reslab;
 
+namespace {
+
+// What every maintenance call begins with: nothing of this thread's lies below, so what it has left behind can be mended.
+// nullptr: errno says why it may not or cannot run.
+Root* begin_maintenance(const char* call, uintptr_t frame) {
+  const auto refuse = [](int why) -> Root* {
+    errno = why;
+    return nullptr;
+  };
+  if (!may_maintain(call, frame)) return refuse(EDEADLK);
+  if (!ensure_root(Contract::kPlain)) return refuse(ENOMEM);
+  resume_repair(root());
+  if (must_keep_aside()) return refuse(EDEADLK);  // another thread repairs what this call would walk
+  aside_give_back(root().aside, Contract::kPlain);
+  return &root();
+}
+
+}  // namespace
+
 extern "C" {
 
 size_t reslab_flush_deferred(void) noexcept {
-  if (!ensure_root(Contract::kAny)) return 0;
+  if (!ensure_root(Contract::kAny) || must_keep_aside()) return 0;
   const SlowCall call;
   return drain_all_deferred();
 }
 
 size_t reslab_trim(size_t keep_bytes) noexcept {
-  if (!may_maintain("reslab_trim", RESLAB_FRAME)) {
-    errno = EDEADLK;
-    return 0;
-  }
-  if (!ensure_root(Contract::kPlain)) return 0;
+  Root* own = begin_maintenance("reslab_trim", RESLAB_FRAME);
+  if (own == nullptr) return 0;
   const SlowCall call;  // a handler's fork from here must leave the drain to its own frame
-  recover_abandoned_blocks(blocks());
+  recover_abandoned_blocks(own->blocks);
   cache_drain_all();
-  const size_t purged = arena().purge(keep_bytes);
-  return purged + (root().strict_commit ? arena().retire_tail() : 0);
+  const size_t purged = own->arena.purge(keep_bytes);
+  return purged + (own->strict_commit ? own->arena.retire_tail() : 0);
 }
 
 int reslab_check(int fd) noexcept {
-  if (!may_maintain("reslab_check", RESLAB_FRAME)) {
-    errno = EDEADLK;
-    return -1;
-  }
-  if (!ensure_root(Contract::kPlain)) return 0;
-  return check_heap(fd);
+  return begin_maintenance("reslab_check", RESLAB_FRAME) == nullptr ? -1 : check_heap(fd);
 }
 
 }  // extern "C"

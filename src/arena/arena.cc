@@ -22,6 +22,10 @@ constexpr uint32_t kPurgeBatchUnits = 64;  // claimed at a time while purging: w
 uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
+constexpr UnitBitmap::Reach reach_of(Contract contract) {
+  return contract == Contract::kPlain ? UnitBitmap::Reach::kAll : UnitBitmap::Reach::kBounded;
+}
+
 }  // namespace
 
 void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint64_t>* bitmaps) {
@@ -34,14 +38,15 @@ void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint
   frontier_.store(1, std::memory_order_relaxed);  // unit 0 is "none"; relaxed: the root's publication releases all this
 }
 
-UnitRun Arena::claim_free(uint32_t count, uint32_t align) {
-  const uint32_t first = free_.claim(count, align, frontier());
+UnitRun Arena::claim_free(uint32_t count, uint32_t align, Contract contract) {
+  const uint32_t first = free_.claim(count, align, frontier(), reach_of(contract));
   return {first, count, first != 0 && take_zero_bits(first, count)};
 }
 
 UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
-  uint32_t first = free_.claim(count, align, frontier());
-  if (first == 0 && may_enter_kernel(contract) && revive_tail()) first = free_.claim(count, align, frontier());
+  const UnitBitmap::Reach reach = reach_of(contract);
+  uint32_t first = free_.claim(count, align, frontier(), reach);
+  if (first == 0 && may_enter_kernel(contract) && revive_tail()) first = free_.claim(count, align, frontier(), reach);
   if (first == 0) return claim_at_frontier(count, align, contract);
   return {first, count, take_zero_bits(first, count)};
 }
@@ -204,37 +209,45 @@ void Arena::purge_above_bound() {
 // --- retired tail: neither DONTNEED nor PROT_NONE gives commit charge back, only a new mapping does (38) ---------------
 
 size_t Arena::retire_tail() {
+  uint64_t word = retired_.load(std::memory_order_relaxed);
+  if (tail_of(word).count != 0) return 0;  // one at a time
   const uint32_t end = frontier();
   uint32_t first = end;
   while (first > 1 && free_.is_free(first - 1)) --first;
   if (first == end || !free_.claim_exactly(first, end - first)) return 0;
   take_zero_bits(first, end - first);
   const size_t bytes = size_t{end - first} << kUnitShift;
-  uint64_t none = 0;
   RESLAB_HOOK("retire_tail");
   // The units stay claimed, so nobody meets them while they are read-only.
   if (vm_retire(address(first), bytes) &&
-      retired_.compare_exchange_strong(none, uint64_t{first} << 32 | (end - first), std::memory_order_acq_rel)) {
+      retired_.compare_exchange_strong(word, next_tail(word, {first, end - first}), std::memory_order_acq_rel)) {
     return bytes;
   }
-  // Another tail is retired already. What cannot be made writable again stays claimed.
+  // Refused, or another tail was retired meanwhile. What cannot be made writable again stays claimed.
   if (vm_make_writable(address(first), bytes)) release(first, end - first, Content::kDirty);
   return 0;
 }
 
+// Writable first: the word is not taken by a call that cannot use the tail, or dies. Making writable twice does no harm,
+// and whoever is late by a whole retirement finds the changes counted.
 bool Arena::revive_tail() {
-  const uint64_t retired = retired_.exchange(0, std::memory_order_acq_rel);
-  if (retired == 0) return false;
-  RESLAB_HOOK("revive_tail");
-  const auto first = static_cast<uint32_t>(retired >> 32);
-  const auto count = static_cast<uint32_t>(retired);
-  if (vm_make_writable(address(first), size_t{count} << kUnitShift)) {
-    release(first, count, Content::kZero);
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    uint64_t word = retired_.load(std::memory_order_acquire);
+    const Tail tail = tail_of(word);
+    if (tail.count == 0) return round < kCasTries;  // another call has just released it, or there is none
+    RESLAB_HOOK("revive_tail");
+    if (!vm_make_writable(address(tail.first), size_t{tail.count} << kUnitShift)) return false;
+    RESLAB_HOOK("tail_writable");
+    if (!retired_.compare_exchange_strong(word, next_tail(word, {0, 0}), std::memory_order_acq_rel)) continue;
+    release(tail.first, tail.count, Content::kZero);
     return true;
   }
-  uint64_t none = 0;  // still no memory: as it was (another retired run can only have come from a trim at this moment)
-  retired_.compare_exchange_strong(none, retired, std::memory_order_acq_rel);
-  return false;
+  return true;  // so often retired and revived: free units may be there
+}
+
+void Arena::adopt_orphan(uint32_t unit, bool may_be_retired) {
+  if (may_be_retired && !vm_make_writable(address(unit), kUnitBytes)) return;
+  release(unit, 1, Content::kDirty);
 }
 
 }  // namespace reslab

@@ -41,7 +41,9 @@ class Arena {
 
   UnitRun claim(uint32_t count, uint32_t align, Contract contract);
   // The same without growing: of what is free below the frontier.
-  UnitRun claim_free(uint32_t count, uint32_t align);
+  UnitRun claim_free(uint32_t count, uint32_t align, Contract contract);
+  // Of units that were never used.
+  UnitRun claim_at_frontier(uint32_t count, uint32_t align, Contract contract);
   // Claims exactly the units behind a run, so that it can grow in place.
   bool claim_behind(uint32_t first, uint32_t count, bool& zero);
 
@@ -64,8 +66,8 @@ class Arena {
   // back by themselves when a claim finds nothing else. Bytes retired.
   size_t retire_tail();
   bool is_retired(uint32_t unit) const {
-    const uint64_t retired = retired_.load(std::memory_order_relaxed);
-    return unit - static_cast<uint32_t>(retired >> 32) < static_cast<uint32_t>(retired);
+    const Tail tail = tail_of(retired_.load(std::memory_order_relaxed));
+    return unit - tail.first < tail.count;
   }
 
   const Window& window() const { return window_; }
@@ -77,12 +79,22 @@ class Arena {
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed); }
   int64_t units_in_use() const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units(); }
 
-  // For a child after fork, alone in its process: a unit that is neither free nor described becomes free again.
-  void adopt_orphan(uint32_t unit) { release(unit, 1, Content::kDirty); }
+  // For a child after fork: a unit that is neither free nor described becomes free again. `may_be_retired`: it may have
+  // been on its way to or from a retired tail, and be read-only.
+  void adopt_orphan(uint32_t unit, bool may_be_retired);
 
  private:
+  struct Tail {
+    uint32_t first, count;
+  };
+  static constexpr Tail tail_of(uint64_t word) {
+    return {static_cast<uint32_t>(word >> 24 & (kMaxUnits - 1)), static_cast<uint32_t>(word & (kMaxUnits - 1))};
+  }
+  static constexpr uint64_t next_tail(uint64_t word, Tail tail) {
+    return ((word >> 48) + 1) << 48 | uint64_t{tail.first} << 24 | tail.count;
+  }
+
   bool revive_tail();
-  UnitRun claim_at_frontier(uint32_t count, uint32_t align, Contract contract);
   bool commit(uint32_t needed_units, Contract contract);
   bool commit_in_steps(uint32_t start, uint32_t needed);
   bool commit_chunks(uint32_t units);
@@ -100,7 +112,7 @@ class Arena {
   std::atomic<uint32_t> frontier_;
   Extent window_extent_;              // of units
   Extent chunk_extent_;               // of their metadata, always ahead
-  std::atomic<uint64_t> retired_;     // {first:32, count:32} of units that are claimed and read-only
+  std::atomic<uint64_t> retired_;     // {changes:16, first:24, count:24} of units that are claimed and read-only
   std::atomic<int64_t> dirty_units_;  // free units that are not known to be zero
   std::atomic<uint32_t> ready_pause_;
   std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again

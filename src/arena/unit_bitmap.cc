@@ -7,6 +7,8 @@ namespace reslab {
 namespace {
 
 constexpr int kRunTries = 16;  // runs that were free when seen and gone when claimed
+constexpr uint32_t kUnitsOfSummary = 64 * 64;
+constexpr uint32_t kBoundedUnits = 16 * kUnitsOfSummary;  // 4 GiB
 
 // Bits [from, from + n) of a word; n in 1..64.
 constexpr uint64_t mask_of(uint32_t from, uint32_t n) {
@@ -41,9 +43,13 @@ void UnitBitmap::note_empty(uint32_t word) {
   if (words_[word].load(std::memory_order_seq_cst) != 0) note_free(word);
 }
 
-uint32_t UnitBitmap::claim(uint32_t count, uint32_t align, uint32_t limit) {
+uint32_t UnitBitmap::claim(uint32_t count, uint32_t align, uint32_t limit, Reach reach) {
   if (free_units() < static_cast<int64_t>(count)) return 0;
-  return count == 1 && align == 1 ? claim_one(limit) : claim_several(count, align, limit);
+  if (count == 1 && align == 1) return claim_one(limit);
+  if (reach == Reach::kAll) return claim_several(count, align, 1, limit);
+  const uint32_t hint = hint_.load(std::memory_order_relaxed) * kUnitsOfSummary;
+  const uint32_t from = hint > 1 ? hint : 1;
+  return claim_several(count, align, from, limit - from > kBoundedUnits && from < limit ? from + kBoundedUnits : limit);
 }
 
 uint32_t UnitBitmap::claim_one(uint32_t limit) {
@@ -126,8 +132,7 @@ UnitBitmap::Run UnitBitmap::next_run(uint32_t from, uint32_t limit) const {
   return {limit, 0};
 }
 
-uint32_t UnitBitmap::claim_several(uint32_t count, uint32_t align, uint32_t limit) {
-  uint32_t from = 1;
+uint32_t UnitBitmap::claim_several(uint32_t count, uint32_t align, uint32_t from, uint32_t limit) {
   for ([[maybe_unused]] int round : for_tries(kRunTries)) {
     for (;;) {  // ends: next_run moves `from` towards `limit`
       const Run run = next_run(from, limit);
@@ -145,6 +150,8 @@ uint32_t UnitBitmap::claim_several(uint32_t count, uint32_t align, uint32_t limi
 }
 
 void UnitBitmap::release(uint32_t first, uint32_t count) {
+  // Before the bits: a claim that finds the count too small does not look for them.
+  free_units_.fetch_add(count, std::memory_order_relaxed);
   uint32_t done = 0;
   while (done < count) {
     const Piece piece = piece_of(first + done, count - done);
@@ -154,7 +161,6 @@ void UnitBitmap::release(uint32_t first, uint32_t count) {
     note_free(piece.word);
     done += piece.count;
   }
-  free_units_.fetch_add(count, std::memory_order_relaxed);
 }
 
 }  // namespace reslab

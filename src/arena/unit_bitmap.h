@@ -30,8 +30,12 @@ class UnitBitmap {
     return (base_unit_ + unit + align - 1) / align * align - base_unit_;
   }
 
+  // How far a claim of several units looks: a call of bounded steps sees a part of a large heap, from the lowest free
+  // units on.
+  enum class Reach : uint8_t { kAll, kBounded };
+
   // First unit of `count` free ones, aligned to `align` units, all below `limit`; 0 if none is found or races are lost.
-  uint32_t claim(uint32_t count, uint32_t align, uint32_t limit);
+  uint32_t claim(uint32_t count, uint32_t align, uint32_t limit, Reach reach);
 
   // Claims exactly these units; false, and nothing is claimed, unless all are free.
   bool claim_exactly(uint32_t first, uint32_t count);
@@ -54,7 +58,7 @@ class UnitBitmap {
 
  private:
   uint32_t claim_one(uint32_t limit);
-  uint32_t claim_several(uint32_t count, uint32_t align, uint32_t limit);
+  uint32_t claim_several(uint32_t count, uint32_t align, uint32_t from, uint32_t limit);
   void note_free(uint32_t word);
   void note_empty(uint32_t word);
 

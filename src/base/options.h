@@ -24,6 +24,7 @@ struct Options {
 };
 
 enum class ModeOption : uint32_t { kAuto, kRseq, kFallback };
+enum class SlotsOption : uint32_t { kAuto, kMmCid, kCpuId };
 enum class VforkOption : uint32_t { kFork, kNative };
 enum class LocalLockOption : uint32_t { kTry, kAlways, kNever };
 

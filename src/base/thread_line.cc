@@ -15,4 +15,6 @@ uint64_t draw_thread_id() {
   return thread_line.id.compare_exchange_strong(expected, drawn, std::memory_order_relaxed) ? drawn : expected;
 }
 
+uint64_t newest_thread_id() { return last_id.load(std::memory_order_relaxed); }
+
 }  // namespace reslab

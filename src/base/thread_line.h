@@ -15,7 +15,8 @@ struct alignas(64) ThreadLine {
   std::atomic<uint32_t> group;          // group that plain calls are charged to
   std::atomic<uint32_t> slot;           // 1 + the slot of this thread where threads are spread over slots; 0: not yet
   std::atomic<uint32_t> locks_held;     // local locks the innermost slow path holds; kept in builds with checks only
-  uint32_t reserved[6];
+  std::atomic<uint32_t> draining;       // magazine that this thread is emptying (cache/drain.h), or 0
+  uint32_t reserved[5];
 };
 static_assert(sizeof(ThreadLine) == 64, "fits the surplus that glibc keeps for libraries opened by dlopen");
 
@@ -24,13 +25,20 @@ static_assert(sizeof(ThreadLine) == 64, "fits the surplus that glibc keeps for l
 extern constinit thread_local ThreadLine thread_line __attribute__((tls_model("initial-exec")));
 
 uint64_t draw_thread_id();
+uint64_t newest_thread_id();  // that was drawn by any thread
 
-// Marks a slow path. A call that a siglongjmp leaves stays marked, so "none below" can be believed, "some below" not
+inline uint64_t thread_id() {
+  const uint64_t id = thread_line.id.load(std::memory_order_relaxed);
+  return id != 0 ? id : draw_thread_id();
+}
+
+// Marks a slow path, and numbers its thread. A call that a siglongjmp leaves stays marked, so "none below" can be believed, "some below" not
 // always: heap/context.h knows when to forget it.
 class SlowCall {
  public:
   SlowCall() : below_(thread_line.slow_frame.load(std::memory_order_relaxed)) {
     thread_line.slow_frame.store(frame(), std::memory_order_relaxed);
+    thread_id();
 #ifdef RESLAB_CHECKS
     locks_below_ = thread_line.locks_held.exchange(0, std::memory_order_relaxed);  // an interrupted frame's
 #endif
@@ -61,10 +69,5 @@ class SlowCall {
   uint32_t locks_below_;
 #endif
 };
-
-inline uint64_t thread_id() {
-  const uint64_t id = thread_line.id.load(std::memory_order_relaxed);
-  return id != 0 ? id : draw_thread_id();
-}
 
 }  // namespace reslab

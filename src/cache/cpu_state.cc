@@ -21,11 +21,13 @@ bool Slots::make_ready(uint32_t slot) {
 
 namespace {
 
-// Threads are spread over the slots by their numbers, once.
+// Threads are spread over the slots as they come, once. Not by their ids: drawing one belongs to the first slow path
+// (heap/fork.h).
 uint32_t slot_of_thread() {
+  static constinit std::atomic<uint32_t> last{0};
   uint32_t numbered = thread_line.slot.load(std::memory_order_relaxed);
   if (numbered == 0) {
-    numbered = 1 + static_cast<uint32_t>(thread_id() % slots().count());
+    numbered = 1 + last.fetch_add(1, std::memory_order_relaxed) % slots().count();
     thread_line.slot.store(numbered, std::memory_order_relaxed);
   }
   return numbered - 1;

@@ -13,10 +13,10 @@ namespace reslab {
 
 // For one (slot, class). All fields are atomics that anybody may touch; the lock only routes.
 struct ClassSlot {
-  LocalLock lock;                // 16 bytes
-  std::atomic<uint32_t> active;  // unit of the active slab, or 0
-  std::atomic<uint32_t> warmth;  // misses and overflows so far, less what sparseness took: sets the capacity
-  uint64_t saved_header;         // of a magazine that a drain has closed; 0 while its top is unknown
+  LocalLock lock;                      // 16 bytes
+  std::atomic<uint32_t> active;        // unit of the active slab, or 0
+  std::atomic<uint32_t> warmth;        // misses and overflows so far, less what sparseness took: sets the capacity
+  std::atomic<uint64_t> saved_header;  // of a magazine that is being drained (cache/drain.h), or 0
 };
 static_assert(sizeof(ClassSlot) == 32);
 

@@ -32,15 +32,16 @@ uint64_t DeferredList::decode(uint64_t index, uint64_t word) {
   return word ^ deferred_key.load(std::memory_order_relaxed) ^ (index * 0x9e3779b97f4a7c15);
 }
 
-bool DeferredList::push(void* object) {
-  if (length() >= kMaxLength) return false;
+bool DeferredList::push(void* object, uint32_t most) {
+  if (length() >= most) return false;
   const uint64_t index = index_of(object);
   uint64_t head = head_.load(std::memory_order_relaxed);
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     __atomic_store_n(static_cast<uint64_t*>(object), encode(index, head & kIndexMask), __ATOMIC_RELAXED);
     RESLAB_HOOK("deferred_push");
     // release: the link, and the user's last stores, are before whoever pops the object.
-    const uint64_t next_head = ((head >> kIndexBits) + 1) << kIndexBits | index;
+    // The tag stays: a head that comes back to what it was is as good a link as before.
+    const uint64_t next_head = (head & ~kIndexMask) | index;
     if (head_.compare_exchange_weak(head, next_head, std::memory_order_release, std::memory_order_relaxed)) {
       RESLAB_HOOK("deferred_pushed");
       length_.fetch_add(1, std::memory_order_relaxed);

@@ -4,7 +4,9 @@
 //   push       yes    yes    yes                          at most the object in transit is lost
 //   pop        yes    yes    yes
 //
-// Head: {tag:28, index:36}, index = offset of the object in the window / 16. Links are encoded, so that a stray read of
+// Head: {tag:28, index:36}, index = offset of the object in the window / 16; a TiB of 16-byte places leaves no more for
+// the tag, so only pops advance it: to be deceived, a pop must sleep between two instructions through exactly a multiple
+// of 2^28 other pops of this one list, some ten seconds of nothing else, and find the same object on top. Links are encoded, so that a stray read of
 // a freed object gives no address and a stray write is seen. Bounded in length: past that, a free sets the object's bit
 // (16b). A pop reads the link of an object that may be gone by then: memory below the frontier is always readable, and
 // the tag makes such a pop fail.
@@ -19,8 +21,8 @@ class DeferredList {
  public:
   static constexpr uint32_t kMaxLength = 1024;
 
-  // False: too long, or races lost; the object is still the caller's.
-  bool push(void* object);
+  // False: `most` are on it, or races lost; the object is still the caller's.
+  bool push(void* object, uint32_t most = kMaxLength);
   // nullptr: empty, or races lost.
   void* pop();
   // Objects on it, a hint.

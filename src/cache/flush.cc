@@ -8,6 +8,7 @@
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
 #include "cache/depot.h"
+#include "cache/drain.h"
 #include "cache/lost_slabs.h"
 #include "cache/magazine.h"
 #include "cache/policy.h"
@@ -57,7 +58,7 @@ void sweep(ClassId cls, SlabClass& own, int32_t empty) {
   const uint32_t slabs = own.slabs.load(std::memory_order_relaxed);
   const bool whole = empty >= 4 && static_cast<uint32_t>(empty) > slabs / 20;
   if (!whole && is_paused(own)) return;
-  if (slab_sweep(cls, whole ? slabs + 1 : kSweepBudget) > 0) return;
+  if ((whole ? slab_sweep_all(cls) : slab_sweep(cls, kSweepBudget)) > 0) return;
   own.sweep_pause.store(whole ? kLongSweepPause : kSweepPause, std::memory_order_relaxed);
   if (whole) own.unreachable.store(own.empty_slabs.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
@@ -74,6 +75,15 @@ void give_back_empties(ClassId cls) {
   }
   sweep(cls, own, empty);
   arena().purge_above_bound();
+}
+
+// When there are hardly more objects than slabs of a large class.
+void purge_scattered(ClassId cls) {
+  constexpr int64_t kLarge = 64;  // slabs
+  constexpr uint32_t kBudget = 64;
+  const SlabClass& own = slab_class(cls);
+  const int64_t slabs = own.slabs.load(std::memory_order_relaxed);
+  if (slabs >= kLarge && objects_used(cls) <= 2 * slabs) slab_sweep(cls, kBudget, FreePages::kPurge);
 }
 
 // Blocks of the depot back to their slabs, until so many objects are, or there are no more.
@@ -96,7 +106,7 @@ void release_active(uint32_t slot, ClassId cls) {
   if (unit == 0) return;
   RESLAB_HOOK("release_active");
   if (!class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
-  slab_deactivate(unit, slab_identity(unit));
+  slab_deactivate(unit, slab_identity(unit), slot);
 }
 
 // Empties the magazine of a class on the slot the thread is on, which may change on the way: then the rest is left.
@@ -131,9 +141,7 @@ void let_go(uint32_t slot) {
     empty_magazine(slot, cls);
     release_active(slot, cls);
     empty_depot(cls);
-    if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) > 0) {
-      slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);
-    }
+    if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) > 0) slab_sweep_all(cls);
   }
   arena().purge_above_bound();
 }
@@ -142,7 +150,7 @@ void let_go(uint32_t slot) {
 bool flush(uint32_t slot, ClassId cls, void* object) {
   const bool ebbing = tide.is_ebbing();
   const bool sparse = is_sparse(cls);
-  if (sparse) cool_magazine(slot, cls);
+  if (sparse) cool_magazines(slot, cls);
   const uint32_t block = blocks().take(cls, Contract::kPlain);
   if (block == 0) return false;
   counters.add(Counter::kFlushes);
@@ -158,12 +166,16 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   if (!keep || !depot().put(cls, block)) empty_block(cls, block);
   if (sparse) {
     give_back_depot(cls, UINT64_MAX, 2);
+    purge_scattered(cls);
     relist_lost_slabs(kLostLook);  // what a lost slab has free makes its class look sparse
   }
   const uint32_t idle = depot().age(cls);
   if (idle > 0) give_back_depot(cls, idle, kMostBlocksAged);
   give_back_empties(cls);
-  if (tide.look_is_due() && tide.falls_to(used_bytes())) let_go(slot);
+  if (tide.look_is_due()) {
+    relist_lost_slabs(1);
+    if (tide.falls_to(used_bytes())) let_go(slot);
+  }
   return true;
 }
 
@@ -231,16 +243,15 @@ size_t drain_all_deferred() {
 
 namespace {
 
-void drain_visit(ClassId cls, void* object) {
-  if (object == nullptr) return;
+void drain_visit(ClassId, void* object) {
   counters.add(Counter::kFrees);
   if (!slab_give_object(object)) report_double_free(object);
-  (void)cls;
 }
 
 }  // namespace
 
 void cache_drain_all() {
+  finish_abandoned_drain(drain_visit);
   drain_all_deferred();
   for (uint32_t slot = 0; slot < slots().count(); ++slot) {
     if (!slots().is_ready(slot)) continue;
@@ -252,9 +263,7 @@ void cache_drain_all() {
   relist_lost_slabs(arena().frontier());
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
     empty_depot(cls);
-    // Each list is walked to its end once: as many pops as there are slabs.
-    slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);
-    slab_sweep(cls, slab_class(cls).slabs.load(std::memory_order_relaxed) + 1);
+    slab_sweep_all(cls);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "cache/lost_slabs.h"
 
 #include "arena/arena.h"
+#include "base/hooks.h"
 #include "cache/cpu_state.h"
 #include "slab/slab.h"
 
@@ -9,12 +10,15 @@ namespace {
 
 constinit std::atomic<uint32_t> next_look{1};
 
-bool is_in_active_slot(uint32_t unit, ClassId cls) {
-  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
-    // acquire: a slab is called active before it is installed.
-    if (slots().is_ready(slot) && class_slot(slot, cls).active.load(std::memory_order_acquire) == unit) return true;
-  }
-  return false;
+// It is called active in that slot. seq_cst, against install_active: its thread may come back at any moment, and then
+// either sees that the slab is not active any more, or is seen here.
+void look_at_active(uint32_t unit, SlabIdentity identity, uint32_t slot) {
+  std::atomic<uint32_t>& active = class_slot(slot, identity.cls).active;
+  if (active.load(std::memory_order_seq_cst) == unit) return;
+  RESLAB_HOOK("lost_active");
+  slab_deactivate(unit, identity, slot);
+  uint32_t installed = unit;
+  active.compare_exchange_strong(installed, 0, std::memory_order_seq_cst);
 }
 
 void look_at(uint32_t unit) {
@@ -22,7 +26,7 @@ void look_at(uint32_t unit) {
   const SlabIdentity identity = identity_of(state);
   if (identity.cls == kNoClass || identity.cls >= kMallocClasses || (flags_of(state) & kSlabListed) != 0) return;
   if ((flags_of(state) & kSlabActive) == 0) slab_let_go(unit, identity);
-  else if (!is_in_active_slot(unit, identity.cls)) slab_deactivate(unit, identity);
+  else look_at_active(unit, identity, active_slot_of(flags_of(state)));
 }
 
 }  // namespace

@@ -99,6 +99,10 @@ Section fallback_resize(ClassId cls, uint32_t new_end) {
   return Section::kDone;
 }
 
+void fallback_set_hint(uint32_t slot, ClassId cls, uint32_t top) {
+  top_of(slot, cls).store(top, std::memory_order_relaxed);
+}
+
 // --- both modes ------------------------------------------------------------------------------------------------------
 
 uint32_t magazine_pop_batch(ClassId cls, void** out, uint32_t n) {
@@ -133,6 +137,16 @@ void magazine_resize(ClassId cls, uint32_t slots) {
   }
 }
 
+// One try. Sections commit `top`, which stays: one that is in flight may still push above the new end, as it may pop.
+void magazine_shrink(uint32_t slot, ClassId cls, uint32_t slots) {
+  std::atomic<uint64_t>& header = header_word(slot, cls);
+  uint64_t seen = header.load(std::memory_order_relaxed);
+  const uint32_t end = class_info(cls).begin + slots;
+  if (end >= header_end(seen)) return;  // closed ones as well
+  RESLAB_HOOK("magazine_shrink");
+  header.compare_exchange_strong(seen, header_of(header_top(seen), end), std::memory_order_relaxed);
+}
+
 // A compare-and-swap against sections is sound here: none commits on a header that reads {0, 0}.
 void magazine_open(uint32_t slot, ClassId cls) {
   std::atomic<uint64_t>& header = header_word(slot, cls);
@@ -144,73 +158,6 @@ void magazine_open(uint32_t slot, ClassId cls) {
   uint64_t untouched = 0;
   RESLAB_HOOK("magazine_open");
   header.compare_exchange_strong(untouched, header_of(info.begin, info.begin + capacity), std::memory_order_release);
-}
-
-namespace {
-
-bool drain_fallback(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
-  const ClassInfo& info = class_info(cls);
-  RESLAB_HOOK("drain_close");
-  for (uint32_t i = info.begin; i < info.begin + info.magazine; ++i) {
-    void* object = slot_words(slot)[i].exchange(nullptr, std::memory_order_acquire);
-    if (object != nullptr) visit(cls, object);
-  }
-  RESLAB_HOOK("drain_emptied");
-  top_of(slot, cls).store(info.begin, std::memory_order_relaxed);
-  return true;
-}
-
-}  // namespace
-
-// Each slot is cleared before its object goes elsewhere, so that a child after fork knows which are still here.
-void magazine_empty_closed(uint32_t slot, ClassId cls, uint32_t top, void (*visit)(ClassId, void*)) {
-  for (uint32_t i = class_info(cls).begin; i < top; ++i) {
-    void* object = slot_words(slot)[i].exchange(nullptr, std::memory_order_acq_rel);
-    if (object != nullptr) visit(cls, object);
-  }
-}
-
-bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId, void*)) {
-  std::atomic<uint64_t>& header = header_word(slot, cls);
-  const uint64_t seen = header.load(std::memory_order_relaxed);
-  if (header_end(seen) == 0) return true;
-  if (!in_rseq_mode()) return drain_fallback(slot, cls, visit);
-  if (header_top(seen) == class_info(cls).begin) return true;
-  if (!fence_available.load(std::memory_order_relaxed)) return false;
-
-  ClassSlot& own = class_slot(slot, cls);
-  const uint32_t begin = class_info(cls).begin;
-  uint64_t open = seen;
-  for ([[maybe_unused]] int round : for_tries(kRestarts)) {
-    __atomic_store_n(&own.saved_header, 0, __ATOMIC_RELAXED);  // until the exchange has told the top, nobody knows it
-    RESLAB_HOOK("drain_close");
-    // acq_rel: the objects' last stores are before us; what we do to them is after.
-    const uint64_t taken = header.exchange(kClosedHeader, std::memory_order_acq_rel);
-    if (taken == kClosedHeader) return false;  // another drain is at it
-    // A section that was in flight commits `top` alone: the end that was read before this exchange is still right.
-    if (header_end(taken) != 0) open = taken;
-    else open = header_of(header_top(taken), header_end(open));
-    __atomic_store_n(&own.saved_header, open, __ATOMIC_RELAXED);
-    RESLAB_HOOK("drain_closed");
-    const bool fenced = rseq_fence();
-    RESLAB_HOOK("drain_fenced");
-    if (fenced && header.load(std::memory_order_acquire) == kClosedHeader) {
-      magazine_empty_closed(slot, cls, header_top(open), visit);
-      RESLAB_HOOK("drain_emptied");
-      header.store(header_of(begin, header_end(open)), std::memory_order_release);
-      return true;
-    }
-    if (!fenced) break;
-  }
-  // It would not stand still. A section may have committed `top` over the closed one, so only `end` is put back: the
-  // top it left is the right one.
-  uint64_t now = header.load(std::memory_order_relaxed);
-  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    const uint32_t top = header_top(now) == kClosedTop ? header_top(open) : header_top(now);
-    RESLAB_HOOK("drain_restore");
-    if (header.compare_exchange_weak(now, header_of(top, header_end(open)), std::memory_order_release)) break;
-  }
-  return false;
 }
 
 }  // namespace reslab

@@ -4,9 +4,11 @@
 // Without rseq the same arrays hold atomic slots: pop is an exchange with NULL, push a compare-and-swap from NULL, and
 // `top` is only a hint where to begin (11). One locked operation each, nothing to hold, so a thread may stop anywhere.
 //
-//                     pop  push  batches  resize  open  drain   handler on the same thread   child after fork
+//                     pop  push  batches  resize  open   handler on the same thread   child after fork
 //   rseq: sections    one at a time on a slot, by construction; aborted before a handler runs; whole in a child
-//   fallback          yes  yes   yes      yes     yes   yes     yes                          whole
+//   fallback          yes  yes   yes      yes     yes    yes                          whole
+//
+// How one of another slot is emptied: cache/drain.h.
 #pragma once
 
 #include <atomic>
@@ -29,6 +31,7 @@ Section fallback_push(ClassId cls, void* object);
 BatchResult fallback_pop_batch(ClassId cls, void** out, uint32_t n);
 BatchResult fallback_push_batch(ClassId cls, void* const* in, uint32_t n);
 Section fallback_resize(ClassId cls, uint32_t new_end);
+void fallback_set_hint(uint32_t slot, ClassId cls, uint32_t top);
 
 inline PopResult magazine_pop(ClassId cls) { return in_rseq_mode() ? section_pop(cls) : fallback_pop(cls); }
 inline Section magazine_push(ClassId cls, void* object) {
@@ -42,15 +45,11 @@ uint32_t magazine_push_batch(ClassId cls, void* const* in, uint32_t n);
 // Lets the magazine use `slots` slots from now on. What lies above is popped as before.
 void magazine_resize(ClassId cls, uint32_t slots);
 
+// The same for a magazine of any slot, once the number is smaller: nothing is lost if a section commits meanwhile.
+void magazine_shrink(uint32_t slot, ClassId cls, uint32_t slots);
+
 // First use of a class on a slot: header {0, 0} -> empty, with the initial capacity. Any thread may, once wins.
 void magazine_open(uint32_t slot, ClassId cls);
-
-// Takes all objects out of a magazine of any slot (maintenance): closes it, waits for sections in flight by the
-// membarrier fence, hands each object to `visit`, opens it again. False if it could not be closed (3).
-bool magazine_drain(uint32_t slot, ClassId cls, void (*visit)(ClassId cls, void* object));
-
-// The objects of a magazine that nobody pushes to or pops from, up to `top`: for drains, and for a child after fork.
-void magazine_empty_closed(uint32_t slot, ClassId cls, uint32_t top, void (*visit)(ClassId cls, void* object));
 
 // Slots a magazine may use: none when cold, then some, then twice as many with each step of warmth. Small classes begin
 // at the first step; large objects are not cached before their class has proved busy, because one of each size would

@@ -54,14 +54,9 @@ inline bool grow_magazine(uint32_t slot, ClassId cls, Cause cause) {
   return capacity_at(info, warmth + 1) > now;
 }
 
-// For a sparse class. When hardly an object is left the magazine goes cold altogether: the last few would each keep a slab.
-inline void cool_magazine(uint32_t slot, ClassId cls) {
-  constexpr int64_t kHardlyAny = 256;
-  const ClassInfo& info = class_info(cls);
-  const uint32_t warmth = class_slot(slot, cls).warmth.load(std::memory_order_relaxed);
-  const uint32_t least = objects_used(cls) <= kHardlyAny ? 0 : first_warmth(info);
-  if (warmth > least) set_warmth(slot, cls, info.object_bytes >= kLargeBytes ? 0 : warmth - 1);
-}
+// For a sparse class: lets the magazine of this slot cool, and in turn one of another: a thread that moves there would fill
+// it to its former size with the last objects of as many slabs. When hardly an object is left they go cold altogether.
+void cool_magazines(uint32_t slot, ClassId cls);
 
 // Objects to fetch from slabs at once: half of what the magazine may hold, a block at most.
 inline uint32_t refill_size(uint32_t slot, ClassId cls) {

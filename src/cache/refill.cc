@@ -54,14 +54,20 @@ uint32_t gather_from(uint32_t unit, SlabIdentity identity, uint32_t block, uint3
   return have + slab_take(unit, identity, blocks().slots(block) + have, want - have, &blocks().header(block).count);
 }
 
-// Puts a slab into the active slot of (slot, class) or, if that is taken, on the partial list.
+// Puts a slab into the active slot of (slot, class) or, if that is taken, on the partial list. On the way it may be taken
+// for lost (cache/lost_slabs.h), listed, and be another's: its state says so. The same slab in the slot already: another
+// thread on this CPU has found it on the list.
 void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
-  if (!slab_activate(unit, identity)) return;  // listed meanwhile: it has its place
-  uint32_t none = 0;
+  if (!slab_activate(unit, identity, slot)) return;  // listed meanwhile: it has its place
+  std::atomic<uint32_t>& active = class_slot(slot, identity.cls).active;
+  uint32_t holder = 0;
   RESLAB_HOOK("install_active");
-  // release: pairs with the acquire of whoever finds it there.
-  if (!class_slot(slot, identity.cls).active.compare_exchange_strong(none, unit, std::memory_order_release)) {
-    slab_deactivate(unit, identity);
+  // seq_cst: against whoever clears the flag because the slot does not hold the slab.
+  if (!active.compare_exchange_strong(holder, unit, std::memory_order_seq_cst)) {
+    if (holder != unit) slab_deactivate(unit, identity, slot);
+  } else if (!slab_is_active(unit, identity, slot)) {
+    uint32_t installed = unit;
+    active.compare_exchange_strong(installed, 0, std::memory_order_relaxed);
   }
 }
 
@@ -70,7 +76,7 @@ void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
 void retire_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
   RESLAB_HOOK("retire_active");
   if (!class_slot(slot, identity.cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
-  slab_deactivate(unit, slab_identity(unit));  // it may have come back as another; being active, it stays that now
+  slab_deactivate(unit, slab_identity(unit), slot);  // it may have come back as another
   counters.add(Counter::kDeactivations);
   drain_deferred(slot, kDeferredBudget);
 }
@@ -119,9 +125,15 @@ uint32_t gather_from_new(uint32_t slot, ClassId cls, uint32_t block, uint32_t wa
   return gather_from_own(slot, unit, identity, block, want);
 }
 
-// Deferred frees of the other CPUs, which nobody may be serving (16a).
+// Deferred frees of the other CPUs, which nobody may be serving (16a). In turns, so that the steps of one call do not grow
+// with the machine.
 bool steal_deferred(uint32_t own_slot) {
-  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+  constexpr int kSlotsLookedAt = 64;
+  static constinit std::atomic<uint32_t> next{0};
+  const uint32_t count = slots().count();
+  for ([[maybe_unused]] int round :
+       for_tries(kSlotsLookedAt < static_cast<int>(count) ? kSlotsLookedAt : static_cast<int>(count))) {
+    const uint32_t slot = next.fetch_add(1, std::memory_order_relaxed) % count;  // relaxed: only spreads
     if (slot == own_slot || !slots().is_ready(slot) || cpu_state(slot).deferred.length() == 0) continue;
     if (drain_deferred(slot, kDeferredBudget) > 0) return true;
   }

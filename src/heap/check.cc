@@ -126,7 +126,7 @@ class Audit {
     const uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_relaxed);
     if (unit == 0) return;
     const uint64_t state = unit < notes_.units() ? slab_at(unit).state.load(std::memory_order_relaxed) : 0;
-    if (identity_of(state).cls != cls || (flags_of(state) & kSlabActive) == 0) {
+    if (identity_of(state).cls != cls || flags_of(state) != active_in(slot)) {
       fail("C6", "active slot holds no active slab of its class", unit, cls);
       return;
     }
@@ -226,7 +226,8 @@ class Audit {
       if (entry != unit_entry(cls, i)) fail("C4", "unit map does not name the class of its unit", unit + i, entry);
     }
     const uint32_t free = count_bits(unit, info);
-    if (!root().lost_frames && slab_at(unit).free_hint.load(std::memory_order_relaxed) != static_cast<int32_t>(free)) {
+    if (!root().lost_frames.load(std::memory_order_relaxed) &&
+        slab_at(unit).free_hint.load(std::memory_order_relaxed) != static_cast<int32_t>(free)) {
       fail("C4", "slab's count differs from its bits", unit, free);
     }
     const bool active = (flags & kSlabActive) != 0, listed = (flags & kSlabListed) != 0;
@@ -252,7 +253,7 @@ class Audit {
     const SlabClass& own = slab_class(cls);
     const int64_t capacity = own.capacity_objects.load(std::memory_order_relaxed);
     const int64_t free = own.free_objects.load(std::memory_order_relaxed);
-    if (root().lost_frames) return;
+    if (root().lost_frames.load(std::memory_order_relaxed)) return;
     if (capacity != capacity_[cls]) fail("C8", "capacity of a class", cls, static_cast<uint64_t>(capacity));
     if (free != free_[cls]) fail("C8", "free objects of a class", cls, static_cast<uint64_t>(free));
   }

@@ -1,10 +1,13 @@
 #include "heap/fork.h"
 
 #include "base/counters.h"
+#include "base/hooks.h"
 #include "base/thread_line.h"
-#include "cache/magazine.h"
+#include "cache/drain.h"
+#include "heap/aside.h"
 #include "heap/in_hand.h"
 #include "heap/root.h"
+#include "platform/fork_child.h"
 
 namespace reslab {
 namespace {
@@ -16,12 +19,18 @@ void recover_block_of_dead(BlockPool& pool, uint32_t block) {
   counters.add(Counter::kForkLostObjects, kBlockObjects - recover_block(pool, block));
 }
 
-void recover_blocks_of_the_dead(BlockPool& pool) {
+// Of owners with numbers below `end`, the forking thread excepted. Taken over by one compare-and-swap each: a handler of
+// this thread may be at the same.
+void recover_blocks_of_the_dead(BlockPool& pool, uint64_t end) {
   const uint64_t self = thread_id();
   const uint32_t made = pool.blocks_made();
   for (uint32_t block = 1; block < made; ++block) {
     if (pool.state(block) != BlockState::kInHand) continue;
-    if (pool.header(block).owner.load(std::memory_order_relaxed) != self) recover_block_of_dead(pool, block);
+    uint64_t owner = pool.header(block).owner.load(std::memory_order_relaxed);
+    if (owner == self || owner >= end) continue;
+    if (pool.header(block).owner.compare_exchange_strong(owner, self, std::memory_order_relaxed)) {
+      recover_block_of_dead(pool, block);
+    }
   }
 }
 
@@ -39,20 +48,9 @@ void release_locks(Root& root) {
 
 // --- the whole repair: nobody else is in reslab ------------------------------------------------------------------------
 
-// A drain that the fork cut short has left its magazine closed, or closed but for a section's late commit of `top`; what
-// it had not taken yet is where it was.
 void finish_drains(Root& root) {
-  for_each_class_slot(root, [](uint32_t slot, ClassId cls, ClassSlot& own) {
-    std::atomic<uint64_t>& header = header_word(slot, cls);
-    const uint64_t now = header.load(std::memory_order_relaxed);
-    if (now == 0 || header_end(now) != 0) return;
-    const ClassInfo& info = class_info(cls);
-    const bool top_is_known = own.saved_header != 0;
-    const uint32_t top = header_top(now) == kClosedTop ? header_top(own.saved_header) : header_top(now);
-    if (top_is_known) magazine_empty_closed(slot, cls, top, [](ClassId, void* object) { slab_give_object(object); });
-    else counters.add(Counter::kForkLostObjects, info.magazine);
-    const uint32_t slots = capacity_at(info, own.warmth.load(std::memory_order_relaxed));
-    header.store(header_of(info.begin, info.begin + slots), std::memory_order_relaxed);
+  for_each_class_slot(root, [](uint32_t slot, ClassId cls, ClassSlot&) {
+    finish_drain_of_dead(slot, cls, [](ClassId, void* object) { slab_give_object(object); });
   });
 }
 
@@ -80,50 +78,114 @@ void empty_active_slots(Root& root) {
   for_each_class_slot(root, [](uint32_t, ClassId, ClassSlot& own) { own.active.store(0, std::memory_order_relaxed); });
 }
 
-// Walks the units; one that nothing describes and that is not free was on its way and becomes free.
-void settle_units(Root& root) {
+// Walks the units up to where the frontier was before others had to keep aside; one that nothing describes and that is
+// not free was on its way and becomes free.
+void settle_units(Root& root, uint32_t frontier) {
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) slab_forget_class(cls);
-  const uint32_t frontier = root.arena.frontier();
   for (uint32_t unit = 1; unit < frontier;) {
     const ClassId cls = slab_identity(unit).cls;
     if (cls == kRunClass) {
       unit += slab_at(unit).run_units.load(std::memory_order_relaxed);
     } else if (cls != kNoClass) {
-      slab_settle(unit, false);
+      slab_settle(unit);
       unit += class_info(cls).slab_units;
     } else {
       slab_unmap_unit(unit);
-      if (!root.arena.free_bits().is_free(unit) && !root.arena.is_retired(unit)) root.arena.adopt_orphan(unit);
+      if (!root.arena.free_bits().is_free(unit) && !root.arena.is_retired(unit))
+        root.arena.adopt_orphan(unit, root.strict_commit);
       ++unit;
     }
   }
 }
 
-void repair_all(Root& root) {
+void repair_all(Root& root, uint32_t frontier) {
+  RESLAB_HOOK("fork_repair");
   empty_active_slots(root);
-  settle_units(root);
+  settle_units(root, frontier);
+  RESLAB_HOOK("fork_units_settled");
   rebuild_block_stacks(root);
   finish_drains(root);
-  root.lost_frames = false;
+  root.lost_frames.store(false, std::memory_order_relaxed);
+}
+
+// --- who repairs -------------------------------------------------------------------------------------------------------
+
+bool has_number() { return thread_line.id.load(std::memory_order_relaxed) != 0; }
+
+// By a thread of the child, before it draws its number: until one has, the forking thread's and the dead's are all there
+// are.
+void share(Root& root, uint32_t seen) {
+  ForkPage& page = *root.fork_page;
+  uint64_t none = 0;
+  page.first_number.compare_exchange_strong(none, newest_thread_id() + 1, std::memory_order_relaxed);
+  root.lost_frames.store(true, std::memory_order_relaxed);
+  // release: both, for the forking thread. Failure: it repairs, and this call keeps aside, or another was first.
+  page.word.compare_exchange_strong(seen, kForkShared, std::memory_order_acq_rel);
+}
+
+void settle(Root& root) {
+  // seq_cst, then the list: against aside_free.
+  root.fork_page->word.store(kForkSettled, std::memory_order_seq_cst);
+  aside_give_back(root.aside, Contract::kPlain);
+}
+
+void repair(Root& root, uint32_t seen) {
+  ForkPage& page = *root.fork_page;
+  const bool whole = !SlowCall::any_below();
+  // Before the word is set: those who see the word claim above this. Another thread can not have claimed earlier: it would
+  // have marked the child as shared, and the exchange fails.
+  page.frontier.store(root.arena.frontier(), std::memory_order_relaxed);
+  if (!page.word.compare_exchange_strong(seen, kForkRepairing, std::memory_order_acq_rel)) return;
+  const SlowCall call;
+  if (seen == kForkUnnoticed) {
+    root.lost_frames.store(true, std::memory_order_relaxed);
+    release_locks(root);
+    recover_blocks_of_the_dead(root.blocks, UINT64_MAX);
+  }
+  if (!whole) {
+    page.word.store(kForkPartly, std::memory_order_release);
+    return;
+  }
+  repair_all(root, page.frontier.load(std::memory_order_relaxed));
+  settle(root);
+}
+
+// The lists of a shared child stay as they are; what slabs they lack is found as after the death of a thread
+// (cache/lost_slabs.h).
+void recover_shared(Root& root) {
+  const uint64_t first_number = root.fork_page->first_number.load(std::memory_order_relaxed);
+  if (thread_id() >= first_number) return;  // which blocks are the forking thread's it alone knows
+  recover_blocks_of_the_dead(root.blocks, first_number);
+  root.fork_page->word.store(kForkSettled, std::memory_order_release);
 }
 
 }  // namespace
 
-void recover_after_fork(Root& root) {
-  uint32_t seen = root.fork_word->load(std::memory_order_relaxed);  // relaxed: one thread, and its own handlers
-  if (seen == kForkPartly && SlowCall::any_below()) return;
-  if (seen == kForkRepairing ||
-      !root.fork_word->compare_exchange_strong(seen, kForkRepairing, std::memory_order_relaxed)) {
+void recover_after_fork(Root& root, Contract contract) {
+  const uint32_t seen = root.fork_page->word.load(std::memory_order_acquire);
+  if (seen == kForkSettled || seen == kForkRepairing) return;
+  if (!has_number()) {
+    if (seen != kForkShared) share(root, seen);
+  } else if (contract != Contract::kPlain) {
     return;
+  } else if (seen == kForkShared) {
+    recover_shared(root);
+  } else if (seen == kForkUnnoticed || !SlowCall::any_below()) {
+    repair(root, seen);
   }
-  if (seen == kForkUnnoticed) {
-    root.lost_frames = true;
-    release_locks(root);
-    recover_blocks_of_the_dead(root.blocks);
-  }
-  const bool whole = !SlowCall::any_below();
-  if (whole) repair_all(root);
-  root.fork_word->store(whole ? kForkSettled : kForkPartly, std::memory_order_relaxed);
+}
+
+void number_forking_threads() {
+  register_fork_child([] { thread_id(); });
+}
+
+void resume_repair(Root& root) {
+  ForkPage& page = *root.fork_page;
+  // Who keeps aside draws no number.
+  if (page.word.load(std::memory_order_relaxed) != kForkRepairing || !has_number()) return;
+  const SlowCall call;
+  repair_all(root, page.frontier.load(std::memory_order_relaxed));
+  settle(root);
 }
 
 }  // namespace reslab

@@ -1,26 +1,55 @@
-// A child after fork, in any form (fork, _Fork, clone): no handler takes or waits for anything. The child notices on its
-// first slow path that a word reads as zero, and repairs what threads that are gone have left (22).
+// A child after fork, in any form (fork, _Fork, clone): no handler takes or waits for anything (22). To the child the other
+// threads of its parent are threads that were killed, and what that may cost is the same: the heap works as it is. What
+// they had in hand is found by a repair that rebuilds every list from what the things themselves say: bits, block
+// states, descriptors. It needs the process for itself, and nobody may wait until it is done:
 //
-// If the fork came from a handler that interrupted a slow path, what that path holds looks just like what the dead held.
-// So while a frame of reslab may be below, only what is surely the dead's is taken (blocks in hand of other owners, local
-// locks); the whole repair follows with the first slow call that has no frame below it. It rebuilds every list from what
-// the things themselves say: bits, block states, descriptors.
+//   word in the wiped page   what it says                           a plain call       any other call
+//   kForkUnnoticed           (zero) a fork has happened             repairs            goes on
+//   kForkRepairing           one thread repairs                     keeps aside        keeps aside
+//   kForkPartly              the rest waits for a call without a    repairs            goes on
+//                            frame of reslab below
+//   kForkShared              there were other threads first         gives back blocks  goes on
+//   kForkSettled             nothing to do                          goes on            goes on
+//
+// Only the thread that forked may repair: it has its number (base/thread_line.h), from before or from the one thing that
+// happens at the fork itself. A thread that comes to reslab without one, as a thread of the child does, marks the child
+// as shared: then only blocks in hand of dead threads are given back. Whoever comes while a repair is under way, the repairing thread's own handlers included, keeps
+// aside (heap/aside.h). A handler that leaves the repair by a jump leaves it under way; the thread's next maintenance
+// call begins it again.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+
+#include "base/contract.h"
 
 namespace reslab {
 
 struct Root;
 
-// The word lives in a MADV_WIPEONFORK page.
 inline constexpr uint32_t kForkUnnoticed = 0;
 inline constexpr uint32_t kForkRepairing = 1;
-inline constexpr uint32_t kForkPartly = 2;  // the whole repair waits for a call without a frame below
-inline constexpr uint32_t kForkSettled = 3;
+inline constexpr uint32_t kForkPartly = 2;
+inline constexpr uint32_t kForkShared = 3;
+inline constexpr uint32_t kForkSettled = 4;
 
-// Idempotent and re-entrant: a handler that allocates meanwhile goes on with what is there; a fork in the middle makes the
+// In a MADV_WIPEONFORK page: a child finds zeros.
+struct ForkPage {
+  std::atomic<uint32_t> word;
+  std::atomic<uint32_t> frontier;      // of the arena when the repair began: above it are those who keep aside
+  std::atomic<uint64_t> first_number;  // of a shared child: smaller ones are the forking thread's and the dead's
+};
+
+// What the table says, for a call under `contract` that finds the word unsettled. A fork in the middle makes the
 // grandchild begin again.
-void recover_after_fork(Root& root);
+void recover_after_fork(Root& root, Contract contract);
+
+// Where the process begins: lets fork number its thread in the child. Forks that run no handlers (_Fork, clone) by a thread
+// that never took a slow path make a child that counts as shared.
+void number_forking_threads();
+
+// For a maintenance call, which has seen that no slow path of this thread lies below: a repair by this thread that is
+// still under way was left by a jump.
+void resume_repair(Root& root);
 
 }  // namespace reslab

@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "base/report.h"
 #include "base/thread_line.h"
+#include "heap/aside.h"
 #include "heap/describe.h"
 #include "heap/reentry.h"
 #include "heap/root.h"
@@ -55,6 +56,7 @@ bool fits_in_place(const ObjectPlace& place, size_t bytes) {
 
 void* heap_allocate(const Request& request, const char* call) {
   if (request.bytes > kMaxBytes || !ensure_root(request.contract)) return nullptr;
+  if (must_keep_aside()) return aside_allocate(request);
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
   const ClassId cls = class_for(request);
@@ -67,6 +69,7 @@ void* heap_allocate(const Request& request, const char* call) {
 void heap_free(void* object, Contract contract, const char* call) {
   if (object == nullptr) return;
   const ObjectPlace place = place_of_object(object, call);
+  if (must_keep_aside()) return aside_free(object, contract);
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
   const bool freed =
@@ -78,7 +81,7 @@ void* heap_reallocate(void* object, size_t bytes, Contract contract, const char*
   if (bytes > kMaxBytes) return nullptr;
   const ObjectPlace place = place_of_object(object, call);
   if (fits_in_place(place, bytes)) return object;
-  {
+  if (!must_keep_aside()) {
     const SlowCall slow;  // of the steps that no inner call marks: the run as it grows
     if (slow.is_nested()) note_reentry(call);
     if (place.cls == kRunClass && bytes > kMaxSmallBytes) {

@@ -4,7 +4,6 @@
 
 #include "base/hooks.h"
 #include "cache/magazine.h"
-#include "heap/fork.h"
 #include "platform/fast_path.h"
 #include "platform/small_file.h"
 #include "platform/vm.h"
@@ -91,18 +90,18 @@ char* reserve_what_fits(Plan& plan) {
 
 void unmap_root(Root* made) {
   vm_release(reinterpret_cast<void*>(made->arena.window().base), made->reserved_bytes);
-  vm_release(made->fork_word, kPageBytes);
+  vm_release(made->fork_page, kPageBytes);
   vm_release(made->metadata, made->metadata_bytes);
 }
 
 // Before Linux 4.14 the page is not wiped and forks go unnoticed: what dead threads carried stays lost, nothing else.
-std::atomic<uint32_t>* make_fork_word(bool& wipes) {
+ForkPage* make_fork_page(bool& wipes) {
   void* page = vm_map(kPageBytes);
   if (page == nullptr) return nullptr;
   wipes = vm_wipe_on_fork(page, kPageBytes);
-  auto* word = static_cast<std::atomic<uint32_t>*>(page);
-  word->store(kForkSettled, std::memory_order_relaxed);
-  return word;
+  auto* fork_page = static_cast<ForkPage*>(page);
+  fork_page->word.store(kForkSettled, std::memory_order_relaxed);
+  return fork_page;
 }
 
 void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
@@ -126,7 +125,7 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
 Root* build_root() {
   Options options;
   parse_options(options, Speak::kNo);
-  const CpuSetup cpu = detect_cpu(static_cast<ModeOption>(options.mode));
+  const CpuSetup cpu = detect_cpu(static_cast<ModeOption>(options.mode), static_cast<SlotsOption>(options.slots));
   Plan plan;
   plan_window(plan, vm_address_space());
   plan_metadata(plan, cpu.slots);
@@ -135,11 +134,11 @@ Root* build_root() {
   if (metadata == nullptr) return nullptr;
   const size_t regions_bytes = plan.block_chunks - plan.writable_end;
   char* window = nullptr;
-  std::atomic<uint32_t>* fork_word = nullptr;
+  ForkPage* fork_page = nullptr;
   bool wipes = false;
   if (!vm_make_writable(metadata, plan.writable_end) ||
       !vm_make_readable(metadata + plan.writable_end, regions_bytes) || (window = reserve_what_fits(plan)) == nullptr ||
-      (fork_word = make_fork_word(wipes)) == nullptr) {
+      (fork_page = make_fork_page(wipes)) == nullptr) {
     if (window != nullptr) vm_release(window, size_t{plan.reserved_units} << kUnitShift);
     vm_release(metadata, plan.total);
     return nullptr;
@@ -147,7 +146,7 @@ Root* build_root() {
   auto* made = reinterpret_cast<Root*>(metadata);
   made->options = options;
   made->cpu = cpu;
-  made->fork_word = fork_word;
+  made->fork_page = fork_page;
   made->wipes_on_fork = wipes;
   size_t overcommit = 0;
   made->strict_commit = read_numbers("/proc/sys/vm/overcommit_memory", &overcommit, 1) == 1 && overcommit == 2;
@@ -210,7 +209,7 @@ bool make_or_adopt(Contract contract) {
 bool ensure_root(Contract contract) {
   if (!adopted.load(std::memory_order_acquire) && !make_or_adopt(contract)) return false;
   Root& own = root();
-  if (own.fork_word->load(std::memory_order_relaxed) != kForkSettled) recover_after_fork(own);
+  if (own.fork_page->word.load(std::memory_order_relaxed) != kForkSettled) recover_after_fork(own, contract);
   return true;
 }
 
@@ -225,7 +224,10 @@ size_t committed_metadata_bytes() {
 // Before the program's first handler can run, so that its nolock calls find memory. Nothing depends on it: whoever calls
 // earlier makes the root then.
 namespace {
-__attribute__((constructor(101))) void make_root_early() { ensure_root(Contract::kPlain); }
+__attribute__((constructor(101))) void make_root_early() {
+  ensure_root(Contract::kPlain);
+  number_forking_threads();
+}
 }  // namespace
 
 const Options& options() {

@@ -14,7 +14,9 @@
 #include "base/options.h"
 #include "cache/block.h"
 #include "cache/cpu_state.h"
+#include "cache/deferred_list.h"
 #include "cache/depot.h"
+#include "heap/fork.h"
 #include "platform/cpu.h"
 #include "slab/slab.h"
 
@@ -28,13 +30,14 @@ struct Root {
   uint32_t version;
   bool has_fence;
   bool wipes_on_fork;
-  bool lost_frames;    // a child after fork whose whole repair is still to come: counts and lists may be off
-  bool strict_commit;  // vm.overcommit_memory is 2: what is writable is charged
-  char* metadata;      // the mapping that holds this object
+  std::atomic<bool> lost_frames;  // a child after fork without its whole repair: counts and lists may be off
+  bool strict_commit;             // vm.overcommit_memory is 2: what is writable is charged
+  char* metadata;                 // the mapping that holds this object
   size_t metadata_bytes;
   size_t reserved_bytes;  // of the window, at the start
   uint64_t deferred_key;
-  std::atomic<uint32_t>* fork_word;  // in a page that reads as zero in a forked child
+  ForkPage* fork_page;
+  DeferredList aside;  // heap/aside.h
   Options options;
   CpuSetup cpu;
   Counters* counters;

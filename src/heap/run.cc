@@ -30,13 +30,13 @@ void count_units(int64_t units) {
   runs().capacity_objects.fetch_add(units, std::memory_order_relaxed);  // of runs: units
 }
 
-}  // namespace
-
-void* run_allocate(const Request& request) {
+// `claim` finds the units: (count, align, contract).
+template <class Claim>
+void* make_run(const Request& request, Claim claim) {
   const size_t units = request.bytes == 0 ? 1 : units_for(request.bytes);  // a large alignment of nothing
   const size_t align = request.align <= kUnitBytes ? 1 : request.align >> kUnitShift;
   if (units >= kMaxUnits || align >= kMaxUnits) return nullptr;
-  const UnitRun run = slab_claim_units(static_cast<uint32_t>(units), static_cast<uint32_t>(align), request.contract);
+  const UnitRun run = claim(static_cast<uint32_t>(units), static_cast<uint32_t>(align), request.contract);
   if (run.first == 0) return nullptr;
   RESLAB_HOOK("run_claimed");
   describe(run.first, run.count);
@@ -47,6 +47,16 @@ void* run_allocate(const Request& request) {
   char* object = unit_address(run.first);
   if (request.fill == Fill::kZero && !run.zero) __builtin_memset(object, 0, request.bytes);
   return object;
+}
+
+}  // namespace
+
+void* run_allocate(const Request& request) { return make_run(request, slab_claim_units); }
+
+void* run_allocate_fresh(const Request& request) {
+  return make_run(request, [](uint32_t count, uint32_t align, Contract contract) {
+    return arena().claim_at_frontier(count, align, contract);
+  });
 }
 
 bool run_free(uint32_t unit, Contract contract) {
@@ -101,8 +111,9 @@ void* run_move(uint32_t unit, size_t bytes) {
   if (moved == nullptr) return nullptr;
   const size_t old_bytes = size_t{old_units} << kUnitShift;
   if (!vm_move_pages(unit_address(unit), moved, old_bytes)) {
-    // Units that cannot be touched must not be handed out: if they cannot be had back, they stay this run's for ever.
-    if (vm_renew(moved, old_bytes)) run_free(unit_of(moved), Contract::kPlain);
+    // The kernel may have left a hole: discarding fails where nothing is mapped. Units that cannot be touched must not be
+    // handed out: if they cannot be had back, they stay this run's for ever.
+    if (vm_discard(moved, old_bytes) || vm_renew(moved, old_bytes)) run_free(unit_of(moved), Contract::kPlain);
     return nullptr;
   }
   run_free(unit, Contract::kPlain);  // its units read as zero now, but saying so would save little

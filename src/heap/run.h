@@ -16,6 +16,9 @@ namespace reslab {
 
 void* run_allocate(const Request& request);
 
+// The same of units that were never used, whatever is free below the frontier (heap/aside.h).
+void* run_allocate_fresh(const Request& request);
+
 // False: no run starts there (any more).
 bool run_free(uint32_t unit, Contract contract);
 

@@ -1,6 +1,6 @@
 // A process that lowers its own address-space limit: reslab's untouched reservation would count against it and make
-// every later mmap and pthread_create fail (36). So the preload library sees the call first and gives the unused tail
-// back; what is needed later is reserved step by step, like any other allocator's memory.
+// every later mmap and pthread_create fail (36). So the preload library sees the call and gives the unused tail back; what
+// is needed later is reserved step by step, like any other allocator's memory.
 
 #include <sys/resource.h>
 
@@ -17,16 +17,19 @@ namespace {
 
 // On 64-bit systems rlimit and rlimit64 are the same.
 int set_limit(pid_t pid, int resource, const void* wanted, void* old) {
+  const long result =
+      sys_call(SYS_prlimit64, pid, resource, reinterpret_cast<long>(wanted), reinterpret_cast<long>(old));
+  if (result != 0) {
+    errno = static_cast<int>(-result);
+    return -1;
+  }
+  // After the kernel has read `wanted`: it may be no pointer at all.
   if (resource == RLIMIT_AS && wanted != nullptr && (pid == 0 || pid == sys_call(SYS_getpid)) &&
       static_cast<const struct rlimit*>(wanted)->rlim_cur != RLIM_INFINITY && ensure_root(Contract::kPlain)) {
     arena().give_back_reservation(static_cast<const struct rlimit*>(wanted)->rlim_cur);
     blocks().give_back_reservation();
   }
-  const long result =
-      sys_call(SYS_prlimit64, pid, resource, reinterpret_cast<long>(wanted), reinterpret_cast<long>(old));
-  if (result == 0) return 0;
-  errno = static_cast<int>(-result);
-  return -1;
+  return 0;
 }
 
 }  // namespace

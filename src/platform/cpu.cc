@@ -2,6 +2,7 @@
 
 #include <sys/auxv.h>
 
+#include "platform/known_defects.h"
 #include "platform/region.h"
 #include "platform/rseq.h"
 #include "platform/small_file.h"
@@ -38,11 +39,21 @@ uint32_t possible_slots() {
   return bound;
 }
 
+#if RESLAB_LIBC_RSEQ && defined(__x86_64__)
+// Concurrency ids are dense, which keeps the magazines few; but one wanders between nodes, and its magazines would mix
+// their memory (42).
+bool number_by_mm_cid(SlotsOption wanted) {
+  if (wanted == SlotsOption::kCpuId || getauxval(AT_RSEQ_FEATURE_SIZE) < kMmCidFeature) return false;
+  size_t nodes[2];
+  return wanted == SlotsOption::kMmCid || read_numbers("/sys/devices/system/node/possible", nodes, 2) < 2;
+}
+#endif
+
 CpuSetup fallback(const char* reason) { return {Mode::kFallback, SlotSource::kThread, reason, 0, 0, possible_slots()}; }
 
 }  // namespace
 
-CpuSetup detect_cpu(ModeOption wanted) {
+CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots) {
   if (wanted == ModeOption::kFallback) return fallback("option mode=fallback");
 #if !defined(__x86_64__)
   return fallback("no sections for this architecture");
@@ -54,16 +65,17 @@ CpuSetup detect_cpu(ModeOption wanted) {
   if (*reinterpret_cast<const int32_t*>(self + __rseq_offset + kCpuIdField) < 0) {
     return fallback("this thread's rseq is not registered");
   }
-  const bool has_mm_cid = getauxval(AT_RSEQ_FEATURE_SIZE) >= kMmCidFeature;
-  const uint32_t slots = possible_slots();
-  const ptrdiff_t field = __rseq_offset + (has_mm_cid ? kMmCidField : kCpuIdField);
-  if (*reinterpret_cast<const uint32_t*>(self + field) >= slots) return fallback("the kernel's ids are out of range");
+  if (const char* defect = known_rseq_defect()) return fallback(defect);
+  const bool by_cid = number_by_mm_cid(slots);
+  const uint32_t bound = possible_slots();
+  const ptrdiff_t field = __rseq_offset + (by_cid ? kMmCidField : kCpuIdField);
+  if (*reinterpret_cast<const uint32_t*>(self + field) >= bound) return fallback("the kernel's ids are out of range");
   return {Mode::kRseq,
-          has_mm_cid ? SlotSource::kMmCid : SlotSource::kCpuId,
-          has_mm_cid ? "rseq registered by libc, slots by mm_cid" : "rseq registered by libc, slots by cpu_id",
+          by_cid ? SlotSource::kMmCid : SlotSource::kCpuId,
+          by_cid ? "rseq registered by libc, slots by mm_cid" : "rseq registered by libc, slots by cpu_id",
           __rseq_offset,
           field,
-          slots};
+          bound};
 #endif
 }
 

@@ -21,7 +21,8 @@ struct CpuSetup {
   uint32_t slots;  // ids are below this; taken from what is possible, not from what is online
 };
 
-CpuSetup detect_cpu(ModeOption wanted);
+// `slots` is what the user asks for; mm_cid is taken only where the kernel has it.
+CpuSetup detect_cpu(ModeOption wanted, SlotsOption slots);
 
 // Registers for the membarrier that restarts sections on all CPUs; needed before a magazine of another CPU is drained.
 bool register_rseq_fence();

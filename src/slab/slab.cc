@@ -103,7 +103,7 @@ uint32_t reclaim_empty_slabs() {
 
 UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kReclaims)) {
-    const UnitRun run = arena().claim_free(count, align);
+    const UnitRun run = arena().claim_free(count, align, contract);
     if (run.first != 0) return run;
     if (reclaim_empty_slabs() == 0) break;
   }
@@ -119,6 +119,7 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   slab.run_units.store(0, std::memory_order_relaxed);
   slab.free_hint.store(static_cast<int32_t>(info.capacity), std::memory_order_relaxed);
   slab.search_from.store(0, std::memory_order_relaxed);
+  slab.pages_purged.store(0, std::memory_order_relaxed);
   RESLAB_HOOK("slab_create");
   // release: the fields above; a claimer that reads this state sees them.
   slab.state.store(slab_state(generation, cls, 0), std::memory_order_release);
@@ -172,6 +173,7 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, 
     if (got < want) word = word + 1 == info.words ? 0 : word + 1;
   }
   slab.search_from.store(word, std::memory_order_relaxed);
+  slab.pages_purged.store(0, std::memory_order_relaxed);
   return got;
 }
 
@@ -192,6 +194,7 @@ void* slab_take_one(uint32_t unit, SlabIdentity seen) {
           return nullptr;
         }
         note_free(slab_at(unit), slab_class(seen.cls), info, -1);
+        slab_at(unit).pages_purged.store(0, std::memory_order_relaxed);
         const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(bit)));
         return unit_address(unit) + index * info.object_bytes;
       }
@@ -289,16 +292,24 @@ void slab_relist(uint32_t unit, SlabIdentity seen) {
   }
 }
 
-bool slab_activate(uint32_t unit, SlabIdentity seen) {
+bool slab_activate(uint32_t unit, SlabIdentity seen, uint32_t slot) {
   uint64_t expected = slab_state(seen.generation, seen.cls, 0);
   RESLAB_HOOK("slab_activate");
-  return slab_at(unit).state.compare_exchange_strong(expected, expected | kSlabActive, std::memory_order_seq_cst);
+  return slab_at(unit).state.compare_exchange_strong(expected, expected | active_in(slot), std::memory_order_seq_cst);
 }
 
-void slab_deactivate(uint32_t unit, SlabIdentity seen) {
+bool slab_is_active(uint32_t unit, SlabIdentity seen, uint32_t slot) {
+  return slab_at(unit).state.load(std::memory_order_seq_cst) == slab_state(seen.generation, seen.cls, active_in(slot));
+}
+
+void slab_deactivate(uint32_t unit, SlabIdentity seen, uint32_t slot) {
   if (seen.cls == kNoClass || seen.cls >= kMallocClasses) return;  // it was taken for a lost one, and retired since
+  uint64_t active = slab_state(seen.generation, seen.cls, active_in(slot));
   RESLAB_HOOK("slab_deactivate");
-  slab_at(unit).state.fetch_and(~uint64_t{kSlabActive}, std::memory_order_seq_cst);
+  if (!slab_at(unit).state.compare_exchange_strong(active, slab_state(seen.generation, seen.cls, 0),
+                                                   std::memory_order_seq_cst)) {
+    return;
+  }
   RESLAB_HOOK("slab_deactivated");
   slab_let_go(unit, seen);
 }
@@ -340,7 +351,7 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   return false;
 }
 
-void slab_settle(uint32_t unit, bool in_active_slot) {
+void slab_settle(uint32_t unit) {
   Slab& slab = slab_at(unit);
   const SlabIdentity identity = slab_identity(unit);
   const ClassInfo& info = class_info(identity.cls);
@@ -364,9 +375,8 @@ void slab_settle(uint32_t unit, bool in_active_slot) {
   owner.free_objects.fetch_add(free, std::memory_order_relaxed);
   if (free == capacity) owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
   map_units(unit, info.slab_units, identity.cls);
-  const uint16_t flags = in_active_slot ? kSlabActive : 0;
-  slab.state.store(slab_state(identity.generation, identity.cls, flags), std::memory_order_relaxed);
-  if (!in_active_slot && free > 0) slab_relist(unit, identity);
+  slab.state.store(slab_state(identity.generation, identity.cls, 0), std::memory_order_relaxed);
+  if (free > 0) slab_relist(unit, identity);
 }
 
 void slab_unmap_unit(uint32_t unit) { map_units(unit, 1, kNoClass); }
@@ -380,7 +390,7 @@ void slab_forget_class(ClassId cls) {
   owner.empty_slabs.store(0, std::memory_order_relaxed);
 }
 
-uint32_t slab_sweep(ClassId cls, uint32_t budget) {
+uint32_t slab_sweep(ClassId cls, uint32_t budget, FreePages pages) {
   SlabClass& owner = slab_class(cls);
   const uint32_t from = owner.current.load(std::memory_order_relaxed) & 1;
   uint32_t retired = 0;
@@ -396,13 +406,23 @@ uint32_t slab_sweep(ClassId cls, uint32_t budget) {
     if (slab.free_hint.load(std::memory_order_relaxed) >= static_cast<int32_t>(class_info(cls).capacity)) {
       slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
       retired += slab_retire(unit, seen) ? 1 : 0;
-    } else if (!owner.partial[from ^ 1].push(unit, next_of)) {
+      continue;
+    }
+    if (pages == FreePages::kPurge) slab_purge_pages(unit, seen);
+    if (!owner.partial[from ^ 1].push(unit, next_of)) {
       // Still marked as listed, on no list: unmark it, so that a free or a sweep lists it again.
       slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
       slab_relist(unit, seen);
     }
   }
   return retired;
+}
+
+// Each list is walked to its end once: as many pops as there are slabs.
+uint32_t slab_sweep_all(ClassId cls) {
+  const uint32_t slabs = slab_class(cls).slabs.load(std::memory_order_relaxed);
+  const uint32_t retired = slab_sweep(cls, slabs + 1);
+  return retired + slab_sweep(cls, slabs + 1);
 }
 
 }  // namespace reslab

@@ -2,7 +2,7 @@
 //
 //   bits are the only truth; `free_hint` and the counts of a class may lag or go below zero and decide nothing (6a)
 //   state   {generation:32, class:16, flags:16}
-//   active  in the active slot of some CPU         listed  on a partial list of its class; set before the push,
+//   active  in the active slot of the CPU it names listed  on a partial list of its class; set before the push,
 //                                                          cleared only by whoever popped it (7)
 //   neither: full, or unlisted for a moment, or left so by a dead thread (a sweep relists it)
 //
@@ -31,15 +31,21 @@ namespace reslab {
 
 enum SlabFlag : uint16_t { kSlabActive = 1, kSlabListed = 2 };
 
+// The flag, and whose: a slab is active in one slot, so whoever comes late can see that it is active elsewhere by now.
+constexpr uint16_t active_in(uint32_t slot) { return static_cast<uint16_t>(slot << 2 | kSlabActive); }
+constexpr uint32_t active_slot_of(uint16_t flags) { return flags >> 2; }
+
 struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint64_t> state;
   std::atomic<uint32_t> next;          // link of the partial list
   std::atomic<uint32_t> pending_next;  // link of the list for deferred reclamation
   std::atomic<int32_t> free_hint;
-  std::atomic<uint32_t> run_units;    // of a run: its length; 0 for slabs
-  std::atomic<uint32_t> group;        // who is charged for a run
-  std::atomic<uint32_t> search_from;  // word where the last take left off
-  uint64_t reserved[4];
+  std::atomic<uint32_t> run_units;     // of a run: its length; 0 for slabs
+  std::atomic<uint32_t> group;         // who is charged for a run
+  std::atomic<uint32_t> search_from;   // word where the last take left off
+  std::atomic<uint32_t> pages_purged;  // of its free objects, and none was taken since
+  uint32_t reserved_half;
+  uint64_t reserved[3];
   std::atomic<uint64_t> inline_bits[kInlineBits / 64];
 };
 static_assert(sizeof(Slab) == kDescriptorBytes && offsetof(Slab, inline_bits) == 64);
@@ -128,10 +134,11 @@ uint32_t slab_pop_partial(ClassId cls, SlabIdentity* popped = nullptr);
 // Sets the listed bit and pushes, unless the slab is active, listed, or another by now.
 void slab_relist(uint32_t unit, SlabIdentity seen);
 
-// Popped or created slab -> active. False: it was listed or changed meanwhile.
-bool slab_activate(uint32_t unit, SlabIdentity seen);
-// Active -> partial or full, by whoever set the flag or took the slab out of an active slot, and by nobody else.
-void slab_deactivate(uint32_t unit, SlabIdentity seen);
+// Popped or created slab -> active in `slot`. False: it was listed or changed meanwhile.
+bool slab_activate(uint32_t unit, SlabIdentity seen, uint32_t slot);
+bool slab_is_active(uint32_t unit, SlabIdentity seen, uint32_t slot);
+// Active in `slot` -> partial or full. If it is not (any more), nothing happens.
+void slab_deactivate(uint32_t unit, SlabIdentity seen, uint32_t slot);
 // A popped slab the caller has no more use for: listed again if it has free bits.
 void slab_let_go(uint32_t unit, SlabIdentity seen);
 
@@ -139,13 +146,21 @@ void slab_let_go(uint32_t unit, SlabIdentity seen);
 bool slab_retire(uint32_t unit, SlabIdentity seen);
 
 // For a child after fork, alone in its process and in no other call of reslab: first every class forgets its lists and
-// counts, then every slab is counted by its bits and listed if it has free ones and is in no active slot.
+// counts and every active slot is empty, then every slab is counted by its bits and listed if it has free ones.
 void slab_forget_class(ClassId cls);
-void slab_settle(uint32_t unit, bool in_active_slot);
+void slab_settle(uint32_t unit);
 void slab_unmap_unit(uint32_t unit);  // which nothing describes
 
 // Pops up to `budget` slabs, retires the empty ones, moves the others to the other list. How many were retired.
-uint32_t slab_sweep(ClassId cls, uint32_t budget);
+// kPurge: gives those pages of nearly empty ones back to the system that hold free objects alone; enters the kernel.
+enum class FreePages : uint8_t { kKeep, kPurge };
+uint32_t slab_sweep(ClassId cls, uint32_t budget, FreePages pages = FreePages::kKeep);
+// The same for all that are listed, on either list.
+uint32_t slab_sweep_all(ClassId cls);
+
+// Of a slab that is marked as listed and popped by the caller: if no more than an eighth of it is in use, the pages with
+// none of that go back to the system (slab/purge.cc).
+void slab_purge_pages(uint32_t unit, SlabIdentity seen);
 
 inline SlabIdentity slab_identity(uint32_t unit) {
   return identity_of(slab_at(unit).state.load(std::memory_order_acquire));

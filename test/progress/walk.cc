@@ -223,6 +223,14 @@ void Walk::require_all_hooks() const {
       // One undisturbed thread with free memory: nobody is in its way, and nothing is short.
       {"retire_tail", nullptr, nullptr},  // under vm.overcommit_memory=2
       {"revive_tail", nullptr, nullptr},
+      {"tail_writable", nullptr, nullptr},
+      {"lost_active", nullptr, nullptr},  // what another thread left
+      {"slab_purge", nullptr,
+       nullptr},  // of a large class with hardly an object; test/unit/heap_memory_back goes there
+      {"magazine_shrink", nullptr, nullptr},  // of another CPU, where this thread was before
+      {"fork_repair", nullptr, nullptr},      // in a child: test/unit/heap_fork_threads_test.cc stops there
+      {"fork_units_settled", nullptr, nullptr},
+      {"aside_freed", nullptr, nullptr},
       {"unit_rollback", nullptr, nullptr},
       {"unit_word_empty", nullptr, nullptr},
       {"block_make", nullptr, nullptr},  // the first thousand blocks were made before

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "arena/arena.h"
+#include "hooks.h"
 #include "platform/small_file.h"
 #include "support/child.h"
 #include "support/own_arena.h"
@@ -82,6 +83,48 @@ TEST_F(ArenaLimitsTest, ARetiredTailIsNobodysUntilAClaimFindsNothingElse) {
   EXPECT_TRUE(is_all(again.first, 20, 0));
   fill(again.first, 20, 8);
   EXPECT_FALSE(own().is_retired(tail.first));
+}
+
+// The system refuses to make it writable: it stays retired, and can be had when there is memory again.
+TEST_F(ArenaLimitsTest, ARetiredTailThatCannotBeRevivedIsNotLost) {
+  unit::in_child([this] {
+    const UnitRun tail = own().claim(20, 1, Contract::kPlain);
+    own().release(tail.first, 20, Arena::Content::kDirty);
+    ASSERT_NE(own().retire_tail(), 0u);
+    while (own().claim(1, 1, Contract::kAny).first != 0) continue;
+    struct rlimit before = {};
+    getrlimit(RLIMIT_DATA, &before);
+    const struct rlimit none = {4096, before.rlim_max};  // 0 would be none
+    setrlimit(RLIMIT_DATA, &none);
+    EXPECT_EQ(own().claim(20, 1, Contract::kPlain).first, 0u);
+    EXPECT_TRUE(own().is_retired(tail.first));
+    setrlimit(RLIMIT_DATA, &before);
+    EXPECT_EQ(own().claim(20, 1, Contract::kPlain).first, tail.first);
+  });
+}
+
+// Two calls revive the same tail, and it is retired again before the slower one comes to its end: that one has to see it.
+TEST_F(ArenaLimitsTest, AReviverThatIsLateDoesNotReleaseWhatWasRetiredAgain) {
+  const UnitRun tail = own().claim(20, 1, Contract::kPlain);
+  own().release(tail.first, 20, Arena::Content::kDirty);
+  ASSERT_NE(own().retire_tail(), 0u);
+  while (own().claim(1, 1, Contract::kAny).first != 0) continue;
+  static Arena* arena;
+  static bool met;
+  arena = &own();
+  met = false;
+  const support::Hook at("tail_writable", [](void*) {
+    if (met) return;
+    met = true;
+    const UnitRun again = arena->claim(20, 1, Contract::kPlain);
+    ASSERT_NE(again.first, 0u);
+    arena->release(again.first, 20, Arena::Content::kDirty);
+    ASSERT_NE(arena->retire_tail(), 0u);
+  });
+  EXPECT_EQ(own().claim(20, 1, Contract::kPlain).first, tail.first);
+  EXPECT_TRUE(met);
+  EXPECT_FALSE(own().free_bits().is_free(tail.first));
+  fill(tail.first, 20, 8);
 }
 
 TEST_F(ArenaLimitsTest, ASecondRetirementLosesNoUnit) {

@@ -22,6 +22,9 @@ class UnitBitmapTest : public testing::Test {
   // Unit 0 is the machine's unit `base`.
   void start_at(uint64_t base) { bitmap_.init(words_.data(), summary_.data(), base); }
 
+  uint32_t claim(uint32_t count, uint32_t align, uint32_t limit) {
+    return bitmap_.claim(count, align, limit, UnitBitmap::Reach::kAll);
+  }
   void release_all() { bitmap_.release(1, kUnits - 1); }
   int64_t count_free_bits() const {
     int64_t n = 0;
@@ -38,7 +41,7 @@ class UnitBitmapTest : public testing::Test {
 };
 
 TEST_F(UnitBitmapTest, HasNothingAtFirst) {
-  EXPECT_EQ(bitmap_.claim(1, 1, kUnits), 0u);
+  EXPECT_EQ(claim(1, 1, kUnits), 0u);
   EXPECT_EQ(bitmap_.next_run(1, kUnits).count, 0u);
   EXPECT_EQ(bitmap_.free_units(), 0);
 }
@@ -47,36 +50,36 @@ TEST_F(UnitBitmapTest, HandsOutEveryUnitOnce) {
   release_all();
   std::vector<bool> seen(kUnits);
   for (uint32_t n = 1; n < kUnits; ++n) {
-    const uint32_t unit = bitmap_.claim(1, 1, kUnits);
+    const uint32_t unit = claim(1, 1, kUnits);
     ASSERT_NE(unit, 0u) << n;
     ASSERT_FALSE(seen[unit]);
     seen[unit] = true;
   }
-  EXPECT_EQ(bitmap_.claim(1, 1, kUnits), 0u);
+  EXPECT_EQ(claim(1, 1, kUnits), 0u);
   EXPECT_EQ(bitmap_.free_units(), 0);
   expect_count_agrees();
 }
 
 TEST_F(UnitBitmapTest, ClaimsOnlyBelowTheLimit) {
   release_all();
-  for (uint32_t n = 1; n < 100; ++n) EXPECT_LT(bitmap_.claim(1, 1, 100), 100u);
-  EXPECT_EQ(bitmap_.claim(4, 1, 100), 0u);
+  for (uint32_t n = 1; n < 100; ++n) EXPECT_LT(claim(1, 1, 100), 100u);
+  EXPECT_EQ(claim(4, 1, 100), 0u);
 }
 
 TEST_F(UnitBitmapTest, FindsTheOneUnitThatIsFreeWhereverItIs) {
   for (const uint32_t unit : {1u, 63u, 64u, 65u, 4095u, 4096u, 8191u, 8192u, kUnits - 1}) {
     bitmap_.release(unit, 1);
-    EXPECT_EQ(bitmap_.claim(1, 1, kUnits), unit);
-    EXPECT_EQ(bitmap_.claim(1, 1, kUnits), 0u);
+    EXPECT_EQ(claim(1, 1, kUnits), unit);
+    EXPECT_EQ(claim(1, 1, kUnits), 0u);
   }
 }
 
 // The hint has moved up; what is freed below it must not be forgotten.
 TEST_F(UnitBitmapTest, FindsWhatIsFreedBelowWhereItLookedLast) {
   bitmap_.release(kUnits - 1, 1);
-  EXPECT_EQ(bitmap_.claim(1, 1, kUnits), kUnits - 1);
+  EXPECT_EQ(claim(1, 1, kUnits), kUnits - 1);
   bitmap_.release(3, 1);
-  EXPECT_EQ(bitmap_.claim(1, 1, kUnits), 3u);
+  EXPECT_EQ(claim(1, 1, kUnits), 3u);
 }
 
 TEST_F(UnitBitmapTest, RunsOfAnyLengthAndAlignmentAreFreeAndAligned) {
@@ -87,9 +90,9 @@ TEST_F(UnitBitmapTest, RunsOfAnyLengthAndAlignmentAreFreeAndAligned) {
     const uint32_t align = 1u << random() % 8;
     std::vector<bool> was_free(kUnits);
     for (uint32_t unit = 1; unit < kUnits; ++unit) was_free[unit] = bitmap_.is_free(unit);
-    const uint32_t first = bitmap_.claim(count, align, kUnits);
+    const uint32_t first = claim(count, align, kUnits);
     if (first == 0) {
-      while (bitmap_.claim(1, 1, kUnits) != 0) continue;
+      while (claim(1, 1, kUnits) != 0) continue;
       continue;
     }
     ASSERT_EQ(first % align, 0u);
@@ -103,12 +106,12 @@ TEST_F(UnitBitmapTest, RunsOfAnyLengthAndAlignmentAreFreeAndAligned) {
 
 TEST_F(UnitBitmapTest, ARunThatFitsExactlyIsFound) {
   bitmap_.release(100, 200);
-  EXPECT_EQ(bitmap_.claim(201, 1, kUnits), 0u);
-  EXPECT_EQ(bitmap_.claim(200, 1, kUnits), 100u);
+  EXPECT_EQ(claim(201, 1, kUnits), 0u);
+  EXPECT_EQ(claim(200, 1, kUnits), 100u);
   bitmap_.release(100, 200);
-  EXPECT_EQ(bitmap_.claim(64, 64, kUnits), 128u);
-  EXPECT_EQ(bitmap_.claim(64, 64, kUnits), 192u);
-  EXPECT_EQ(bitmap_.claim(64, 64, kUnits), 0u);
+  EXPECT_EQ(claim(64, 64, kUnits), 128u);
+  EXPECT_EQ(claim(64, 64, kUnits), 192u);
+  EXPECT_EQ(claim(64, 64, kUnits), 0u);
   expect_count_agrees();
 }
 
@@ -117,7 +120,7 @@ TEST_F(UnitBitmapTest, AlignmentCountsFromAddressZeroNotFromTheWindow) {
   release_all();
   for (const uint32_t align : {2u, 16u, 128u}) {
     for (int round = 0; round < 10; ++round) {
-      const uint32_t first = bitmap_.claim(3, align, kUnits);
+      const uint32_t first = claim(3, align, kUnits);
       ASSERT_NE(first, 0u);
       EXPECT_EQ((1000003 + first) % align, 0u);
     }
@@ -134,14 +137,14 @@ TEST_F(UnitBitmapTest, AnExactClaimThatMeetsAUsedUnitGivesBackAllItHad) {
     bitmap_.release(used, 1);
     EXPECT_TRUE(bitmap_.claim_exactly(10, 290)) << used;
     EXPECT_EQ(bitmap_.free_units(), 0) << used;
-    EXPECT_EQ(bitmap_.claim(1, 1, kUnits), 0u) << used;
+    EXPECT_EQ(claim(1, 1, kUnits), 0u) << used;
   }
 }
 
 TEST_F(UnitBitmapTest, WhatAFailedExactClaimGaveBackIsFoundAgain) {
   bitmap_.release(10, 50);
   EXPECT_FALSE(bitmap_.claim_exactly(10, 51));
-  EXPECT_EQ(bitmap_.claim(50, 1, kUnits), 10u);
+  EXPECT_EQ(claim(50, 1, kUnits), 10u);
 }
 
 TEST_F(UnitBitmapTest, NextRunTellsRunsInOrderAndCutsThemAtTheLimit) {
@@ -167,7 +170,7 @@ class Holder {
 
   void claim() {
     const uint32_t count = below(3) == 0 ? 1 : 1 + below(150);
-    uint32_t first = bitmap_.claim(count, 1u << below(4), kUnits);
+    uint32_t first = bitmap_.claim(count, 1u << below(4), kUnits, UnitBitmap::Reach::kAll);
     if (first == 0 && below(2) == 0) {
       const uint32_t wanted = 1 + below(kUnits - 200);
       first = bitmap_.claim_exactly(wanted, count) ? wanted : 0;
@@ -204,6 +207,20 @@ class Holder {
   int overlaps_ = 0;
 };
 
+// A call of bounded steps does not walk a heap of any size; one that may take its time finds what is there.
+TEST(UnitBitmapReach, ABoundedClaimLooksAtSoMuchFromTheFirstFreeUnitOn) {
+  constexpr uint32_t kMany = 64 * 64 * 40;
+  std::vector<std::atomic<uint64_t>> words(kMany / 64 + 1), summary(kMany / 64 / 64 + 1);
+  UnitBitmap bitmap;
+  bitmap.init(words.data(), summary.data(), 0);
+  for (uint32_t unit = 1; unit < kMany - 8; unit += 2) bitmap.release(unit, 1);  // nothing fits
+  bitmap.release(kMany - 7, 7);
+  EXPECT_EQ(bitmap.claim(4, 1, kMany, UnitBitmap::Reach::kBounded), 0u);
+  EXPECT_GE(bitmap.claim(4, 1, kMany, UnitBitmap::Reach::kAll), kMany - 8);
+  bitmap.release(10, 1);
+  EXPECT_EQ(bitmap.claim(3, 1, kMany, UnitBitmap::Reach::kBounded), 9u);
+}
+
 TEST_F(UnitBitmapTest, ClaimsOfSeveralThreadsNeverOverlapAndNothingIsLost) {
   release_all();
   std::vector<std::atomic<int>> owned(kUnits);
@@ -214,7 +231,7 @@ TEST_F(UnitBitmapTest, ClaimsOfSeveralThreadsNeverOverlapAndNothingIsLost) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(bitmap_.free_units(), kUnits - 1);
   expect_count_agrees();
-  for (uint32_t n = 1; n < kUnits; ++n) ASSERT_NE(bitmap_.claim(1, 1, kUnits), 0u) << "a summary bit is missing";
+  for (uint32_t n = 1; n < kUnits; ++n) ASSERT_NE(claim(1, 1, kUnits), 0u) << "a summary bit is missing";
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "cache/drain.h"
 #include "cache/magazine.h"
 #include "support/regions.h"
 

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "cache/drain.h"
 #include "cache/magazine.h"
 #include "support/child.h"
 #include "support/corruption.h"
@@ -152,7 +153,7 @@ TEST_F(HeapFork, AMagazineThatADrainHadClosedIsOpenAgain) {
     EXPECT_NE(header_end(header()), 0u);
     expect_whole_heap();
   });
-  header().store(class_slot(slot(), kSmall).saved_header);
+  header().store(class_slot(slot(), kSmall).saved_header.exchange(0));
 }
 
 // A section that was in flight commits `top` over the closed header, and the drain does not live to see it.
@@ -170,6 +171,7 @@ TEST_F(HeapFork, AMagazineThatASectionCommittedToWhileADrainClosedItTakesObjects
     expect_whole_heap();
   });
   header().store(open);
+  class_slot(slot(), kSmall).saved_header = 0;
 }
 
 // The drain has given some of the objects to their slabs when the fork comes, and not yet the others.

@@ -163,7 +163,11 @@ TEST_F(AbortTest, TheFenceAbortsSectionsThatAreInFlightOnOtherCpus) {
   ASSERT_TRUE(register_rseq_fence());
   spread_tokens();
   std::atomic<bool> done{false};
+  // On a CPU each: on a busy machine they would be left on one for long, where only preemption aborts anything.
+  const std::vector<int> cpus = unit::allowed_cpus();
+  const unit::Pinned fencer(cpus.back());
   std::thread victim([&] {
+    const unit::Pinned pinned(cpus.front());
     void* hand[kTokens];
     const auto deadline = steady_clock::now() + kPatience;
     // No signals here: what preemptions, and migrations with them, did not abort, fences did. Counted over short times,

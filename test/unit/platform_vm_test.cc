@@ -10,7 +10,6 @@
 #include <cstring>
 #include <string>
 
-#include "platform/cpu.h"
 #include "platform/small_file.h"
 #include "support/child.h"
 
@@ -154,21 +153,6 @@ TEST(SmallFile, NumbersAreReadInOrderAndNoMoreThanAskedFor) {
   EXPECT_EQ(read_numbers("/nowhere/at/all", numbers, 8), 0u);
   close(fd);
   unlink(path);
-}
-
-TEST(Cpu, TheFallbackIsTakenWhenAskedForAndNeedsNoRseq) {
-  const CpuSetup setup = detect_cpu(ModeOption::kFallback);
-  EXPECT_EQ(setup.mode, Mode::kFallback);
-  EXPECT_EQ(setup.source, SlotSource::kThread);
-  EXPECT_GE(setup.slots, 1u);
-  EXPECT_NE(std::string(setup.reason), "");
-}
-
-TEST(Cpu, ThereAreSlotsForEveryCpuThatMayCome) {
-  size_t range[16];
-  const size_t n = read_numbers("/sys/devices/system/cpu/possible", range, 16);
-  ASSERT_GT(n, 0u);
-  EXPECT_GT(detect_cpu(ModeOption::kAuto).slots, range[n - 1]);
 }
 
 }  // namespace

@@ -135,21 +135,21 @@ TEST_P(SlabTest, AFreeListsASlabThatIsNeitherActiveNorListed) {
 }
 
 TEST_P(SlabTest, AFreeLeavesAnActiveSlabUnlistedUntilItIsDeactivated) {
-  ASSERT_TRUE(slab_activate(unit_, identity_));
+  ASSERT_TRUE(slab_activate(unit_, identity_, 0));
   const std::vector<void*> objects = take(2);
   EXPECT_TRUE(slab_give_object(objects[0]));
-  EXPECT_EQ(flags(), kSlabActive);
-  EXPECT_FALSE(slab_activate(unit_, identity_)) << "it is active already";
-  slab_deactivate(unit_, identity_);
+  EXPECT_EQ(flags(), active_in(0));
+  EXPECT_FALSE(slab_activate(unit_, identity_, 0)) << "it is active already";
+  slab_deactivate(unit_, identity_, 0);
   EXPECT_EQ(flags(), kSlabListed);
-  EXPECT_FALSE(slab_activate(unit_, identity_)) << "whoever wants it pops it first";
+  EXPECT_FALSE(slab_activate(unit_, identity_, 0)) << "whoever wants it pops it first";
   EXPECT_TRUE(slab_give_object(objects[1]));
 }
 
 TEST_P(SlabTest, AFullSlabIsListedByDeactivationOnlyWhenSomethingIsFree) {
-  ASSERT_TRUE(slab_activate(unit_, identity_));
+  ASSERT_TRUE(slab_activate(unit_, identity_, 0));
   const std::vector<void*> objects = take(info.capacity);
-  slab_deactivate(unit_, identity_);
+  slab_deactivate(unit_, identity_, 0);
   EXPECT_EQ(flags(), 0);
   give_all(objects);
   EXPECT_EQ(flags(), kSlabListed);

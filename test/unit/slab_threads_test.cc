@@ -52,11 +52,11 @@ class Worker {
     if (unit == 0) unit = slab_create(cls_, Contract::kPlain);
     ASSERT_NE(unit, 0u);
     const SlabIdentity identity = slab_identity(unit);
-    const bool active = slab_activate(unit, identity);
+    const bool active = slab_activate(unit, identity, 0);
     void* objects[64];
     const uint32_t got = slab_take(unit, identity, objects, 1 + static_cast<uint32_t>(random_() % 64));
     for (uint32_t i = 0; i < got; ++i) own(objects[i]);
-    if (active) slab_deactivate(unit, identity);
+    if (active) slab_deactivate(unit, identity, 0);
   }
 
   void take_one_from_a_listed_slab() {

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <set>
 
+#include "cache/drain.h"
 #include "cache/magazine.h"
 #include "catcher.h"
 

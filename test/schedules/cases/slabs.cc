@@ -111,11 +111,11 @@ void use_as_active() {
     SlabIdentity identity;
     const uint32_t unit = slab_pop_partial(kClass, &identity);
     if (unit == 0) return;
-    if (!slab_activate(unit, identity)) return;
+    if (!slab_activate(unit, identity, 0)) return;
     void* objects[8];
     const uint32_t got = slab_take(unit, identity, objects, 8);
     for (uint32_t i = 0; i < got; ++i) hold(objects[i], kBytes);
-    slab_deactivate(unit, identity);
+    slab_deactivate(unit, identity, 0);
   });
 }
 

@@ -22,7 +22,7 @@ using namespace reslab;
 class OwnRegions : public testing::Test {
  protected:
   void SetUp() override {
-    setup_ = detect_cpu(ModeOption::kRseq);
+    setup_ = detect_cpu(ModeOption::kRseq, SlotsOption::kAuto);
     ASSERT_EQ(setup_.mode, Mode::kRseq) << setup_.reason;
     bytes_ = kPageBytes + setup_.slots * kRegionBytes;  // the page holds the word below region 0
     memory_ = static_cast<char*>(vm_map(bytes_));

@@ -1,0 +1,53 @@
+// platform/cpu and platform/known_defects: which mode a process gets, and what numbers its magazines.
+#include "platform/cpu.h"
+
+#include <gtest/gtest.h>
+#include <reslab/reslab.h>
+
+#include <string>
+
+#include "platform/known_defects.h"
+#include "platform/small_file.h"
+#include "support/mode.h"
+
+namespace reslab {
+namespace {
+
+TEST(Cpu, TheFallbackIsTakenWhenAskedForAndNeedsNoRseq) {
+  const CpuSetup setup = detect_cpu(ModeOption::kFallback, SlotsOption::kAuto);
+  EXPECT_EQ(setup.mode, Mode::kFallback);
+  EXPECT_EQ(setup.source, SlotSource::kThread);
+  EXPECT_GE(setup.slots, 1u);
+  EXPECT_NE(std::string(setup.reason), "");
+}
+
+TEST(Cpu, ThereAreSlotsForEveryCpuThatMayCome) {
+  size_t range[16];
+  const size_t n = read_numbers("/sys/devices/system/cpu/possible", range, 16);
+  ASSERT_GT(n, 0u);
+  EXPECT_GT(detect_cpu(ModeOption::kAuto, SlotsOption::kAuto).slots, range[n - 1]);
+}
+
+TEST(Cpu, SlotsAreNumberedByCpuWhereThatIsAskedFor) {
+  if (detect_cpu(ModeOption::kAuto, SlotsOption::kAuto).mode != Mode::kRseq) GTEST_SKIP() << "no rseq here";
+  const CpuSetup setup = detect_cpu(ModeOption::kRseq, SlotsOption::kCpuId);
+  EXPECT_EQ(setup.source, SlotSource::kCpuId);
+  EXPECT_EQ(setup.slot_offset, setup.rseq_offset + 4);
+  EXPECT_NE(std::string(setup.reason).find("cpu_id"), std::string::npos);
+}
+
+// (43)
+TEST(KnownDefects, AreFoundByMachineAndRelease) {
+  EXPECT_NE(known_rseq_defect("aarch64", "6.19.0"), nullptr);
+  EXPECT_NE(known_rseq_defect("aarch64", "6.19.4-rt1-generic"), nullptr);
+  EXPECT_NE(known_rseq_defect("aarch64", "6.19-rc3"), nullptr);
+  EXPECT_EQ(known_rseq_defect("aarch64", "6.18.9"), nullptr);
+  EXPECT_EQ(known_rseq_defect("aarch64", "6.1.19"), nullptr);
+  EXPECT_EQ(known_rseq_defect("aarch64", "6.190.0"), nullptr);
+  EXPECT_EQ(known_rseq_defect("aarch64", ""), nullptr);
+  EXPECT_EQ(known_rseq_defect("x86_64", "6.19.0"), nullptr);
+  EXPECT_EQ(known_rseq_defect("aarch64_be", "6.19.0"), nullptr);
+}
+
+}  // namespace
+}  // namespace reslab
