@@ -30,6 +30,13 @@ const char* reslab_mode() {
   }
 }
 
+// "1" or "0" of google/tcmalloc, which alone can say so; "none" of the others.
+const char* per_cpu_caches() {
+  const auto active =
+      reinterpret_cast<bool (*)()>(dlsym(RTLD_DEFAULT, "MallocExtension_Internal_GetPerCpuCachesActive"));
+  return active == nullptr ? "none" : active() ? "1" : "0";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -40,6 +47,7 @@ int main(int argc, char** argv) {
   }
   benchmark::AddCustomContext("malloc", owner);
   benchmark::AddCustomContext("reslab_mode", reslab_mode());
+  benchmark::AddCustomContext("per_cpu", per_cpu_caches());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -16,7 +16,7 @@ void pair(benchmark::State& state) {
   }
 }
 
-BENCHMARK(pair)->Arg(64);
+BENCHMARK(pair)->Arg(64)->Arg(1024);
 
 }  // namespace
 }  // namespace micro

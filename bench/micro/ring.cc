@@ -18,19 +18,23 @@ struct Step {
 // harness stays small beside what it measures. Size and slot come from bits that do not overlap.
 class RandomSteps {
  public:
-  explicit RandomSteps(size_t slots) : slot_mask_(slots - 1) {}
+  explicit RandomSteps(size_t slots) : slots_(slots) {}
 
   Step next() {
     state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-    const uint64_t size_bits = state_ >> 32;
-    return {.slot = (state_ >> 16) & slot_mask_, .bytes = kSmallest + ((size_bits * (kLargest - kSmallest + 1)) >> 32)};
+    return {.slot = scale(state_ >> 40, slots_),
+            .bytes = kSmallest + scale(state_ >> 16 & kMask, kLargest - kSmallest + 1)};
   }
 
  private:
+  static constexpr unsigned kBits = 24;
+  static constexpr uint64_t kMask = (uint64_t{1} << kBits) - 1;
   static constexpr uint64_t kSmallest = 16;
   static constexpr uint64_t kLargest = 1024;
 
-  const size_t slot_mask_;
+  static uint64_t scale(uint64_t bits, uint64_t range) { return (bits * range) >> kBits; }
+
+  const size_t slots_;
   uint64_t state_ = 88172645463325252u;
 };
 
@@ -52,7 +56,7 @@ void ring(benchmark::State& state) {
   for (void* object : objects) free(object);
 }
 
-BENCHMARK(ring)->Arg(1024)->Arg(65536);  // powers of two, at most 2^16: the slot is 16 bits at most
+BENCHMARK(ring)->Arg(1024)->Arg(65536)->Arg(100000);
 
 }  // namespace
 }  // namespace micro

@@ -1,0 +1,22 @@
+// calloc and free at once: the clearing is part of the price, and what is known to be zero needs none.
+#include <cstdlib>
+
+#include "meter.h"
+
+namespace micro {
+namespace {
+
+void calloc_pair(benchmark::State& state) {
+  const size_t bytes = static_cast<size_t>(state.range(0));
+  Meter meter(state, 1);
+  for (auto _ : state) {
+    void* object = calloc(1, bytes);
+    benchmark::DoNotOptimize(object);
+    free(object);
+  }
+}
+
+BENCHMARK(calloc_pair)->Arg(64)->Arg(1024)->Arg(16 << 10)->Arg(1 << 20);
+
+}  // namespace
+}  // namespace micro
