@@ -15,7 +15,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
 import allocators  # noqa: E402 (beside this folder)
-from report import machine  # noqa: E402
+from machine import machine  # noqa: E402
 
 TITLE = "# Latency in a signal handler\n\nWritten by `bench/latency/run_latency.py`."
 SHOWN = {"nolock_alloc": "reslab_malloc_nolock", "nolock_free": "reslab_free_nolock",

@@ -38,10 +38,11 @@ uint64_t resident_pages(pid_t process) {
   return resident;
 }
 
+// The name of a mapping is that of the file, which may have more numbers at its end than the name it was found by.
 bool is_mapped(pid_t process, const std::string& library) {
   std::ifstream maps(proc(process, "maps"));
   for (std::string line; std::getline(maps, line);) {
-    if (line.ends_with('/' + library)) return true;
+    if (line.substr(line.rfind('/') + 1).starts_with(library)) return true;
   }
   return false;
 }

@@ -24,10 +24,9 @@ sys.path.insert(0, str(HERE.parent))
 
 import allocators  # noqa: E402 (beside this folder)
 from allocators import Allocator  # noqa: E402
-from report import machine  # noqa: E402
+from machine import machine  # noqa: E402
 
-SCUDO = "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.scudo_standalone-x86_64.so"
-PEERS = allocators.PEERS | {"tbbmalloc": "libtbbmalloc_proxy.so.2", "scudo": SCUDO}
+PEERS = allocators.MORE_PEERS
 PACKAGES = {"glibc": "libc6", "jemalloc": "libjemalloc2", "mimalloc": "libmimalloc2.0",
             "tcmalloc": "libtcmalloc-minimal4", "tbbmalloc": "libtbbmalloc2", "scudo": "libclang-rt-14-dev"}
 SECONDS_WITHOUT_SIGNALS = 2

@@ -1,0 +1,95 @@
+"""What reslab is to reach, kind by kind, and whether it does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ratios
+from ratios import Results
+
+PEERS_OF_MEMORY = ("jemalloc", "jemalloc-new")  # the one whose memory is the measure; the newer where it is given
+
+
+@dataclass(frozen=True)
+class Verdict:
+    what: str
+    value: float
+    bar: float
+
+    @property
+    def is_met(self) -> bool:
+        return self.value <= self.bar
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Of a metric's ratio to the best peer: in the geometric mean over all cases, and of each."""
+
+    metric: str
+    mean: float
+    each: float
+    peers: tuple[str, ...] = ()  # none: all
+
+
+BARS = {
+    "micro": [Bar("time", 0.95, 1.15)],
+    "workloads": [Bar("time", 0.95, 1.05), Bar("peak_rss", 0.95, 1.2, PEERS_OF_MEMORY[:1])],
+    "programs": [Bar("time", 1.0, 1.02), Bar("peak_rss", 0.95, 1.2, PEERS_OF_MEMORY[:1])],
+    "worst": [Bar("malloc_p9999", 1.0, 1.0), Bar("free_p9999", 1.0, 1.0)],
+}
+MIB = 1 << 20
+
+
+def judge(kind: str, results: Results, peers: list[str]) -> list[Verdict]:
+    found = [verdict for bar in BARS.get(kind, []) for verdict in judge_ratios(bar, results, peers)]
+    more = {"micro": fallback, "workloads": oversubscribed, "memory": idle_and_steady, "startup": start_up}.get(kind)
+    return found + (list(more(results)) if more else [])
+
+
+def judge_ratios(bar: Bar, results: Results, peers: list[str]) -> Iterator[Verdict]:
+    chosen = [peer for peer in peers if not bar.peers or peer in bar.peers]
+    whom = " or ".join(chosen) if bar.peers else "the best peer"
+    found = {case: ratios.to_best(runs, "reslab", chosen, bar.metric) for case, runs in results.items()}
+    found = {case: ratio for case, ratio in found.items() if ratio}
+    if not found:
+        return
+    mean = ratios.geometric_mean(ratio.median for ratio in found.values())
+    yield Verdict(f"{bar.metric} against {whom}, geometric mean", mean, bar.mean)
+    for case, ratio in found.items():
+        yield Verdict(f"{bar.metric} against {whom}: {case}", ratio.median, bar.each)
+
+
+def fallback(results: Results) -> Iterator[Verdict]:
+    for other, bar in (("reslab", 5.0), ("glibc", 1.5)):
+        for case, runs in results.items():
+            ratio = ratios.to_best(runs, "reslab-fallback", [other], "time")
+            if ratio:
+                yield Verdict(f"fallback mode's time against {other}: {case}", ratio.median, bar)
+
+
+def oversubscribed(results: Results) -> Iterator[Verdict]:
+    """Memory and time of 16 and 64 threads against those of two with the same data and work."""
+    two = results.get("oversubscribed_2", {})
+    for threads in (16, 64):
+        many = results.get(f"oversubscribed_{threads}", {})
+        for metric, bar in (("peak_rss", 1.1), ("time", 1 / 0.95)):
+            own, base = ratios.median(many, "reslab", metric), ratios.median(two, "reslab", metric)
+            if own and base:
+                yield Verdict(f"{metric} of {threads} threads against that of 2", own / base, bar)
+
+
+def idle_and_steady(results: Results) -> Iterator[Verdict]:
+    start, end = (ratios.median(results.get("idle", {}), "reslab", metric) for metric in ("start_rss", "end_rss"))
+    if start and end:
+        yield Verdict("MiB resident when idle, above those at the start", (end - start) / MIB, start * 0.1 / MIB + 2)
+    steady = results.get("steady", {})
+    first, last = (ratios.median(steady, "reslab", m) for m in ("first_second_rss", "last_quarter_rss"))
+    if first and last:
+        # The kernel's cheap count, which is looked at here, is off by a few dozen pages for each CPU.
+        yield Verdict("MiB that producer and consumer grow after their first second", (last - first) / MIB, 0.5)
+
+
+def start_up(results: Results) -> Iterator[Verdict]:
+    for metric, bar in (("instructions", 40_000), ("faults", 15)):
+        own, base = (ratios.median(results.get("/bin/true", {}), name, metric) for name in ("reslab", "glibc"))
+        if own is not None and base is not None:
+            yield Verdict(f"{metric} of /bin/true above none", own - base, bar)

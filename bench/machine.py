@@ -1,0 +1,20 @@
+"""What a report says of the machine it was made on."""
+
+import os
+import re
+from pathlib import Path
+
+
+def machine() -> str:
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    name = model.group(1) if model else os.uname().machine
+    libc = os.confstr("CS_GNU_LIBC_VERSION") or "another libc"
+    return (f"{name}, {os.cpu_count()} CPUs, {os.uname().sysname} {os.uname().release}, {libc}, "
+            f"transparent huge pages: {huge_pages()}")
+
+
+def huge_pages() -> str:
+    """The choice in brackets, of "always [madvise] never"."""
+    file = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    chosen = re.search(r"\[(\w+)\]", file.read_text() if file.exists() else "")
+    return chosen.group(1) if chosen else "none"
