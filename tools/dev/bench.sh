@@ -1,14 +1,47 @@
-# ./dev bench storm|latency: figures against other allocators, written into docs/
+# ./dev bench KIND [OPTIONS]: figures against other allocators, written into docs/; KIND --help lists the options
 #
-# storm: how long each allocator lasts when a signal handler allocates. latency: nolock calls in a handler against masking
-# signals around a lock.
+# KIND is micro (single calls), workloads, programs (Debian's), worst (the slowest calls), memory (idle, and over time),
+# startup, instructions (of the fast paths), or all of these: docs/benchmarks.md and docs/plots. storm: how long each
+# allocator lasts when a signal handler allocates. latency: nolock calls in a handler against masking signals around a
+# lock. Samples are kept in build/bench. A peer that Debian has not is given by --allocator NAME=PATH of its library.
+
+# What the programs are, and what draws.
+bench_programs=(redis-server redis-tools sqlite3 g++ python3 z3 ghostscript nodejs xz-utils python3-matplotlib valgrind)
 
 dev_bench() {
-  [[ $# == 1 && $1 =~ ^(storm|latency)$ ]] || die "usage: ./dev bench storm|latency"
-  need "${bench_packages[@]}"
+  local kind=${1:-all}
+  shift || true
+  case $kind in
+    micro | workloads | programs | worst | memory | startup | instructions | all | storm | latency) ;;
+    *) die "usage: ./dev bench [micro|workloads|programs|worst|memory|startup|instructions|all|storm|latency] [OPTIONS]" ;;
+  esac
+  need "${bench_packages[@]}" "${bench_programs[@]}"
   make_build_for tests gcc || die "the build failed"
   compile gcc || die "the build failed"
-  "bench_$1"
+  case $kind in
+    storm | latency)
+      (($# == 0)) || die "./dev bench $kind takes no options"
+      "bench_$kind"
+      ;;
+    instructions) bench_instructions "$@" ;;
+    all)
+      bench_kind all "$@"
+      bench_instructions
+      ;;
+    *) bench_kind "$kind" "$@" ;;
+  esac
+}
+
+# Debian's python3, whatever comes first in PATH: matplotlib is installed for that one.
+debian_python() { if [[ -x /usr/bin/python3 ]]; then /usr/bin/python3 "$@"; else python3 "$@"; fi; }
+
+bench_kind() {
+  debian_python "$root/bench/bench.py" "$1" --build "$root/build/gcc" --json "$root/build/bench" \
+    --markdown "$root/docs/benchmarks.md" --plots "$root/docs/plots" "${@:2}"
+}
+
+bench_instructions() {
+  debian_python "$root/bench/callgrind_pair.py" --build "$root/build/gcc" --markdown "$root/docs/benchmarks.md" "$@"
 }
 
 bench_storm() { python3 "$root/bench/storm/run_storm.py" --build "$root/build/gcc" --markdown "$root/docs/storm.md"; }
