@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compares reslab with every allocator at hand: the allocators take turns, and what counts is the ratio to the best peer.
+"""Compares reslab with every allocator at hand, the allocators taking turns: what counts is the ratio to the best peer.
 
     bench.py KIND[,KIND...]|all [--rounds N] [--only REGEX] [--allocator NAME=PATH]...
 
 with the kinds micro, workloads, programs, worst, memory, startup.
 
-Every sample goes into JSON, a summary to the terminal; with --markdown the kind's section of a document and its pictures
-are renewed. --report does that from the JSON of the last run. A peer that fails in a case is noted; the
+Every sample goes into JSON, a summary to the terminal; with --markdown the kind's section of a document and its
+pictures are renewed. --report does that from the JSON of the last run. A peer that fails in a case is noted; the
 exit status is 1 when reslab or glibc fails, and with --bars when reslab misses a bar.
 """
 
@@ -64,6 +64,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--markdown", type=Path, metavar="FILE", help="renew the kind's section there")
     add("--plots", type=Path, metavar="FOLDER", help="draw into this folder (with --markdown)")
     add("--report", action="store_true", help="measure nothing: from the JSON of the last run")
+    add("--clock", choices=("time", "cpu"), default="time",
+        help="what the bars judge: time elapsed, or CPU time on a machine that others use (default: %(default)s)")
     add("--bars", action="store_true", help="fail where reslab misses a bar")
     args = parser.parse_args()
     args.reslab = (args.reslab or args.build / "src/libreslab.so").resolve()
@@ -114,7 +116,8 @@ def measure_kind(args: argparse.Namespace, kind: str) -> Measured:
     results, complaints = rounds.run_rounds(cases, competitors, turns,
                                             rounds.Progress(len(cases) * len(competitors) * turns))
     peers = [a.name for a in competitors if not a.is_reslab]
-    return Measured(kind, machine(), how_measured(args, kind, turns), [a.name for a in competitors], peers, results, complaints)
+    return Measured(kind, machine(), how_measured(args, kind, turns), [a.name for a in competitors], peers, results,
+                    complaints, clock_of(args, kind))
 
 
 def choose(args: argparse.Namespace, kind: str) -> list[Allocator]:
@@ -157,7 +160,13 @@ def cases_of(args: argparse.Namespace, kind: str) -> list:
 def how_measured(args: argparse.Namespace, kind: str, turns: int) -> str:
     seconds = f" of {args.seconds or 0.1:g} s a case" if kind == "micro" else ""
     return (f"Rounds{seconds}, the allocators taking turns: {turns}. A ratio is the median over the rounds of "
-            "reslab's figure and the best peer's of the same round; in parentheses its middle half.")
+            "reslab's figure and the best peer's of the same round; in parentheses its middle half."
+            + (" The bars judge CPU time." if clock_of(args, kind) == "cpu" else ""))
+
+
+def clock_of(args: argparse.Namespace, kind: str) -> str:
+    """Only these measure both; a micro case's time is CPU time."""
+    return args.clock if kind in ("workloads", "programs") else "time"
 
 
 def print_summary(measured: Measured) -> None:

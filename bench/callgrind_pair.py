@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts the instructions of the fast paths: by callgrind for each allocator at hand, in libreslab.so itself for reslab.
+"""Counts the instructions of the fast paths: by callgrind for each allocator, in libreslab.so itself for reslab.
 
 Two runs of the same loop differ in nothing but the number of calls, so the difference of their counts
 is the calls' own. Only instructions inside the allocator's object count (what it has libc do, as memset, does not);
@@ -35,7 +35,8 @@ def main() -> int:
     print(report)
     if args.markdown:
         text = args.markdown.read_text() if args.markdown.exists() else "# Benchmarks\n"
-        args.markdown.write_text(tables.put_section(text, "instructions", "## Instructions of the fast paths\n\n" + report))
+        section = "## Instructions of the fast paths\n\n" + report
+        args.markdown.write_text(tables.put_section(text, "instructions", section))
     return 0
 
 
@@ -56,8 +57,8 @@ def text_of(args: argparse.Namespace, competitors: list[Allocator], paths: str) 
     for kind, shown in KINDS.items():
         counts = [per_call(args.program, allocator, kind, args.bytes) for allocator in competitors]
         rows.append([shown, *(f"{count:.1f}" for count in counts)])
-    head = (f"Executed inside the allocator for each pair of calls with {args.bytes} bytes, as callgrind counts; it knows no "
-            "restartable sequences, so reslab runs in fallback mode. To repeat: `./dev bench instructions`.")
+    head = (f"Executed inside the allocator for each pair of calls with {args.bytes} bytes, as callgrind counts; it "
+            "knows no restartable sequences, so reslab runs in fallback mode. To repeat: `./dev bench instructions`.")
     return "\n\n".join([head, tables.table(["calls", *(a.name for a in competitors)], rows), paths]) + "\n"
 
 

@@ -52,6 +52,11 @@ class Bars(unittest.TestCase):
         self.assertFalse(verdicts["time against the best peer: x"].is_met)
         self.assertTrue(verdicts["time against the best peer: y"].is_met)
 
+    def test_cpu_time_may_stand_for_time(self):
+        results = {"x": {"reslab": [{"time": 9, "cpu": 1}], "a": [{"time": 1, "cpu": 2}]}}
+        mean, each = bars.judge("workloads", results, ["a"], "cpu")
+        self.assertEqual((mean.value, each.value), (0.5, 0.5))
+
     def test_memory_is_measured_by_jemalloc_alone(self):
         sample = {"reslab": [{"peak_rss": 3.0}], "glibc": [{"peak_rss": 1.0}], "jemalloc": [{"peak_rss": 4.0}]}
         found = [v.value for v in bars.judge("workloads", {"x": sample}, ["glibc", "jemalloc"]) if "peak" in v.what]
@@ -87,7 +92,8 @@ class Documents(unittest.TestCase):
 
     def test_a_failed_allocator_is_shown_as_such(self):
         results = {"case": {"reslab": times(1), "a": times(None), "b": times(2)}}
-        measured = documents.Measured("workloads", "m", "h", ["reslab", "a", "b"], ["a", "b"], results, ["case under a: why"])
+        measured = documents.Measured("workloads", "m", "h", ["reslab", "a", "b"], ["a", "b"], results,
+                                      ["case under a: why"])
         text = documents.section(measured, None)
         self.assertRegex(text, r"\| case \| +1\.00 \| +failed \| +2\.00 \| 0\.50 \(0\.50 to 0\.50\) \| +b \|")
         self.assertIn("case under a: why", text)

@@ -25,15 +25,20 @@ class Failed(Exception):
 class Micro:
     """A case of the Google Benchmark program, in a process of its own, so that none inherits another's heap."""
 
-    name: str
+    case: str
     program: Path
     seconds: float
     cpu: int
 
+    @property
+    def name(self) -> str:
+        """Without what Google Benchmark adds about its clocks."""
+        return self.case.removesuffix("/process_time/real_time")
+
     def run(self, allocator: Allocator) -> Sample:
         with tempfile.NamedTemporaryFile(suffix=".json") as out:
             program = self.program.with_name(allocator.linked_into or self.program.name)
-            command = [str(program), f"--benchmark_filter=^{self.name}$", f"--benchmark_min_time={self.seconds}",
+            command = [str(program), f"--benchmark_filter=^{self.case}$", f"--benchmark_min_time={self.seconds}",
                        f"--benchmark_out={out.name}", "--benchmark_out_format=json"]
             run(self.pinned() + command, allocator)
             report = json.load(out)
@@ -47,7 +52,7 @@ class Micro:
 
     def pinned(self) -> list[str]:
         """To one CPU, but for the case of two threads."""
-        return [] if self.name.startswith("cross_thread") else ["taskset", "-c", str(self.cpu)]
+        return [] if self.case.startswith("cross_thread") else ["taskset", "-c", str(self.cpu)]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import ratios
 from ratios import Results
 
 SHADES = ("#9aa5b1", "#6baed6", "#74c476", "#bc80bd", "#fdae6b", "#8c6d31", "#3182bd", "#31a354", "#756bb1", "#e6550d",
-          "#bd9e39", "#636363")
-MARKS = "osD^v<>PX*hp"
-RESLAB, FALLBACK = "#d62728", "#f4a6a6"
+          "#bd9e39", "#636363", "#17becf", "#8c564b")
+MARKS = "osD^v<>PX*hp8d"
+RESLAB = "#d62728"
+ITS_OTHER_FORMS = {"reslab-fallback": ("d", "#f4a6a6"), "reslab-static": ("o", "#f4a6a6")}
 
 
 def available() -> bool:
@@ -55,8 +56,9 @@ def draw_allocator(axes, results: Results, cases: list[str], name: str, peers: l
         spread = [[r.median - r.low for r in found], [r.high - r.median for r in found]]
         axes.errorbar(values, rows, xerr=spread, fmt="o", markersize=8, color=RESLAB, label=name, zorder=3)
         return
-    if name.startswith("reslab"):
-        axes.plot(values, rows, "d", markersize=6, color=FALLBACK, label=name, zorder=2)
+    if name in ITS_OTHER_FORMS:
+        mark, colour = ITS_OTHER_FORMS[name]
+        axes.plot(values, rows, mark, markersize=6, color=colour, label=name, zorder=2)
         return
     place = peers.index(name) if name in peers else 0
     axes.plot(values, rows, MARKS[place % len(MARKS)], markersize=4.5, color=SHADES[place % len(SHADES)], alpha=0.85, label=name)

@@ -38,16 +38,16 @@ METRICS: dict[str, tuple[str, Callable[[float], str]]] = {
      (("p50", "median"), ("p99", "p99"), ("p999", "p99.9"), ("p9999", "p99.99"), ("max", "maximum"))}
 
 
-def figures(results: Results, names: list[str], peers: list[str], metric: str, title: str | None = None) -> str:
+def figures(results: Results, names: list[str], peers: list[str], metric: str, title: str) -> str:
     """The medians of every allocator, and reslab's ratio to the best peer of the same round."""
-    shown, write = METRICS[metric]
+    _, write = METRICS[metric]
     rows = []
     for case, runs in results.items():
         values = [ratios.median(runs, name, metric) for name in names]
         cells = ["failed" if value is None else write(value) for value in values]
         rows.append([case, *cells, *ratio_cells(runs, peers, metric)])
     header = ["case", *names, "reslab / best peer", "best peer"]
-    return f"{title or shown}, median:\n\n{table(header, rows)}"
+    return f"{title}, median:\n\n{table(header, rows)}"
 
 
 def ratio_cells(runs: dict[str, list], peers: list[str], metric: str) -> list[str]:
