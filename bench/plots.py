@@ -47,7 +47,8 @@ def draw(path: Path, title: str, results: Results, names: list[str], peers: list
 
 
 def draw_allocator(axes, results: Results, cases: list[str], name: str, peers: list[str], metric: str) -> None:
-    points = [(row, ratio) for row, case in enumerate(cases) if (ratio := ratios.to_best(results[case], name, peers, metric))]
+    found = [ratios.to_best(results[case], name, peers, metric) for case in cases]
+    points = [(row, ratio) for row, ratio in enumerate(found) if ratio]
     if not points:
         return
     rows, found = zip(*points)
@@ -61,4 +62,5 @@ def draw_allocator(axes, results: Results, cases: list[str], name: str, peers: l
         axes.plot(values, rows, mark, markersize=6, color=colour, label=name, zorder=2)
         return
     place = peers.index(name) if name in peers else 0
-    axes.plot(values, rows, MARKS[place % len(MARKS)], markersize=4.5, color=SHADES[place % len(SHADES)], alpha=0.85, label=name)
+    axes.plot(values, rows, MARKS[place % len(MARKS)], markersize=4.5, color=SHADES[place % len(SHADES)], alpha=0.85,
+              label=name)

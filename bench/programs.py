@@ -1,7 +1,7 @@
 """Programs of Debian's that allocate a lot, each with its input: made once, the same for every allocator.
 
-A program is run by programs/launch, which measures it and looks whether the allocator is really mapped. redis answers to a
-load generator instead: what counts is how long the generator takes, and what the server needed.
+A program is run by programs/launch, which measures it and looks whether the allocator is really mapped. redis answers
+to a load generator instead: what counts is how long the generator takes, and what the server needed.
 """
 
 import random
@@ -113,17 +113,28 @@ def sql(file: Path) -> None:
     file.write_text("\n".join(lines) + "\n")
 
 
+CXX_TYPE = """\
+struct T0 { int a; std::string b; bool operator<(const T0& o) const { return a < o.a; } };
+int f0(int n) {
+  std::map<int, std::vector<T0>> m;
+  std::set<T0> s;
+  std::variant<int, T0> v;
+  for (int k = 0; k < n; ++k) { m[k % 7].push_back({k, "x"}); s.insert({k, "y"}); v = T0{k, {}}; }
+  std::vector<T0> w;
+  for (auto& p : m) w.insert(w.end(), p.second.begin(), p.second.end());
+  std::sort(w.begin(), w.end());
+  return static_cast<int>(w.size() + s.size() + v.index());
+}
+"""
+
+
 def cxx(file: Path) -> None:
-    """Templates of the standard library for a few hundred types of their own."""
+    """Templates of the standard library for a few types of one's own."""
     headers = ["algorithm", "functional", "map", "memory", "numeric", "optional", "regex", "set", "string", "tuple",
                "unordered_map", "variant", "vector", "iostream"]
     lines = [f"#include <{header}>" for header in headers]
     for i in range(8):
-        lines.append(f"struct T{i} {{ int a; std::string b; bool operator<(const T{i}& o) const {{ return a < o.a; }} }};\n"
-                     f"int f{i}(int n) {{ std::map<int, std::vector<T{i}>> m; std::set<T{i}> s; std::variant<int, T{i}> v;\n"
-                     f"  for (int k = 0; k < n; ++k) {{ m[k % 7].push_back({{k, \"x\"}}); s.insert({{k, \"y\"}}); v = T{i}{{k, {{}}}}; }}\n"
-                     f"  std::vector<T{i}> w; for (auto& p : m) w.insert(w.end(), p.second.begin(), p.second.end());\n"
-                     "  std::sort(w.begin(), w.end()); return static_cast<int>(w.size() + s.size() + v.index()); }")
+        lines.append(CXX_TYPE.replace("T0", f"T{i}").replace("f0", f"f{i}"))
     file.write_text("\n".join(lines) + "\n")
 
 
@@ -141,11 +152,12 @@ def smt(file: Path) -> None:
 def postscript(file: Path) -> None:
     """Pages of text, paths and shadings from a fixed seed."""
     draw = random.Random(1)
+    letters = "abcdefghijklmnopqrstuvwxyz"
     lines = ["%!PS"]
     for page in range(12):
         lines.append("/Times-Roman findfont 9 scalefont setfont")
         for row in range(70):
-            words = " ".join("".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(14))
+            words = " ".join("".join(draw.choices(letters, k=draw.randint(2, 9))) for _ in range(14))
             lines.append(f"40 {760 - 10 * row} moveto ({words}) show")
         for _ in range(1500):
             points = " ".join(f"{draw.uniform(0, 600):.1f}" for _ in range(6))

@@ -85,7 +85,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def put_section(text: str, name: str, section: str) -> str:
-    """`text` with what lies between the markers of that name replaced; the markers go to the end where there are none."""
+    """`text` with what lies between the markers of that name replaced; they go to its end where there are none."""
     begin, end = f"<!-- bench {name}: begin -->", f"<!-- bench {name}: end -->"
     if begin not in text:
         text = text.rstrip("\n") + f"\n\n{begin}\n{end}\n"
