@@ -80,8 +80,7 @@ class Watch {
   uint64_t samples_ = 0;
 };
 
-[[noreturn]] void become(const char* library, char** command) {
-  if (strcmp(library, "none") != 0) setenv("LD_PRELOAD", library, 1);
+[[noreturn]] void become(char** command) {
   execvp(command[0], command);
   perror(command[0]);
   _exit(127);
@@ -108,10 +107,12 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: launch REPORT LIBRARY COMMAND...\n");
     return 2;
   }
+  if (strcmp(argv[2], "none") != 0)
+    setenv("LD_PRELOAD", argv[2], 1);  // here, so that the child takes no page fault for it
   const auto begin = steady_clock::now();
   const pid_t process = fork();
   if (process < 0) return perror("fork"), 1;
-  if (process == 0) become(argv[2], argv + 3);
+  if (process == 0) become(argv + 3);
   Watch watch(process, argv[2]);
   rusage usage = {};
   const int status = wait_watching(process, watch, usage);
