@@ -161,7 +161,8 @@ def how_measured(args: argparse.Namespace, kind: str, turns: int) -> str:
     seconds = f" of {args.seconds or 0.1:g} s a case" if kind == "micro" else ""
     return (f"Rounds{seconds}, the allocators taking turns: {turns}. A ratio is the median over the rounds of "
             "reslab's figure and the best peer's of the same round; in parentheses its middle half."
-            + (" The bars judge CPU time." if clock_of(args, kind) == "cpu" else ""))
+            + (" The bars judge CPU time." if clock_of(args, kind) == "cpu" else "")
+            + f" Load average at the end: {os.getloadavg()[0]:.1f}.")
 
 
 def clock_of(args: argparse.Namespace, kind: str) -> str:

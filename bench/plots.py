@@ -24,6 +24,7 @@ def draw(path: Path, title: str, results: Results, names: list[str], peers: list
     import matplotlib
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "reslab"  # the same picture from the same figures
+    matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
     from matplotlib import pyplot
 
     cases = [case for case, runs in results.items() if ratios.to_best(runs, peers[0], peers, metric)] if peers else []
