@@ -16,14 +16,18 @@ def plain(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def seconds(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else plain(value)
+
+
 def mebibytes(value: float) -> str:
     return plain(value / MIB)
 
 
 # Of a metric: what a table of it is called, and how a figure is written.
 METRICS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "time": ("Seconds elapsed", plain),
-    "cpu": ("Seconds of CPU time", plain),
+    "time": ("Seconds elapsed", seconds),
+    "cpu": ("Seconds of CPU time", seconds),
     "peak_rss": ("Peak resident memory, MiB", mebibytes),
     "mean_rss": ("Mean resident memory, MiB", mebibytes),
     "start_rss": ("Resident at the start, MiB", mebibytes),
