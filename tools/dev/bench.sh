@@ -3,7 +3,7 @@
 # KIND is micro (single calls), workloads, programs (Debian's), worst (the slowest calls), memory (idle, and over time),
 # startup, instructions (of the fast paths), or all of these: docs/benchmarks.md and docs/plots. storm: how long each
 # allocator lasts when a signal handler allocates. latency: nolock calls in a handler against masking signals around a
-# lock. Samples are kept in build/bench. A peer that Debian has not is given by --allocator NAME=PATH of its library.
+# lock. Samples are kept in build/bench. With --only or --allocators the documents stay as they are. A peer that Debian has not is given by --allocator NAME=PATH of its library.
 
 # What the programs are, and what draws.
 bench_programs=(redis-server redis-tools sqlite3 g++ python3 z3 ghostscript nodejs xz-utils python3-matplotlib valgrind)
@@ -35,9 +35,11 @@ dev_bench() {
 # Debian's python3, whatever comes first in PATH: matplotlib is installed for that one.
 debian_python() { if [[ -x /usr/bin/python3 ]]; then /usr/bin/python3 "$@"; else python3 "$@"; fi; }
 
+# A part of the cases or of the allocators is to be looked at: what is known of all stays as it is.
 bench_kind() {
-  debian_python "$root/bench/bench.py" "$1" --build "$root/build/gcc" --json "$root/build/bench" \
-    --markdown "$root/docs/benchmarks.md" --plots "$root/docs/plots" "${@:2}"
+  local outcome=(--json "$root/build/bench" --markdown "$root/docs/benchmarks.md" --plots "$root/docs/plots")
+  [[ " $* " != *\ --only* && " $* " != *\ --allocators* ]] || outcome=(--json "$root/build/bench/part")
+  debian_python "$root/bench/bench.py" "$1" --build "$root/build/gcc" "${outcome[@]}" "${@:2}"
 }
 
 bench_instructions() {
