@@ -3,7 +3,8 @@
 # KIND is micro (single calls), workloads, programs (Debian's), worst (the slowest calls), memory (idle, and over time),
 # startup, instructions (of the fast paths), or all of these: docs/benchmarks.md and docs/plots. storm: how long each
 # allocator lasts when a signal handler allocates. latency: nolock calls in a handler against masking signals around a
-# lock. Samples are kept in build/bench. With --only or --allocators the documents stay as they are. A peer that Debian has not is given by --allocator NAME=PATH of its library.
+# lock. Samples are kept in build/bench. With --only or --allocators the documents stay as they are. A peer that Debian has
+# not is given by --allocator NAME=PATH of its library.
 
 # What the programs are, and what draws.
 bench_programs=(redis-server redis-tools sqlite3 g++ python3 z3 ghostscript nodejs xz-utils python3-matplotlib valgrind)
