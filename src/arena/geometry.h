@@ -9,10 +9,11 @@
 //              [ block chunks ]                                pools of pointer blocks (cache/)
 //              [ regions ]                                     readable from the start, writable by first slow path
 //              [ unit chunks ]  one for each 1,024 units:      writable before their units are
-//                  1,024 descriptors | dense bitmaps | pending bits | waiting bits
+//                  1,024 descriptors | dense bitmaps | retired bits | dense pending bits | dense waiting bits
 //
-// The last two are the generations of bits for deferred reclamation (12); they have their place here and are made
-// writable by libreslab-rcu.
+// The last three are the two generations of bits for deferred reclamation (12), of slabs whose bitmap fits the descriptor
+// side by side in 128 bytes, of dense ones like their bitmaps. They are writable from the start and cost no page until
+// libreslab-rcu is there.
 #pragma once
 
 #include <cstddef>
@@ -29,10 +30,12 @@ inline constexpr size_t kDescriptorBytes = 128;
 inline constexpr size_t kDenseBytes = 512;  // one bit for each 16 bytes of a unit
 inline constexpr size_t kChunkDescriptors = 0;
 inline constexpr size_t kChunkDense = kUnitsInChunk * kDescriptorBytes;
-inline constexpr size_t kChunkPending = kChunkDense + kUnitsInChunk * kDenseBytes;
+inline constexpr size_t kRetiredBytes = 128;  // 64 pending, 64 waiting
+inline constexpr size_t kChunkRetired = kChunkDense + kUnitsInChunk * kDenseBytes;
+inline constexpr size_t kChunkPending = kChunkRetired + kUnitsInChunk * kRetiredBytes;
 inline constexpr size_t kChunkWaiting = kChunkPending + kUnitsInChunk * kDenseBytes;
 inline constexpr size_t kChunkBytes = kChunkWaiting + kUnitsInChunk * kDenseBytes;
-inline constexpr size_t kChunkWritableBytes = kChunkPending;  // what a commit makes writable
+inline constexpr size_t kChunkWritableBytes = kChunkBytes;  // what a commit makes writable
 
 // An entry of the unit map: {the unit's place in its slab:4, class:12}; 0 where no object starts. The class is in the low
 // bits because a free waits for it: one AND less on its longest chain.

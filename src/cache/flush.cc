@@ -5,6 +5,7 @@
 #include "base/hooks.h"
 #include "base/report.h"
 #include "cache/block.h"
+#include "cache/bulk_free.h"
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
 #include "cache/depot.h"
@@ -249,6 +250,23 @@ void drain_visit(ClassId, void* object) {
 }
 
 }  // namespace
+
+bool cache_keeps(ClassId cls) {
+  return class_info(cls).object_bytes < kLargeBytes && !is_sparse(cls) && !tide.is_ebbing() && !depot_is_full();
+}
+
+// A block with little in it is not worth a place: whoever takes it comes back soon.
+void cache_accept(ClassId cls, uint32_t block) {
+  constexpr uint32_t kWorthwhile = kBlockObjects / 4;
+  const bool keep = blocks().count(block) >= kWorthwhile && cache_keeps(cls);
+  if (!keep || !depot().put(cls, block)) empty_block(cls, block);
+}
+
+void cache_settle(ClassId cls) {
+  const uint32_t idle = depot().age(cls);
+  if (idle > 0) give_back_depot(cls, idle, kMostBlocksAged);
+  give_back_empties(cls);
+}
 
 void cache_drain_all() {
   finish_abandoned_drain(drain_visit);

@@ -4,6 +4,7 @@
 #include "base/counters.h"
 #include "base/hooks.h"
 #include "platform/vm.h"
+#include "slab/retired.h"
 #include "slab/slab.h"
 
 namespace reslab {
@@ -39,6 +40,7 @@ void* make_run(const Request& request, Claim claim) {
   const UnitRun run = claim(static_cast<uint32_t>(units), static_cast<uint32_t>(align), request.contract);
   if (run.first == 0) return nullptr;
   RESLAB_HOOK("run_claimed");
+  if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, kRunClass);  // no fault later (12)
   describe(run.first, run.count);
   runs().slabs.fetch_add(1, std::memory_order_relaxed);
   count_units(run.count);

@@ -4,6 +4,7 @@
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "base/report.h"
+#include "slab/retired.h"
 
 namespace reslab {
 
@@ -120,6 +121,7 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   slab.free_hint.store(static_cast<int32_t>(info.capacity), std::memory_order_relaxed);
   slab.search_from.store(0, std::memory_order_relaxed);
   slab.pages_purged.store(0, std::memory_order_relaxed);
+  if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, cls);  // no fault later (12)
   RESLAB_HOOK("slab_create");
   // release: the fields above; a claimer that reads this state sees them.
   slab.state.store(slab_state(generation, cls, 0), std::memory_order_release);

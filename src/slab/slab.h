@@ -40,12 +40,14 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint32_t> next;          // link of the partial list
   std::atomic<uint32_t> pending_next;  // link of the list for deferred reclamation
   std::atomic<int32_t> free_hint;
-  std::atomic<uint32_t> run_units;     // of a run: its length; 0 for slabs
-  std::atomic<uint32_t> group;         // who is charged for a run
-  std::atomic<uint32_t> search_from;   // word where the last take left off
-  std::atomic<uint32_t> pages_purged;  // of its free objects, and none was taken since
+  std::atomic<uint32_t> run_units;       // of a run: its length; 0 for slabs
+  std::atomic<uint32_t> group;           // who is charged for a run
+  std::atomic<uint32_t> search_from;     // word where the last take left off
+  std::atomic<uint32_t> pages_purged;    // of its free objects, and none was taken since
+  std::atomic<uint32_t> pending_listed;  // slab/retired.h
+  uint32_t waiting_next;
   uint32_t reserved_half;
-  uint64_t reserved[3];
+  uint64_t reserved[2];
   std::atomic<uint64_t> inline_bits[kInlineBits / 64];
 };
 static_assert(sizeof(Slab) == kDescriptorBytes && offsetof(Slab, inline_bits) == 64);

@@ -1,0 +1,47 @@
+#include "cache/bulk_free.h"
+
+#include "base/counters.h"
+#include "cache/block.h"
+#include "slab/slab.h"
+
+namespace reslab {
+
+void BulkFree::push(ClassId cls, void* object) {
+  if (open_[cls] == 0) open_[cls] = blocks().take(cls, Contract::kPlain);
+  const uint32_t block = open_[cls];
+  if (block == 0) {  // no memory for a block
+    slab_give_object(object);
+    return;
+  }
+  const uint32_t count = blocks().count(block);
+  blocks().slots(block)[count] = object;
+  blocks().set_count(block, count + 1);
+  if (count + 1 < kBlockObjects) return;
+  open_[cls] = 0;
+  cache_accept(cls, block);
+}
+
+void BulkFree::add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
+  seen_[cls] = true;
+  counters.add(Counter::kFrees, static_cast<uint64_t>(__builtin_popcountll(bits)));
+  if (!cache_keeps(cls)) {
+    slab_give(unit, word, bits);
+    return;
+  }
+  const size_t each = class_info(cls).object_bytes;
+  char* first = unit_address(unit) + size_t{word} * 64 * each;
+  for (; bits != 0; bits &= bits - 1) push(cls, first + static_cast<size_t>(__builtin_ctzll(bits)) * each);
+}
+
+void BulkFree::finish() {
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    if (!seen_[cls]) continue;
+    seen_[cls] = false;
+    const uint32_t block = open_[cls];
+    open_[cls] = 0;
+    if (block != 0) cache_accept(cls, block);
+    cache_settle(cls);
+  }
+}
+
+}  // namespace reslab

@@ -1,0 +1,36 @@
+// Frees many objects that are given as bits of their slabs: into blocks for the depot while their class is worth caching,
+// to the bitmaps otherwise, a word at a time. One thread at a time.
+//
+// In hand is at most one block for each class, found by a child after fork like any other (cache/block.h).
+#pragma once
+
+#include <cstdint>
+
+#include "slab/size_classes.h"
+
+namespace reslab {
+
+class BulkFree {
+ public:
+  // The objects `bits` of word `word` of a slab, which are out and are nobody's.
+  void add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits);
+  // Nothing is in hand any more; empty slabs and memory above the bounds have been given back.
+  void finish();
+  // For a child after fork: what was in hand has been recovered.
+  void forget() { *this = BulkFree(); }
+
+ private:
+  void push(ClassId cls, void* object);
+
+  uint32_t open_[kMallocClasses] = {};  // block of the class, or 0
+  bool seen_[kMallocClasses] = {};      // did the class get anything since the last finish?
+};
+
+// cache/flush.cc. Are free objects of the class worth keeping out of their slabs?
+bool cache_keeps(ClassId cls);
+// Takes over a block in hand: for the depot, or back to the slabs.
+void cache_accept(ClassId cls, uint32_t block);
+// After objects of a class went to the depot or to their slabs without a flush: what a flush does then.
+void cache_settle(ClassId cls);
+
+}  // namespace reslab

@@ -1,0 +1,197 @@
+#include "heap/rcu_core.h"
+
+#include "base/counters.h"
+#include "base/hooks.h"
+#include "base/report.h"
+#include "base/thread_line.h"
+#include "cache/bulk_free.h"
+#include "cache/magazine.h"
+#include "heap/context.h"
+#include "heap/describe.h"
+#include "heap/root.h"
+#include "heap/run.h"
+
+namespace reslab {
+
+constinit std::atomic<const RcuClient*> rcu_client{nullptr};
+
+namespace {
+
+constexpr char kCall[] = "reslab_free_rcu";
+
+void report_twice(const char* call, const void* object) {
+  counters.add(Counter::kDoubleFrees);
+  Line line;
+  line.text("reslab: ").text(call).text("(").ptr(object).text("): double free: it waits for a grace period already");
+  die(line);
+}
+void report_twice_pending(void* object) { report_twice(kCall, object); }
+
+// The bit of a pointer that must be the start of an object.
+ObjectBit bit_of_object(const void* object, const char* call) {
+  const ObjectPlace place = place_of(object);
+  const bool is_small = place.cls != kNoClass && place.cls < kMallocClasses;
+  const bool is_start =
+      is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
+  if (!is_start) report_invalid(call, object);
+  return bit_of(place);
+}
+
+void require(RetireResult result, const char* call, const void* object) {
+  if (result == RetireResult::kTwice) report_twice(call, object);
+  if (result == RetireResult::kFree) report_double_free(call, object);
+}
+
+// --- context and start -------------------------------------------------------------------------------------------------
+
+// Slabs made between the two steps are touched by the second, or touch themselves.
+bool start(const RcuClient* client) {
+  if (!ensure_root(Contract::kPlain)) return false;
+  if (client != nullptr) rcu_client.store(client, std::memory_order_release);
+  if (retiring_in_use.exchange(true, std::memory_order_seq_cst)) return true;
+  const uint32_t frontier = arena().frontier();
+  for (uint32_t unit = 1; unit < frontier; ++unit) {
+    const ClassId cls = slab_identity(unit).cls;
+    if (cls != kNoClass && cls <= kRunClass) touch_retired_bits(unit, cls);
+  }
+  return true;
+}
+
+size_t arena_bytes() { return size_t{arena().window().units} << kUnitShift; }
+uint32_t slot_count() { return slots().count(); }
+bool pages_work() { return in_rseq_mode() && fence_available.load(std::memory_order_relaxed); }
+bool in_nolock_scope() { return thread_line.nolock_depth.load(std::memory_order_relaxed) != 0; }
+
+size_t retire(void* object, const char* call) {
+  if (object == nullptr) return 0;
+  if (!ensure_root(Contract::kAny)) report_invalid(call, object);
+  const SlowCall slow;
+  const ObjectBit bit = bit_of_object(object, call);
+  const size_t bytes = retired_object_bytes(bit.unit, bit.cls);  // of a run: read while it is surely still there
+  require(retire_by_bit(bit), call, object);
+  return bytes;
+}
+
+// Whatever lies there: a page that is being measured may be taken in meanwhile.
+size_t measure(void* const* objects, uint32_t count) {
+  constexpr uint32_t kStep = 32;
+  size_t bytes = 0, looked_at = 0;
+  for (uint32_t i = 0; i < count; i += kStep, ++looked_at) {
+    const ObjectPlace place = place_of(objects[i]);
+    if (place.cls != kNoClass && place.cls <= kRunClass) bytes += retired_object_bytes(place.unit, place.cls);
+  }
+  return looked_at == 0 ? 0 : bytes / looked_at * count;
+}
+
+// --- the reclaimer's ---------------------------------------------------------------------------------------------------
+
+Retired take_in(void* const* objects, uint32_t count) {
+  const SlowCall slow;
+  Retired taken = {count, 0};
+  for (uint32_t i = 0; i < count; ++i) {
+    const ObjectBit bit = bit_of_object(objects[i], kCall);
+    require(retire_to_waiting(bit), kCall, objects[i]);
+    taken.bytes += retired_object_bytes(bit.unit, bit.cls);
+  }
+  return taken;
+}
+
+Retired take_all_pending(Search search) {
+  const SlowCall slow;
+  return take_pending(search, report_twice_pending);
+}
+
+void require_not_free(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
+  const uint64_t free = slab_bits(unit, class_info(cls))[word].load(std::memory_order_relaxed) & bits;
+  if (free != 0) report_double_free(kCall, retired_object(unit, cls, word, free));
+}
+
+// (R2)
+void require_not_pending(uint32_t unit, ClassId cls, const RetiredWords& words, uint32_t word, uint64_t bits) {
+  const uint64_t twice = words.pending[word].load(std::memory_order_acquire) & bits;
+  if (twice != 0) report_twice(kCall, retired_object(unit, cls, word, twice));
+}
+
+Retired give_back_unit(BulkFree& bulk, uint32_t unit) {
+  const ClassId cls = slab_identity(unit).cls;
+  const RetiredWords words = retired_words(unit, cls);
+  const size_t each = retired_object_bytes(unit, cls);
+  uint64_t objects = 0;
+  for (uint32_t word = 0; word < words.count; ++word) {
+    const uint64_t bits = words.waiting[word].load(std::memory_order_relaxed);
+    if (bits == 0) continue;
+    require_not_pending(unit, cls, words, word, bits);
+    words.waiting[word].store(0, std::memory_order_release);  // (R3)
+    objects += static_cast<uint64_t>(__builtin_popcountll(bits));
+    RESLAB_HOOK("retired_give_back");
+    if (cls == kRunClass) {
+      if (!run_free(unit, Contract::kPlain)) report_double_free(kCall, unit_address(unit));
+      break;
+    }
+    require_not_free(unit, cls, word, bits);
+    bulk.add(unit, cls, word, bits);
+  }
+  return {objects, objects * each};
+}
+
+constinit BulkFree bulk_free;
+
+// Ends: the list is the caller's own.
+Retired give_back() {
+  const SlowCall slow;
+  Retired given = {0, 0};
+  for (uint32_t unit = pop_waiting(); unit != 0; unit = pop_waiting()) {
+    const Retired some = give_back_unit(bulk_free, unit);
+    given.objects += some.objects;
+    given.bytes += some.bytes;
+  }
+  bulk_free.finish();
+  return given;
+}
+
+void adopt() {
+  ensure_root(Contract::kPlain);  // gives the blocks of the dead reclaimer back
+  const SlowCall slow;
+  bulk_free.forget();
+  adopt_waiting();
+}
+
+Retired retire_rest(void* const* objects, uint32_t count) {
+  Retired retired = {0, 0};
+  for (uint32_t i = 0; i < count; ++i) {
+    const ObjectBit bit = bit_of_object(objects[i], kCall);
+    if (retire_by_bit(bit) != RetireResult::kDone) continue;
+    retired.objects += 1;
+    retired.bytes += retired_object_bytes(bit.unit, bit.cls);
+  }
+  return retired;
+}
+
+constexpr RcuCore kTable = {
+    .version = kRcuCoreVersion,
+    .fast_path = &fast_path,
+    .start = start,
+    .options = options,
+    .slots = slot_count,
+    .arena_bytes = arena_bytes,
+    .pages_work = pages_work,
+    .fence = rseq_fence,
+    .retire = retire,
+    .has_pending = has_pending,
+    .measure = measure,
+    .report_twice = report_twice,
+    .take_in = take_in,
+    .take_pending = take_all_pending,
+    .give_back = give_back,
+    .adopt = adopt,
+    .retire_rest = retire_rest,
+    .in_nolock_scope = in_nolock_scope,
+    .may_maintain = may_maintain,
+};
+
+}  // namespace
+}  // namespace reslab
+
+extern "C" const reslab::RcuCore* reslab_rcu_core(uint32_t version) noexcept {
+  return version == reslab::kRcuCoreVersion ? &reslab::kTable : nullptr;
+}

@@ -1,0 +1,61 @@
+// What libreslab-rcu needs of the core, as one table: the two are separate files, and the core's names are not visible
+// outside its own. The table is asked for by version; a core of another version has none, and libreslab-rcu then says so.
+//
+// Functions marked `reclaimer` are for the one thread that owns the waiting bits (slab/retired.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/options.h"
+#include "platform/fast_path.h"
+#include "slab/retired.h"
+
+namespace reslab {
+
+inline constexpr uint32_t kRcuCoreVersion = 1;
+
+// What libreslab-rcu offers to the core, for what cannot know liburcu: slabs of RESLAB_CACHE_TYPESAFE_BY_RCU.
+struct RcuClient {
+  uint64_t (*gp_start)();        // class any+wake; a cookie
+  bool (*gp_poll)(uint64_t gp);  // class any
+};
+
+struct RcuCore {
+  uint32_t version;
+  const FastPath* fast_path;
+
+  // Plain: makes the root; false without memory. The bits of all slabs are touched from then on. `client` may be nullptr.
+  bool (*start)(const RcuClient* client);
+  const Options& (*options)();
+  uint32_t (*slots)();
+  size_t (*arena_bytes)();
+  bool (*pages_work)();  // sections run, and other CPUs' can be waited for
+  bool (*fence)();
+
+  // Any: the emergency route. Bytes of the object, 0 for nullptr; misuse ends in a report that names `call`.
+  size_t (*retire)(void* object, const char* call);
+  bool (*has_pending)();
+  // Bytes of so many objects, by a sample of one in 32: the same whenever it is asked while they are retired.
+  size_t (*measure)(void* const* objects, uint32_t count);
+  void (*report_twice)(const char* call, const void* object);
+
+  // reclaimer, plain
+  Retired (*take_in)(void* const* objects, uint32_t count);
+  Retired (*take_pending)(Search search);
+  Retired (*give_back)();  // all that waits: its grace period has ended
+  void (*adopt)();         // in a child after fork, before any of these
+  // Likewise: some of these may have been taken in already.
+  Retired (*retire_rest)(void* const* objects, uint32_t count);
+
+  // The caller's context.
+  bool (*in_nolock_scope)();
+  bool (*may_maintain)(const char* call, uintptr_t frame);
+};
+
+// nullptr before libreslab-rcu has started.
+extern constinit std::atomic<const RcuClient*> rcu_client __attribute__((visibility("hidden")));
+
+}  // namespace reslab
+
+extern "C" __attribute__((visibility("default"))) const reslab::RcuCore* reslab_rcu_core(uint32_t version) noexcept;

@@ -1,0 +1,170 @@
+#include "slab/retired.h"
+
+#include "base/hooks.h"
+
+namespace reslab {
+
+constinit std::atomic<bool> retiring_in_use{false};
+
+namespace {
+
+constexpr uint32_t kLast = UINT32_MAX;  // ends the waiting list; 0 is "not on it"
+
+constinit TaggedStack pending_units;
+constinit std::atomic<bool> some_unlisted{false};
+constinit uint32_t waiting_head = kLast;
+
+std::atomic<uint32_t>& next_of(uint32_t unit) { return slab_at(unit).pending_next; }
+
+bool has_bits(ClassId cls) { return cls != kNoClass && cls <= kRunClass; }
+
+void list_pending(uint32_t unit) {
+  Slab& slab = slab_at(unit);
+  // seq_cst, and behind the bit (R1).
+  if (slab.pending_listed.exchange(1, std::memory_order_seq_cst) != 0) return;
+  RESLAB_HOOK("retired_list");
+  if (pending_units.push(unit, next_of)) return;
+  slab.pending_listed.store(0, std::memory_order_seq_cst);
+  some_unlisted.store(true, std::memory_order_release);
+}
+
+void list_waiting(uint32_t unit) {
+  Slab& slab = slab_at(unit);
+  if (slab.waiting_next != 0) return;
+  slab.waiting_next = waiting_head;
+  waiting_head = unit;
+}
+
+bool is_free_in_slab(const ObjectBit& bit) {
+  if (bit.cls == kRunClass) return false;
+  return (slab_bits(bit.unit, class_info(bit.cls))[bit.word].load(std::memory_order_relaxed) & bit.mask) != 0;
+}
+
+Retired take_word(uint32_t unit, ClassId cls, const RetiredWords& words, uint32_t word, void (*twice)(void*)) {
+  const uint64_t bits = words.pending[word].load(std::memory_order_seq_cst);
+  if (bits == 0) return {0, 0};
+  const uint64_t before = words.waiting[word].load(std::memory_order_relaxed);  // nobody else writes it
+  if ((before & bits) != 0) twice(retired_object(unit, cls, word, before & bits));
+  words.waiting[word].store(before | bits, std::memory_order_seq_cst);
+  RESLAB_HOOK("retired_taken");
+  words.pending[word].fetch_and(~bits, std::memory_order_seq_cst);  // (R2)
+  const auto objects = static_cast<uint64_t>(__builtin_popcountll(bits));
+  return {objects, objects * retired_object_bytes(unit, cls)};
+}
+
+Retired take_unit(uint32_t unit, void (*twice)(void*)) {
+  const ClassId cls = slab_identity(unit).cls;
+  Retired taken = {0, 0};
+  if (!has_bits(cls)) return taken;
+  const RetiredWords words = retired_words(unit, cls);
+  for (uint32_t word = 0; word < words.count; ++word) {
+    const Retired some = take_word(unit, cls, words, word, twice);
+    taken.objects += some.objects;
+    taken.bytes += some.bytes;
+  }
+  if (taken.objects != 0) list_waiting(unit);
+  return taken;
+}
+
+// Calls visit(unit) for the first unit of each slab and run that there may be.
+template <class Visit>
+void for_each_described(Visit visit) {
+  const uint32_t frontier = arena().frontier();
+  for (uint32_t unit = 1; unit < frontier; ++unit) {
+    if (has_bits(slab_identity(unit).cls)) visit(unit);
+  }
+}
+
+}  // namespace
+
+RetiredWords retired_words(uint32_t unit, ClassId cls) {
+  if (cls != kRunClass && class_info(cls).dense()) {
+    return {reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkPending, kDenseBytes)),
+            reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkWaiting, kDenseBytes)),
+            class_info(cls).words};
+  }
+  auto* both = reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkRetired, kRetiredBytes));
+  return {both, both + kInlineBits / 64, cls == kRunClass ? 1u : class_info(cls).words};
+}
+
+ObjectBit bit_of(const ObjectPlace& place) {
+  if (place.cls == kRunClass) return {place.unit, place.cls, 0, 1};
+  const uint32_t index = object_index(class_info(place.cls), place.offset);
+  return {place.unit, place.cls, index / 64, uint64_t{1} << (index % 64)};
+}
+
+RetireResult retire_by_bit(const ObjectBit& bit) {
+  const RetiredWords words = retired_words(bit.unit, bit.cls);
+  if (is_free_in_slab(bit)) return RetireResult::kFree;
+  // Before the bit is set: behind it, the reclaimer may have moved this very bit here.
+  if ((words.waiting[bit.word].load(std::memory_order_acquire) & bit.mask) != 0) return RetireResult::kTwice;
+  RESLAB_HOOK("retire_by_bit");
+  // seq_cst: the caller's unlinking, and R1.
+  if ((words.pending[bit.word].fetch_or(bit.mask, std::memory_order_seq_cst) & bit.mask) != 0) {
+    return RetireResult::kTwice;
+  }
+  RESLAB_HOOK("retired_by_bit");
+  list_pending(bit.unit);
+  return RetireResult::kDone;
+}
+
+RetireResult retire_to_waiting(const ObjectBit& bit) {
+  const RetiredWords words = retired_words(bit.unit, bit.cls);
+  if (is_free_in_slab(bit)) return RetireResult::kFree;
+  const uint64_t before = words.waiting[bit.word].load(std::memory_order_relaxed);
+  if (((before | words.pending[bit.word].load(std::memory_order_relaxed)) & bit.mask) != 0) return RetireResult::kTwice;
+  words.waiting[bit.word].store(before | bit.mask, std::memory_order_release);
+  list_waiting(bit.unit);
+  return RetireResult::kDone;
+}
+
+Retired take_pending(Search search, void (*twice)(void*)) {
+  Retired taken = {0, 0};
+  const auto add = [&](uint32_t unit) {
+    const Retired some = take_unit(unit, twice);
+    taken.objects += some.objects;
+    taken.bytes += some.bytes;
+  };
+  // Ends: as many pops as there are units; what others list meanwhile waits for the next time.
+  for (uint32_t left = arena().frontier(); left > 0; --left) {
+    const uint32_t unit = pending_units.pop(next_of);
+    if (unit == 0) break;
+    slab_at(unit).pending_listed.store(0, std::memory_order_seq_cst);  // (R1)
+    RESLAB_HOOK("retired_unlisted");
+    add(unit);
+  }
+  if (some_unlisted.exchange(false, std::memory_order_acquire) || search == Search::kAll) for_each_described(add);
+  return taken;
+}
+
+uint32_t pop_waiting() {
+  const uint32_t unit = waiting_head;
+  if (unit == kLast) return 0;
+  waiting_head = slab_at(unit).waiting_next;
+  slab_at(unit).waiting_next = 0;
+  return unit;
+}
+
+void adopt_waiting() {
+  waiting_head = kLast;
+  for_each_described([](uint32_t unit) {
+    slab_at(unit).waiting_next = 0;
+    const RetiredWords words = retired_words(unit, slab_identity(unit).cls);
+    for (uint32_t word = 0; word < words.count; ++word) {
+      const uint64_t bits = words.waiting[word].load(std::memory_order_relaxed);
+      words.pending[word].fetch_or(bits, std::memory_order_relaxed);  // one thread
+      words.waiting[word].store(0, std::memory_order_relaxed);
+    }
+  });
+  some_unlisted.store(true, std::memory_order_release);
+}
+
+void touch_retired_bits(uint32_t unit, ClassId cls) {
+  const RetiredWords words = retired_words(unit, cls);
+  words.pending[0].fetch_or(0, std::memory_order_relaxed);
+  words.waiting[words.count - 1].fetch_or(0, std::memory_order_relaxed);
+}
+
+bool has_pending() { return !pending_units.empty() || some_unlisted.load(std::memory_order_relaxed); }
+
+}  // namespace reslab

@@ -1,0 +1,91 @@
+// Objects that wait for a grace period, as bits out of band (12): no byte of them is touched, since a reader may still
+// look there, and no memory is needed that could be missing. A bit that is set already is a second reslab_free_rcu.
+//
+//   pending   set by whoever retires an object past the pages of rcu/, in any context
+//   waiting   written by the reclaimer alone, before it takes the cookie of a grace period: what is set here is freed
+//             when that has ended. Those who come late set pending bits, and so miss the period that is running.
+//
+//                retire   take_in, take_pending, give_back   handler on the same thread   child after fork
+//   retire       yes      yes                                yes                          bits are whole; see adopt
+//   the others   yes      - one thread, the reclaimer        -                            adopt makes waiting pending
+//
+// R1  An object is pending before its slab is listed, and unlisted before its bits are looked at: whoever finds the slab
+//     listed already knows that its bit will be seen.
+// R2  A second retiring finds the bit in waiting, or else in pending; or it sets it again while the first one moves from
+//     there to here, and then the object is pending when its turn to be freed comes, which no other object can be.
+// R3  A bit leaves waiting before its object goes to its slab or to the depot: the next owner may retire it again.
+// R4  A slab with such a bit has an object out, so it is neither retired nor becomes another (slab.h); a listing that came
+//     too late finds no bits and does no harm.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "slab/slab.h"
+
+namespace reslab {
+
+struct Retired {
+  uint64_t objects;
+  uint64_t bytes;
+};
+
+enum class RetireResult : uint8_t {
+  kDone,
+  kTwice,  // it waits for a grace period already
+  kFree,   // it is free in its slab
+};
+
+// Where an object's bits are. `cls` is that of its place, which the caller has checked to be the start of an object.
+struct ObjectBit {
+  uint32_t unit;
+  ClassId cls;
+  uint32_t word;
+  uint64_t mask;
+};
+ObjectBit bit_of(const ObjectPlace& place);
+
+// Class any: one atomic OR, and a bounded number of tries to list the slab.
+RetireResult retire_by_bit(const ObjectBit& bit);
+
+// --- the reclaimer's ---------------------------------------------------------------------------------------------------
+
+// Straight to waiting.
+RetireResult retire_to_waiting(const ObjectBit& bit);
+
+// Pending to waiting, for all slabs that are listed; with kAll also for those that a thread which is gone, or lost too
+// many races, has not listed. Calls `twice` for an object that waits already.
+enum class Search : uint8_t { kListed, kAll };
+Retired take_pending(Search search, void (*twice)(void* object));
+
+// The next unit with waiting bits, off the list; 0: none. `visit(word, bits)` gets each word's, cleared before.
+uint32_t pop_waiting();
+
+// For a child after fork, before anything else of this group: what the parent's reclaimer was waiting for is pending.
+void adopt_waiting();
+
+// Writes to the pages that hold the bits of a slab, so that no later call faults there. Only once `retiring_in_use`.
+void touch_retired_bits(uint32_t unit, ClassId cls);
+extern constinit std::atomic<bool> retiring_in_use __attribute__((visibility("hidden")));
+
+// Are there listed slabs? A hint.
+bool has_pending();
+
+// The words of a unit's two generations. Runs have one bit.
+struct RetiredWords {
+  std::atomic<uint64_t>* pending;
+  std::atomic<uint64_t>* waiting;
+  uint32_t count;
+};
+RetiredWords retired_words(uint32_t unit, ClassId cls);
+
+inline size_t retired_object_bytes(uint32_t unit, ClassId cls) {
+  return cls == kRunClass ? size_t{slab_at(unit).run_units.load(std::memory_order_relaxed)} << kUnitShift
+                          : class_info(cls).object_bytes;
+}
+inline char* retired_object(uint32_t unit, ClassId cls, uint32_t word, uint64_t bit) {
+  const auto index = size_t{word} * 64 + static_cast<size_t>(__builtin_ctzll(bit));
+  return unit_address(unit) + (cls == kRunClass ? 0 : index * class_info(cls).object_bytes);
+}
+
+}  // namespace reslab
