@@ -117,7 +117,7 @@ def hooks(library, root):
         seen_names.add(name)
     if library.sections["reslab_hooks"][2] % 8 != 0:
         problems.append("the section of hooks has a broken record at its end")
-    in_sources = {name for file in tree.files(root) if file.layer != tree.FACE
+    in_sources = {name for file in tree.files(root) if file.layer not in (tree.FACE, tree.APART)
                   for name in re.findall(r'RESLAB_HOOK\("(\w+)"\)', file.text)}
     problems += [f"hook '{name}' of the sources is not in the library" for name in sorted(in_sources - seen_names)]
     problems += [f"hook '{name}' is in no source" for name in sorted(seen_names - in_sources)]

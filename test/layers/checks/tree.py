@@ -3,13 +3,16 @@
 import re
 
 # Bottom-up. A file includes nothing of a layer behind its own.
-LAYERS = ("base", "platform", "sync", "arena", "slab", "cache", "heap", "api", "malloc")
+LAYERS = ("base", "platform", "sync", "arena", "slab", "cache", "heap", "rcu", "api", "malloc")
 
 # {including layer: headers of a layer above it}: system calls need no layer below them, and reports are made of them.
 UPWARD = {"base": {"platform/syscall.h"}}
 
 # What only some layers may include of what is no layer: the public header, and the header that meson makes.
-OUTSIDE = {"reslab/reslab.h": {"api", "malloc"}, "reslab_version.h": {"api"}}
+OUTSIDE = {"reslab/reslab.h": {"api", "malloc"}, "reslab/rcu.h": {"rcu"}, "reslab_version.h": {"api"}}
+
+# The layer that is a library of its own: it has threads, which sleep, and hooks that are not in the core's files.
+APART = "rcu"
 
 # The layer of the names that a preloaded library takes over: the program's face, not the allocator's core.
 FACE = "malloc"

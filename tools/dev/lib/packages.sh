@@ -3,7 +3,7 @@
 # The names are those of Debian 12. On a system without dpkg nothing can be looked up or installed: the user is told, and
 # the command goes on with what is there.
 
-build_packages=(g++ meson ninja-build pkg-config python3)
+build_packages=(g++ meson ninja-build pkg-config python3 liburcu-dev)
 test_packages=(
   "${build_packages[@]}"
   clang clang-format libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev

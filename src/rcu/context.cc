@@ -1,0 +1,54 @@
+#include "rcu/context.h"
+
+#include <unistd.h>
+#include <urcu/flavor.h>
+
+#include "base/text.h"
+#include "rcu/rcu.h"
+
+namespace reslab {
+namespace {
+
+bool is_in_read_section() {
+  const rcu_flavor_struct* flavor = rcu.flavor.load(std::memory_order_acquire);
+  return flavor != nullptr && !is_qsbr(flavor) && flavor->read_ongoing() != 0;
+}
+
+void refuse(const char* call, const char* reason) {
+  rcu.refused.fetch_add(1, std::memory_order_relaxed);
+  Line line;
+  line.text("reslab: ").text(call).text(" ").text(reason).text(", refused: it could wait for ever");
+  line.write_to(STDERR_FILENO);
+}
+
+}  // namespace
+
+bool may_wait_for_readers(const char* call, uintptr_t frame) {
+  const RcuCore& core = rcu.core();
+  if (is_in_read_section()) {
+    refuse(call, "inside a read section");
+    return false;
+  }
+  if (core.in_nolock_scope()) {
+    refuse(call, "inside a nolock scope");
+    return false;
+  }
+  if (!core.may_maintain(call, frame)) {
+    refuse(call, "in a handler");
+    return false;
+  }
+  return true;
+}
+
+Offline::Offline() : was_online_(false) {
+  const rcu_flavor_struct* flavor = rcu.flavor.load(std::memory_order_acquire);
+  if (flavor == nullptr || !is_qsbr(flavor) || flavor->read_ongoing() == 0) return;
+  was_online_ = true;
+  flavor->thread_offline();
+}
+
+Offline::~Offline() {
+  if (was_online_) rcu.flavor.load(std::memory_order_acquire)->thread_online();
+}
+
+}  // namespace reslab

@@ -1,0 +1,212 @@
+#include "rcu/lifetime.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <urcu/flavor.h>
+
+#include <cerrno>
+
+#include "base/hooks.h"
+#include "platform/syscall.h"
+#include "rcu/rcu.h"
+#include "rcu/section.h"
+#include "reslab/rcu.h"
+
+// Of the flavours that the program has not linked there is nothing to know.
+extern "C" {
+extern const rcu_flavor_struct urcu_memb_flavor;
+extern const rcu_flavor_struct urcu_mb_flavor __attribute__((weak));
+extern const rcu_flavor_struct urcu_qsbr_flavor __attribute__((weak));
+extern const rcu_flavor_struct urcu_bp_flavor __attribute__((weak));
+extern const rcu_flavor_struct urcu_signal_flavor __attribute__((weak));
+}
+
+namespace reslab {
+
+constinit Rcu rcu;
+
+const char* flavor_name(const rcu_flavor_struct* flavor) {
+  if (flavor == nullptr) return "none";
+  if (flavor == &urcu_memb_flavor) return "memb";
+  if (flavor == &urcu_mb_flavor) return "mb";
+  if (flavor == &urcu_qsbr_flavor) return "qsbr";
+  if (flavor == &urcu_bp_flavor) return "bp";
+  if (flavor == &urcu_signal_flavor) return "signal";
+  return "other";
+}
+
+bool is_qsbr(const rcu_flavor_struct* flavor) { return flavor != nullptr && flavor == &urcu_qsbr_flavor; }
+
+namespace {
+
+// The word lives in a page that reads as zero in a forked child.
+constexpr uint32_t kInChild = 0, kOwned = 1;
+constinit std::atomic<std::atomic<uint32_t>*> fork_word{nullptr};
+constinit std::atomic<bool> prepared{false};
+constinit pthread_t reclaimer_thread, grace_thread;
+constinit std::atomic<bool> grace_has_ended{false};
+
+uint64_t cookie_start() { return reslab_gp_start().gp; }
+bool cookie_poll(uint64_t gp) { return reslab_gp_poll({gp}); }
+constexpr RcuClient kClient = {cookie_start, cookie_poll};
+
+bool make_fork_word() {
+  constexpr size_t kBytes = 4096;
+  void* page = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return false;
+  madvise(page, kBytes, MADV_WIPEONFORK);  // where that is unknown a child never frees, which is safe
+  auto* word = static_cast<std::atomic<uint32_t>*>(page);
+  word->store(kOwned, std::memory_order_relaxed);
+  fork_word.store(word, std::memory_order_release);
+  return true;
+}
+
+// Opens the fast path, last of all.
+void open_pages(const RcuCore& core) {
+  if (!core.pages_work() || core.options().check_rcu || !rcu.pages.init(core.slots(), core.measure)) return;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  constexpr uint32_t kFirstSpares = 32;  // until there is a reclaimer
+  rcu.pages.make_spares(kFirstSpares);
+  rcu_fast.arena_base.store(core.fast_path->arena_base.load(relaxed), relaxed);
+  rcu_fast.class_of.store(core.fast_path->class_of.load(relaxed), relaxed);
+  rcu_fast.start_tests.store(core.fast_path->start_tests.load(relaxed), relaxed);
+  rcu_fast.rseq_offset.store(core.fast_path->rseq_offset.load(relaxed), relaxed);
+  rcu_fast.slot_offset.store(core.fast_path->slot_offset.load(relaxed), relaxed);
+  rcu_fast.cpus.store(rcu.pages.cpus(), relaxed);
+  rcu_fast.words.store(rcu.pages.words(), relaxed);
+  rcu.has_pages.store(true, std::memory_order_release);
+  rcu_fast.arena_bytes.store(core.arena_bytes(), std::memory_order_release);
+}
+
+// --- the threads -------------------------------------------------------------------------------------------------------
+
+void grace_ended() {
+  rcu.reclaimer.wake_waiters();
+  rcu.reclaimer.bell().ring(Doorbell::Call::kUrgent);
+}
+
+void* run_grace(void*) {
+  rcu.grace.run(*rcu.flavor.load(std::memory_order_acquire), grace_ended);
+  grace_has_ended.store(true, std::memory_order_release);
+  return nullptr;
+}
+
+void* run_reclaimer(void*) {
+  rcu.reclaimer.run();
+  return nullptr;
+}
+
+// They take no signals: a handler of the program would run on them, and could be a reader.
+int make_threads() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  grace_has_ended.store(false, std::memory_order_relaxed);
+  int error = pthread_create(&grace_thread, nullptr, run_grace, nullptr);
+  if (error == 0) {
+    error = pthread_create(&reclaimer_thread, nullptr, run_reclaimer, nullptr);
+    if (error != 0) {
+      rcu.grace.stop();
+      pthread_join(grace_thread, nullptr);
+      rcu.grace.forget();
+    }
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return error;
+}
+
+// --- fork --------------------------------------------------------------------------------------------------------------
+
+// Threads of this process; 0: it cannot be known.
+uint32_t count_threads() {
+  const long directory =
+      sys_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>("/proc/self/task"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return 0;
+  struct stat info = {};
+  const bool known = fstat(static_cast<int>(directory), &info) == 0;
+  sys_call(SYS_close, directory);
+  return known && info.st_nlink > 2 ? static_cast<uint32_t>(info.st_nlink - 2) : 0;
+}
+
+bool is_reader() {
+  const rcu_flavor_struct* flavor = rcu.flavor.load(std::memory_order_acquire);
+  return flavor != nullptr && !is_qsbr(flavor) && flavor->read_ongoing() != 0;
+}
+
+// A child: the parent's threads are not here, and what they were doing is undone. One thread does this; others that are
+// there by then find Threads::kStarting.
+void become_owner() {
+  std::atomic<uint32_t>* word = fork_word.load(std::memory_order_acquire);
+  uint32_t expected = kInChild;
+  if (word == nullptr || !word->compare_exchange_strong(expected, kOwned, std::memory_order_acq_rel)) return;
+  // A thread in synchronize_rcu holds liburcu's locks, in the child for ever.
+  if (rcu.grace.is_running()) rcu.liburcu_locked.store(true, std::memory_order_relaxed);
+  rcu.grace.forget();
+  rcu.reclaimer.forget();
+  rcu.threads.store(Threads::kNone, std::memory_order_release);
+}
+
+}  // namespace
+
+bool prepare_rcu() {
+  if (prepared.load(std::memory_order_acquire)) return true;
+  const RcuCore* core = reslab_rcu_core(kRcuCoreVersion);
+  if (core == nullptr || !core->start(&kClient) || !make_fork_word()) return false;
+  rcu.limit_bytes.store(core->options().rcu_limit, std::memory_order_relaxed);
+  rcu.core_table.store(core, std::memory_order_release);
+  open_pages(*core);
+  prepared.store(true, std::memory_order_release);
+  return true;
+}
+
+bool reclaim_alone() {
+  if (count_threads() != 1 || is_reader()) return false;
+  rcu.reclaimer.free_all_alone();
+  return true;
+}
+
+int start_reclaiming() {
+  if (!prepare_rcu()) return ENOTSUP;
+  become_owner();
+  if (rcu.liburcu_locked.load(std::memory_order_relaxed)) return reclaim_alone() ? 0 : EDEADLK;
+  Threads none = Threads::kNone;
+  if (!rcu.threads.compare_exchange_strong(none, Threads::kStarting, std::memory_order_acq_rel)) return 0;
+  const rcu_flavor_struct* no_flavor = nullptr;
+  rcu.flavor.compare_exchange_strong(no_flavor, &urcu_memb_flavor, std::memory_order_acq_rel);
+  const int error = make_threads();
+  rcu.threads.store(error == 0 ? Threads::kRunning : Threads::kNone, std::memory_order_release);
+  return error;
+}
+
+namespace {
+
+__attribute__((constructor(102))) void prepare_early() { prepare_rcu(); }
+
+// The reclaimer never waits for readers, so it ends at once. The other thread is left alone while a reader keeps it: it
+// holds nothing of ours, and this library stays mapped.
+__attribute__((destructor)) void stop_threads() {
+  std::atomic<uint32_t>* word = fork_word.load(std::memory_order_acquire);
+  if (word == nullptr || word->load(std::memory_order_relaxed) == kInChild) return;  // the parent's to stop
+  Threads running = Threads::kRunning;
+  if (!rcu.threads.compare_exchange_strong(running, Threads::kStopped, std::memory_order_acq_rel)) return;
+  rcu.reclaimer.stop();
+  pthread_join(reclaimer_thread, nullptr);
+  const bool idle = !rcu.grace.is_running();
+  rcu.grace.stop();
+  if (idle || grace_has_ended.load(std::memory_order_acquire)) pthread_join(grace_thread, nullptr);
+  else pthread_detach(grace_thread);
+}
+
+}  // namespace
+}  // namespace reslab
+
+extern "C" int reslab_rcu_init(const rcu_flavor_struct* flavor) noexcept {
+  using namespace reslab;
+  if (flavor == nullptr) flavor = &urcu_memb_flavor;
+  const rcu_flavor_struct* none = nullptr;
+  if (!rcu.flavor.compare_exchange_strong(none, flavor, std::memory_order_acq_rel) && none != flavor) return EBUSY;
+  return start_reclaiming();
+}

@@ -1,0 +1,60 @@
+// All of libreslab-rcu's state, in one object.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "heap/rcu_core.h"
+#include "rcu/grace.h"
+#include "rcu/pages.h"
+#include "rcu/reclaimer.h"
+
+struct rcu_flavor_struct;
+
+namespace reslab {
+
+enum class Threads : uint32_t { kNone, kStarting, kRunning, kStopped };
+
+struct Rcu {
+  std::atomic<const RcuCore*> core_table{nullptr};
+  std::atomic<const rcu_flavor_struct*> flavor{nullptr};
+  std::atomic<Threads> threads{Threads::kNone};
+  std::atomic<bool> liburcu_locked{false};
+  std::atomic<size_t> limit_bytes{0};
+
+  std::atomic<uint64_t> bit_objects{0};  // retired by bits, in all
+  std::atomic<int64_t> bit_pending{0};   // of these, not taken in yet; a late count makes it too small for a moment
+  std::atomic<int64_t> bit_bytes{0};     // likewise
+  std::atomic<uint64_t> waits{0};
+  std::atomic<uint64_t> refused{0};
+  std::atomic<uint64_t> unthrottled{0};
+
+  Grace grace;
+  Reclaimer reclaimer;
+  Pages pages;
+  std::atomic<bool> has_pages{false};
+
+  // Asked for at every use: a free may come before this library's constructor.
+  const RcuCore& core() {
+    const RcuCore* found = core_table.load(std::memory_order_acquire);
+    return found != nullptr ? *found : *reslab_rcu_core(kRcuCoreVersion);
+  }
+  size_t pending_bytes() const {
+    const int64_t by_bit = bit_bytes.load(std::memory_order_relaxed);
+    return (by_bit > 0 ? static_cast<uint64_t>(by_bit) : 0) + reclaimer.waiting_bytes() +
+           (has_pages.load(std::memory_order_relaxed) ? pages.full_bytes() : 0);
+  }
+  bool is_above_limit() const {
+    const size_t limit = limit_bytes.load(std::memory_order_relaxed);
+    return limit != 0 && pending_bytes() > limit;
+  }
+};
+
+extern constinit Rcu rcu __attribute__((visibility("hidden")));
+
+// "memb", "mb", "qsbr", "bp", "signal"; "other" for what the program has made itself.
+const char* flavor_name(const rcu_flavor_struct* flavor);
+bool is_qsbr(const rcu_flavor_struct* flavor);
+
+}  // namespace reslab

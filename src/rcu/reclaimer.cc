@@ -1,0 +1,183 @@
+#include "rcu/reclaimer.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/hooks.h"
+#include "base/text.h"
+#include "rcu/rcu.h"
+
+namespace reslab {
+namespace {
+
+constexpr uint64_t kPause = 1 * kMs;        // between two periods that nobody hurries
+constexpr uint64_t kIdleLook = 1000 * kMs;  // finds what was retired in nolock scopes, which may not wake (23)
+constexpr uint64_t kOldPeriod = 100 * kMs;  // no memory is spent on a period that has lasted so long
+constexpr uint32_t kMostSpares = 4096;
+
+uint64_t age_ns() { return rcu.core().options().rcu_age * kMs; }
+
+bool is_period_old(uint64_t now) {
+  const uint64_t since = rcu.grace.running_since();
+  return since != 0 && now > since + kOldPeriod;
+}
+
+}  // namespace
+
+void Reclaimer::wake_waiters() {
+  epoch_.fetch_add(1, std::memory_order_seq_cst);
+  if (waiters_.load(std::memory_order_seq_cst) != 0) futex_wake(epoch_, INT_MAX);
+}
+
+// Spare pages ahead of need: more of them after a shortage, unless what is short is grace periods.
+void Reclaimer::refill() {
+  if (!rcu.has_pages.load(std::memory_order_relaxed)) return;
+  const uint32_t shortages = rcu.pages.shortages();
+  if (is_period_old(now_ns())) {
+    shortages_seen_ = shortages;
+    return;
+  }
+  if (shortages != shortages_seen_ && spares_ < kMostSpares) spares_ *= 2;
+  shortages_seen_ = shortages;
+  rcu.pages.make_spares(spares_);
+}
+
+void Reclaimer::take_in(Scope scope, uint64_t now) {
+  const RcuCore& core = rcu.core();
+  Retired taken = {0, 0};
+  if (rcu.has_pages.load(std::memory_order_relaxed)) {
+    if (scope != Scope::kFull) rcu.pages.drain(now, scope == Scope::kAll ? 0 : age_ns(), core.fence);
+    rcu.pages.take_full([&](void* const* objects, uint32_t count) {
+      const Retired page = core.take_in(objects, count);
+      taken.objects += page.objects;
+      taken.bytes += page.bytes;
+    });
+  }
+  const Retired bits = core.take_pending(scope == Scope::kAll ? Search::kAll : Search::kListed);
+  rcu.bit_pending.fetch_sub(static_cast<int64_t>(bits.objects), std::memory_order_relaxed);
+  rcu.bit_bytes.fetch_sub(static_cast<int64_t>(bits.bytes), std::memory_order_relaxed);
+  taken_.fetch_add(taken.objects + bits.objects, std::memory_order_relaxed);
+  waiting_bytes_.fetch_add(taken.bytes + bits.bytes, std::memory_order_relaxed);
+}
+
+Reclaimer::Scope Reclaimer::scope_now(uint64_t now) const {
+  const bool barrier =
+      barriers_asked_.load(std::memory_order_seq_cst) != barriers_done_.load(std::memory_order_relaxed);
+  if (barrier || hurry_.load(std::memory_order_relaxed)) return Scope::kAll;
+  return now - looked_ns_ >= age_ns() / 2 ? Scope::kAged : Scope::kFull;
+}
+
+// True if there is a batch now, or a barrier that found nothing has been answered.
+bool Reclaimer::begin_batch(uint64_t now) {
+  const Scope scope = scope_now(now);
+  if (scope != Scope::kFull) looked_ns_ = now;
+  hurry_.store(false, std::memory_order_seq_cst);  // before the look: what comes after it counts for the next
+  batch_barrier_ = barriers_asked_.load(std::memory_order_seq_cst);
+  RESLAB_HOOK("rcu_take_in");
+  take_in(scope, now);
+  begun_ns_ = now;
+  if (waiting_bytes() == 0) {
+    end_batch();
+    return false;
+  }
+  cookie_ = rcu.grace.get();  // behind all of the batch
+  rcu.grace.want(cookie_);
+  rcu.grace.bell().ring(Doorbell::Call::kAny);
+  return true;
+}
+
+void Reclaimer::end_batch() {
+  if (cookie_ != 0) {
+    RESLAB_HOOK("rcu_give_back");
+    const Retired given = rcu.core().give_back();
+    freed_.fetch_add(given.objects, std::memory_order_relaxed);
+    waiting_bytes_.fetch_sub(given.bytes, std::memory_order_relaxed);
+    cookie_ = 0;
+  }
+  const bool answers = barriers_done_.load(std::memory_order_relaxed) != batch_barrier_;
+  barriers_done_.store(batch_barrier_, std::memory_order_release);
+  if (answers || waiters_.load(std::memory_order_relaxed) != 0) wake_waiters();
+}
+
+bool Reclaimer::has_work() const {
+  return (rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.full() != 0) || rcu.core().has_pending();
+}
+
+// Whether the next batch is to be taken in at this moment.
+bool Reclaimer::may_begin(uint64_t now) const {
+  const Scope scope = scope_now(now);
+  if (scope == Scope::kAll) return true;
+  if (now < begun_ns_ + kPause && !rcu.is_above_limit() && shortages_seen_ == rcu.pages.shortages()) return false;
+  if (has_work()) return true;
+  return scope == Scope::kAged && rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.has_open();
+}
+
+void Reclaimer::look_for_stall(uint64_t now) {
+  const uint64_t since = rcu.grace.running_since();
+  const uint64_t limit = rcu.core().options().rcu_stall;
+  if (since == 0 || since == stalled_since_ || now < since + limit * kMs) return;
+  stalled_since_ = since;  // once
+  stalls_.fetch_add(1, std::memory_order_relaxed);
+  Line line;
+  line.text("reslab: the grace period of flavour ")
+      .text(flavor_name(rcu.flavor.load(std::memory_order_relaxed)))
+      .text(" has not ended for ")
+      .dec((now - since) / kMs)
+      .text(" ms: a reader does not leave; ")
+      .dec(rcu.pending_bytes())
+      .text(" bytes are pending");
+  line.write_to(STDERR_FILENO);
+}
+
+// How long, and who may wake: while a batch waits or the pause lasts, only what is urgent.
+void Reclaimer::sleep(uint64_t now) {
+  const auto is_idle = [this] { return !stop_.load(std::memory_order_relaxed) && scope_now(0) != Scope::kAll; };
+  const uint64_t look = age_ns() / 2 > kMs ? age_ns() / 2 : kMs;
+  if (cookie_ != 0) {
+    bell_.sleep(Doorbell::Call::kUrgent, 10 * kMs, [&] { return is_idle() && !rcu.grace.poll(cookie_); });
+    return;
+  }
+  const bool has_open = rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.has_open();
+  if (has_work() && now < begun_ns_ + kPause) {
+    bell_.sleep(Doorbell::Call::kUrgent, begun_ns_ + kPause - now, is_idle);
+    return;
+  }
+  bell_.sleep(Doorbell::Call::kAny, has_open ? look : kIdleLook, [&] {
+    return is_idle() && !has_work() &&
+           (has_open || !rcu.has_pages.load(std::memory_order_relaxed) || !rcu.pages.has_open());
+  });
+}
+
+void Reclaimer::run() {
+  while (!stop_.load(std::memory_order_acquire)) {
+    const uint64_t now = now_ns();
+    refill();
+    look_for_stall(now);
+    if (cookie_ != 0 && rcu.grace.poll(cookie_)) end_batch();
+    if (cookie_ == 0 && may_begin(now) && begin_batch(now)) continue;
+    sleep(now);
+  }
+}
+
+void Reclaimer::forget() {
+  stop_.store(false, std::memory_order_relaxed);
+  hurry_.store(false, std::memory_order_relaxed);
+  waiters_.store(0, std::memory_order_relaxed);
+  bell_.forget();
+  cookie_ = 0;
+  const RcuCore& core = rcu.core();
+  core.adopt();
+  if (rcu.has_pages.load(std::memory_order_relaxed)) rcu.pages.finish_take(core.retire_rest);
+  rcu.bit_bytes.fetch_add(static_cast<int64_t>(waiting_bytes_.exchange(0, std::memory_order_relaxed)),
+                          std::memory_order_relaxed);
+}
+
+void Reclaimer::free_all_alone() {
+  take_in(Scope::kAll, now_ns());
+  const Retired given = rcu.core().give_back();
+  freed_.fetch_add(given.objects, std::memory_order_relaxed);
+  waiting_bytes_.store(0, std::memory_order_relaxed);
+  barriers_done_.store(barriers_asked_.load(std::memory_order_relaxed), std::memory_order_release);
+}
+
+}  // namespace reslab

@@ -1,0 +1,71 @@
+// reslab_free_rcu. The common case is one restartable section; then a new page, then the object's own bit.
+
+#include "arena/geometry.h"
+#include "base/for_tries.h"
+#include "base/hooks.h"
+#include "rcu/rcu.h"
+#include "rcu/section.h"
+#include "reslab/rcu.h"
+
+namespace reslab {
+
+constinit RcuFast rcu_fast = {};
+
+namespace {
+
+constexpr char kCall[] = "reslab_free_rcu";
+constexpr uint32_t kFewSpares = 8;
+
+// Is it the start of an object of ours, as far as the unit map says? What passes wrongly (the middle of a run) is found
+// when it is taken in.
+[[gnu::always_inline]] inline bool is_start(const void* object) {
+  // acquire, and before the base: nothing of the rest is there before this is.
+  const size_t arena_bytes = rcu_fast.arena_bytes.load(std::memory_order_acquire);
+  const auto address = reinterpret_cast<uintptr_t>(object);
+  if (__builtin_expect(address - rcu_fast.arena_base.load(std::memory_order_relaxed) >= arena_bytes, 0)) return false;
+  const uint32_t entry = rcu_fast.class_of.load(std::memory_order_relaxed)[address >> kUnitShift];
+  const StartTest& test = rcu_fast.start_tests.load(std::memory_order_relaxed)[entry_class(entry)];
+  const uint64_t in_slab = (uint64_t{entry_place(entry)} << kUnitShift) | (address & (kUnitBytes - 1));
+  return __builtin_expect(in_slab * test.inverse <= test.last && entry != 0, 1);
+}
+
+// The reclaimer looks at once when pages run short, otherwise when it next may.
+void tell_reclaimer(Doorbell::Call call) {
+  Doorbell& bell = rcu.reclaimer.bell();
+  if (bell.has_sleeper() && !rcu.core().in_nolock_scope()) bell.ring(call);
+}
+
+bool push_to_page(void* object) {
+  for ([[maybe_unused]] int round : for_tries(kRestarts)) {
+    const Section section = section_retire(object);
+    if (section == Section::kDone) return true;
+    if (section == Section::kSameAsTop) rcu.core().report_twice(kCall, object);
+    if (section == Section::kUnregistered) return false;
+    if (section == Section::kAborted) continue;
+    if (rcu.pages.renew() == Renewal::kNoPage) return false;
+    tell_reclaimer(rcu.pages.spare() < kFewSpares ? Doorbell::Call::kUrgent : Doorbell::Call::kAny);
+  }
+  return false;
+}
+
+[[gnu::noinline]] void retire_slow(void* object) {
+  if (object == nullptr) return;
+  if (is_start(object) && push_to_page(object)) return;
+  const auto bytes = static_cast<int64_t>(rcu.core().retire(object, kCall));
+  RESLAB_HOOK("rcu_retired");
+  rcu.bit_objects.fetch_add(1, std::memory_order_relaxed);
+  rcu.bit_pending.fetch_add(1, std::memory_order_relaxed);
+  rcu.bit_bytes.fetch_add(bytes, std::memory_order_seq_cst);
+  const bool above = rcu.is_above_limit();
+  if (above) rcu.unthrottled.fetch_add(1, std::memory_order_relaxed);
+  tell_reclaimer(above ? Doorbell::Call::kUrgent : Doorbell::Call::kAny);
+}
+
+}  // namespace
+
+}  // namespace reslab
+
+extern "C" void reslab_free_rcu(void* ptr) noexcept {
+  if (__builtin_expect(reslab::is_start(ptr) && reslab::section_retire(ptr) == reslab::Section::kDone, 1)) return;
+  reslab::retire_slow(ptr);
+}

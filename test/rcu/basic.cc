@@ -1,0 +1,270 @@
+// What each call of reslab/rcu.h does when it is used as meant: `basic MODE FLAVOUR`.
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+
+#include <atomic>
+
+#include "flavor.h"
+#include "support.h"
+
+using namespace rcu_test;
+
+namespace {
+
+const rcu_flavor_struct* flavor;
+
+// A thread that stays inside a read section until it is let go.
+class StalledReader {
+ public:
+  StalledReader() {
+    sem_init(&inside_, 0, 0);
+    sem_init(&leave_, 0, 0);
+    RCU_CHECK(pthread_create(&thread_, nullptr, run, this) == 0);
+    sem_wait(&inside_);
+  }
+  void let_go() {
+    sem_post(&leave_);
+    pthread_join(thread_, nullptr);
+  }
+
+ private:
+  static void* run(void* self) {
+    auto& own = *static_cast<StalledReader*>(self);
+    Reader reader(*flavor);
+    reader.enter();
+    sem_post(&own.inside_);
+    while (sem_wait(&own.leave_) != 0) {}
+    reader.leave();
+    return nullptr;
+  }
+  sem_t inside_, leave_;
+  pthread_t thread_;
+};
+
+void barrier() { RCU_CHECK(reslab_rcu_barrier() == 0); }
+
+// Kept before there is a reclaimer, by pages and by bits, and freed once there is one.
+void keeps_what_comes_before_init() {
+  const uint64_t live = live_objects();
+  for (int i = 0; i < 40000; ++i) reslab_free_rcu(reslab_malloc(static_cast<size_t>(i % 700)));
+  RCU_CHECK(live_objects() >= live + 39000);
+  RCU_CHECK(stats().freed == 0 && stats().by_bit > 0);
+  RCU_CHECK(reslab_rcu_init(flavor) == 0 && reslab_rcu_init(flavor) == 0);
+  barrier();
+  RCU_CHECK(live_objects() <= live + 8);  // what two threads need
+  RCU_CHECK(stats().freed == 40000 && stats().pending_bytes == 0);
+}
+
+void refuses_another_flavor() {
+  RCU_CHECK(reslab_rcu_init(flavor == &urcu_mb_flavor ? &urcu_memb_flavor : &urcu_mb_flavor) == EBUSY);
+}
+
+void frees_every_size_and_origin() {
+  const uint64_t live = live_objects();
+  for (size_t size = 0; size < 300 << 10; size = size * 9 / 8 + 1) {
+    for (int i = 0; i < 3; ++i) reslab_free_rcu(reslab_malloc(size));
+    reslab_free_rcu(reslab_calloc(1, size));
+    reslab_free_rcu(reslab_aligned_alloc(256, size));
+    reslab_free_rcu(reslab_malloc_nolock(size, RESLAB_GROW));
+  }
+  reslab_free_rcu(reslab_malloc(1 << 20));
+  reslab_free_rcu(reslab_malloc(64 << 20));
+  reslab_free_rcu(reslab_pages_alloc_nolock(3, RESLAB_GROW));
+  reslab_free_rcu(reslab_pages_alloc_nolock(7, RESLAB_GROW));
+  reslab_free_rcu(nullptr);
+  reslab_reserve* reserve = reslab_reserve_create(100, 10);
+  for (int i = 0; i < 10; ++i) reslab_free_rcu(reslab_reserve_alloc(reserve, 100, 0));
+  barrier();
+  RCU_CHECK(reslab_reserve_destroy(reserve) == 0);
+  RCU_CHECK(live_objects() <= live);
+}
+
+void frees_nothing_under_a_reader() {
+  barrier();
+  const reslab_rcu_stats before = stats();
+  StalledReader reader;
+  unsigned char* objects[3000];
+  for (auto& object : objects) {
+    object = static_cast<unsigned char*>(reslab_malloc(48));
+    memset(object, 0x5a, 48);
+    reslab_free_rcu(object);
+  }
+  const reslab_gp_cookie cookie = reslab_gp_start();
+  RCU_CHECK(!reslab_gp_poll(cookie) && reslab_gp_poll(reslab_gp_cookie{0}));
+  reslab_gp_expedite();
+  for (int i = 0; i < 2000; ++i) reslab_free(reslab_malloc(48));
+  sleep_ms(200);
+  RCU_CHECK(stats().freed == before.freed && !reslab_gp_poll(cookie));
+  for (auto* object : objects) {
+    for (int i = 0; i < 48; ++i) RCU_CHECK(object[i] == 0x5a);  // not a byte was touched
+  }
+  reader.let_go();
+  barrier();
+  RCU_CHECK(reslab_gp_poll(cookie) && stats().freed == before.freed + 3000);
+}
+
+void cookies_grow() {
+  const reslab_gp_cookie first = reslab_gp_get();
+  RCU_CHECK(!reslab_gp_poll(first));
+  RCU_CHECK(reslab_gp_wait(first) == 0 && reslab_gp_poll(first));
+  const reslab_gp_cookie second = reslab_gp_get();
+  RCU_CHECK(second.gp > first.gp && !reslab_gp_poll(second));
+  reslab_gp_start();
+  for (int i = 0; i < 2000 && !reslab_gp_poll(second); ++i) sleep_ms(1);
+  RCU_CHECK(reslab_gp_poll(second));
+}
+
+void few_cookies_are_incomplete() {
+  StalledReader reader;
+  uint64_t seen[8] = {};
+  size_t count = 0;
+  for (int i = 0; i < 300; ++i) {
+    const reslab_gp_cookie cookie = reslab_gp_start();
+    if (reslab_gp_poll(cookie)) continue;
+    bool known = false;
+    for (size_t j = 0; j < count; ++j) known = known || seen[j] == cookie.gp;
+    if (!known) seen[count++] = cookie.gp;
+    RCU_CHECK(count <= RESLAB_GP_ACTIVE_MAX);
+    if (i % 100 == 0) sleep_ms(5);
+  }
+  reader.let_go();
+}
+
+// Nobody asks for anything: a page that is not full is taken in by its age alone.
+void pages_age() {
+  barrier();
+  const reslab_rcu_stats before = stats();
+  for (int i = 0; i < 5; ++i) reslab_free_rcu(reslab_malloc(64));
+  const uint64_t start = now_ms();
+  while (stats().freed != before.freed + 5 && now_ms() - start < 2000) sleep_ms(5);
+  RCU_CHECK(stats().freed == before.freed + 5);
+  RCU_CHECK(now_ms() - start < 1000);
+}
+
+void* ask_barriers(void* objects) {
+  for (int i = 0; i < 50; ++i) {
+    auto* count = static_cast<std::atomic<int>*>(objects);
+    reslab_free_rcu(reslab_malloc(32));
+    barrier();
+    count->fetch_add(1);
+  }
+  return nullptr;
+}
+
+void barriers_are_many() {
+  std::atomic<int> count{0};
+  pthread_t threads[8];
+  for (auto& thread : threads) RCU_CHECK(pthread_create(&thread, nullptr, ask_barriers, &count) == 0);
+  for (auto& thread : threads) pthread_join(thread, nullptr);
+  RCU_CHECK(count.load() == 400);
+}
+
+void* let_go_later(void* reader) {
+  sleep_ms(200);
+  static_cast<StalledReader*>(reader)->let_go();
+  return nullptr;
+}
+
+void waits_above_the_limit() {
+  barrier();
+  reslab_rcu_set_limit(256 << 10);
+  const reslab_rcu_stats before = stats();
+  const uint64_t start = now_ms();
+  StalledReader reader;
+  pthread_t helper;
+  RCU_CHECK(pthread_create(&helper, nullptr, let_go_later, &reader) == 0);
+  for (int i = 0; i < 4000; ++i) {
+    RCU_CHECK(reslab_free_rcu_wait(reslab_malloc(4096)) == 0);
+    // What lies in pages that are not full is not counted until they are: 510 objects a slot.
+    RCU_CHECK(stats().pending_bytes <= (256 << 10) + 8 * 510 * 4608);
+  }
+  RCU_CHECK(stats().waits > before.waits && now_ms() - start >= 190);
+  pthread_join(helper, nullptr);
+  reslab_rcu_set_limit(64 << 20);
+  barrier();
+}
+
+std::atomic<int> handled{0};
+
+void on_signal(int) {
+  const int saved = errno;
+  errno = 4711;
+  flavor->read_lock();  // a reader in a handler
+  void* object = reslab_malloc_nolock(96, 0);
+  reslab_free_rcu(object);
+  const bool elapsed = reslab_gp_poll(reslab_gp_get());
+  RCU_CHECK(!elapsed);
+  reslab_gp_start();
+  reslab_gp_expedite();
+  flavor->read_unlock();
+  RCU_CHECK(errno == 4711);
+  errno = saved;
+  handled.fetch_add(1);
+}
+
+void works_in_handlers() {
+  if (flavor == &urcu_qsbr_flavor) return;  // its read sections are for threads that report quiescence
+  Reader reader(*flavor);
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  sigaction(SIGUSR1, &action, nullptr);
+  for (int i = 0; i < 500; ++i) {
+    reader.enter();
+    raise(SIGUSR1);
+    reslab_free_rcu(reslab_malloc(40));
+    raise(SIGUSR1);
+    reader.leave();
+  }
+  RCU_CHECK(handled.load() == 1000);
+}
+
+void nolock_scopes_are_found() {
+  barrier();
+  const reslab_rcu_stats before = stats();
+  const unsigned saved = reslab_nolock_save();
+  void* object = reslab_malloc_nolock(64, RESLAB_GROW);
+  reslab_free_rcu(object);
+  RCU_CHECK(reslab_rcu_barrier() == EDEADLK);
+  reslab_nolock_restore(saved);
+  const uint64_t start = now_ms();
+  while (stats().freed == before.freed && now_ms() - start < 5000) sleep_ms(5);
+  RCU_CHECK(stats().freed == before.freed + 1);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 3 || flavor_named(arguments[2]) == nullptr) {
+    fprintf(stderr, "usage: basic rseq|fallback memb|mb|qsbr|bp\n");
+    return 2;
+  }
+  flavor = flavor_named(arguments[2]);
+  require_mode(arguments[1]);
+  const struct {
+    const char* name;
+    void (*run)();
+  } steps[] = {
+      {"keeps_what_comes_before_init", keeps_what_comes_before_init},
+      {"refuses_another_flavor", refuses_another_flavor},
+      {"frees_every_size_and_origin", frees_every_size_and_origin},
+      {"frees_nothing_under_a_reader", frees_nothing_under_a_reader},
+      {"cookies_grow", cookies_grow},
+      {"few_cookies_are_incomplete", few_cookies_are_incomplete},
+      {"pages_age", pages_age},
+      {"barriers_are_many", barriers_are_many},
+      {"waits_above_the_limit", waits_above_the_limit},
+      {"works_in_handlers", works_in_handlers},
+      {"nolock_scopes_are_found", nolock_scopes_are_found},
+  };
+  for (const auto& step : steps) {
+    const uint64_t start = now_ms();
+    step.run();
+    printf("%s: %llu ms\n", step.name, static_cast<unsigned long long>(now_ms() - start));
+    fflush(stdout);
+  }
+  RCU_CHECK(reslab_rcu_barrier() == 0);
+  RCU_CHECK(reslab_check(2) == 0);
+  return 0;
+}
