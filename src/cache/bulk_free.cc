@@ -33,14 +33,21 @@ void BulkFree::add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
   for (; bits != 0; bits &= bits - 1) push(cls, first + static_cast<size_t>(__builtin_ctzll(bits)) * each);
 }
 
-void BulkFree::finish() {
+void BulkFree::finish(uint64_t bytes) {
+  constexpr uint64_t kMost = 8 << 20;
+  if (bytes != 0) cache_set_allowance(2 * bytes < kMost ? 2 * bytes : kMost);
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
-    if (!seen_[cls]) continue;
-    seen_[cls] = false;
     const uint32_t block = open_[cls];
     open_[cls] = 0;
     if (block != 0) cache_accept(cls, block);
-    cache_settle(cls);
+  }
+}
+
+void BulkFree::settle(Flow flow) {
+  if (flow == Flow::kIdle) cache_set_allowance(0);
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    if (seen_[cls]) cache_settle(cls);
+    seen_[cls] = false;
   }
 }
 

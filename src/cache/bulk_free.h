@@ -14,8 +14,13 @@ class BulkFree {
  public:
   // The objects `bits` of word `word` of a slab, which are out and are nobody's.
   void add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits);
-  // Nothing is in hand any more; empty slabs and memory above the bounds have been given back.
-  void finish();
+  // Nothing is in hand any more. What `bytes` freed at once take out of circulation comes back at the same rate, so the
+  // depot may hold some of it beyond its bound until settle().
+  void finish(uint64_t bytes);
+  // From time to time: empty slabs, and memory above the bounds, are given back. Not with each batch, since the next one
+  // wants them again. `idle`: nothing more comes, and the depot shrinks to its bound.
+  enum class Flow : uint8_t { kSteady, kIdle };
+  void settle(Flow flow);
   // For a child after fork: what was in hand has been recovered.
   void forget() { *this = BulkFree(); }
 
@@ -23,7 +28,7 @@ class BulkFree {
   void push(ClassId cls, void* object);
 
   uint32_t open_[kMallocClasses] = {};  // block of the class, or 0
-  bool seen_[kMallocClasses] = {};      // did the class get anything since the last finish?
+  bool seen_[kMallocClasses] = {};      // did the class get anything since the last settle?
 };
 
 // cache/flush.cc. Are free objects of the class worth keeping out of their slabs?
@@ -32,5 +37,7 @@ bool cache_keeps(ClassId cls);
 void cache_accept(ClassId cls, uint32_t block);
 // After objects of a class went to the depot or to their slabs without a flush: what a flush does then.
 void cache_settle(ClassId cls);
+// How much more than its bound the depot may hold; when it becomes less, the surplus goes back to the slabs.
+void cache_set_allowance(uint64_t bytes);
 
 }  // namespace reslab

@@ -251,8 +251,22 @@ void drain_visit(ClassId, void* object) {
 
 }  // namespace
 
+namespace {
+constinit std::atomic<uint64_t> depot_allowance{0};
+}
+
 bool cache_keeps(ClassId cls) {
-  return class_info(cls).object_bytes < kLargeBytes && !is_sparse(cls) && !tide.is_ebbing() && !depot_is_full();
+  if (class_info(cls).object_bytes >= kLargeBytes || is_sparse(cls) || tide.is_ebbing()) return false;
+  return !depot_is_full() || depot().bytes() <= options().depot_min + depot_allowance.load(std::memory_order_relaxed);
+}
+
+void cache_set_allowance(uint64_t bytes) {
+  const uint64_t before = depot_allowance.exchange(bytes, std::memory_order_relaxed);
+  if (bytes != 0 || before == 0) return;
+  for (ClassId cls = 1; cls < kMallocClasses && depot_is_full(); ++cls) {
+    give_back_depot(cls, UINT64_MAX, kMostBlocksAged);
+    give_back_empties(cls);
+  }
 }
 
 // A block with little in it is not worth a place: whoever takes it comes back soon.

@@ -145,8 +145,13 @@ Retired give_back() {
     given.objects += some.objects;
     given.bytes += some.bytes;
   }
-  bulk_free.finish();
+  bulk_free.finish(given.bytes);
   return given;
+}
+
+void settle(bool idle) {
+  const SlowCall slow;
+  bulk_free.settle(idle ? BulkFree::Flow::kIdle : BulkFree::Flow::kSteady);
 }
 
 void adopt() {
@@ -183,6 +188,7 @@ constexpr RcuCore kTable = {
     .take_in = take_in,
     .take_pending = take_all_pending,
     .give_back = give_back,
+    .settle = settle,
     .adopt = adopt,
     .retire_rest = retire_rest,
     .in_nolock_scope = in_nolock_scope,

@@ -43,8 +43,9 @@ struct RcuCore {
   // reclaimer, plain
   Retired (*take_in)(void* const* objects, uint32_t count);
   Retired (*take_pending)(Search search);
-  Retired (*give_back)();  // all that waits: its grace period has ended
-  void (*adopt)();         // in a child after fork, before any of these
+  Retired (*give_back)();     // all that waits: its grace period has ended
+  void (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more
+  void (*adopt)();            // in a child after fork, before any of these
   // Likewise: some of these may have been taken in already.
   Retired (*retire_rest)(void* const* objects, uint32_t count);
 

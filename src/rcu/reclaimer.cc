@@ -15,6 +15,10 @@ constexpr uint64_t kIdleLook = 1000 * kMs;  // finds what was retired in nolock 
 constexpr uint64_t kOldPeriod = 100 * kMs;  // no memory is spent on a period that has lasted so long
 constexpr uint32_t kMostSpares = 4096;
 
+// So many full pages are a batch: small enough that their objects come back while caches and depot still have room for
+// them, large enough that nobody notices what a period costs.
+constexpr uint32_t kBatchPages = 8;
+
 uint64_t age_ns() { return rcu.core().options().rcu_age * kMs; }
 
 bool is_period_old(uint64_t now) {
@@ -76,6 +80,7 @@ bool Reclaimer::begin_batch(uint64_t now) {
   RESLAB_HOOK("rcu_take_in");
   take_in(scope, now);
   begun_ns_ = now;
+  if (waiting_bytes() != 0) is_settled_ = false;
   if (waiting_bytes() == 0) {
     end_batch();
     return false;
@@ -103,11 +108,21 @@ bool Reclaimer::has_work() const {
   return (rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.full() != 0) || rcu.core().has_pending();
 }
 
+bool Reclaimer::is_much() const {
+  return rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.full() >= kBatchPages;
+}
+
+Doorbell::Call Reclaimer::call_for_page() const {
+  constexpr uint32_t kFewSpares = 8;
+  return is_much() || rcu.pages.spare() < kFewSpares ? Doorbell::Call::kUrgent : Doorbell::Call::kAny;
+}
+
 // Whether the next batch is to be taken in at this moment.
 bool Reclaimer::may_begin(uint64_t now) const {
   const Scope scope = scope_now(now);
   if (scope == Scope::kAll) return true;
-  if (now < begun_ns_ + kPause && !rcu.is_above_limit() && shortages_seen_ == rcu.pages.shortages()) return false;
+  const bool in_pause = now < begun_ns_ + kPause && !is_much();
+  if (in_pause && !rcu.is_above_limit() && shortages_seen_ == rcu.pages.shortages()) return false;
   if (has_work()) return true;
   return scope == Scope::kAged && rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.has_open();
 }
@@ -139,13 +154,24 @@ void Reclaimer::sleep(uint64_t now) {
   }
   const bool has_open = rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.has_open();
   if (has_work() && now < begun_ns_ + kPause) {
-    bell_.sleep(Doorbell::Call::kUrgent, begun_ns_ + kPause - now, is_idle);
+    bell_.sleep(Doorbell::Call::kUrgent, begun_ns_ + kPause - now, [&] { return is_idle() && !is_much(); });
     return;
   }
-  bell_.sleep(Doorbell::Call::kAny, has_open ? look : kIdleLook, [&] {
+  bell_.sleep(Doorbell::Call::kAny, has_open || !is_settled_ ? look : kIdleLook, [&] {
     return is_idle() && !has_work() &&
            (has_open || !rcu.has_pages.load(std::memory_order_relaxed) || !rcu.pages.has_open());
   });
+}
+
+// Gives memory back: now and then while objects come, and once they have stopped.
+void Reclaimer::settle(uint64_t now) {
+  constexpr uint64_t kEvery = 100 * kMs;
+  if (cookie_ != 0 || now < settled_ns_ + kEvery) return;
+  const bool idle = now > begun_ns_ + kEvery;
+  if (idle && is_settled_) return;
+  rcu.core().settle(idle);
+  settled_ns_ = now;
+  is_settled_ = idle;
 }
 
 void Reclaimer::run() {
@@ -155,6 +181,7 @@ void Reclaimer::run() {
     look_for_stall(now);
     if (cookie_ != 0 && rcu.grace.poll(cookie_)) end_batch();
     if (cookie_ == 0 && may_begin(now) && begin_batch(now)) continue;
+    settle(now);
     sleep(now);
   }
 }

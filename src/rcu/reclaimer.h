@@ -26,6 +26,8 @@ class Reclaimer {
   uint32_t barriers() const { return barriers_asked_.load(std::memory_order_relaxed); }
   void hurry() { hurry_.store(true, std::memory_order_seq_cst); }
   Doorbell& bell() { return bell_; }
+  // How to ring when a page has become full.
+  Doorbell::Call call_for_page() const;
 
   // Anything that a waiting call may be waiting for changes `epoch`, and wakes all of them (lesson 13).
   std::atomic<uint32_t>& epoch() { return epoch_; }
@@ -58,9 +60,11 @@ class Reclaimer {
   void take_in(Scope scope, uint64_t now);
   Scope scope_now(uint64_t now) const;
   bool has_work() const;
+  bool is_much() const;
   bool may_begin(uint64_t now) const;
   void sleep(uint64_t now);
   void look_for_stall(uint64_t now);
+  void settle(uint64_t now);
 
   std::atomic<uint32_t> barriers_asked_{0};
   std::atomic<uint32_t> barriers_done_{0};
@@ -81,7 +85,9 @@ class Reclaimer {
   uint64_t begun_ns_ = 0;
   uint64_t looked_ns_ = 0;  // at the pages' ages
   uint64_t stalled_since_ = 0;
-  uint32_t spares_ = 32;  // wanted
+  uint64_t settled_ns_ = 0;
+  bool is_settled_ = true;  // nothing has come since
+  uint32_t spares_ = 32;    // wanted
   uint32_t shortages_seen_ = 0;
 };
 

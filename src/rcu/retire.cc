@@ -14,7 +14,6 @@ constinit RcuFast rcu_fast = {};
 namespace {
 
 constexpr char kCall[] = "reslab_free_rcu";
-constexpr uint32_t kFewSpares = 8;
 
 // Is it the start of an object of ours, as far as the unit map says? What passes wrongly (the middle of a run) is found
 // when it is taken in.
@@ -43,7 +42,7 @@ bool push_to_page(void* object) {
     if (section == Section::kUnregistered) return false;
     if (section == Section::kAborted) continue;
     if (rcu.pages.renew() == Renewal::kNoPage) return false;
-    tell_reclaimer(rcu.pages.spare() < kFewSpares ? Doorbell::Call::kUrgent : Doorbell::Call::kAny);
+    tell_reclaimer(rcu.reclaimer.call_for_page());
   }
   return false;
 }

@@ -77,22 +77,6 @@ void for_each_described(Visit visit) {
 
 }  // namespace
 
-RetiredWords retired_words(uint32_t unit, ClassId cls) {
-  if (cls != kRunClass && class_info(cls).dense()) {
-    return {reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkPending, kDenseBytes)),
-            reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkWaiting, kDenseBytes)),
-            class_info(cls).words};
-  }
-  auto* both = reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkRetired, kRetiredBytes));
-  return {both, both + kInlineBits / 64, cls == kRunClass ? 1u : class_info(cls).words};
-}
-
-ObjectBit bit_of(const ObjectPlace& place) {
-  if (place.cls == kRunClass) return {place.unit, place.cls, 0, 1};
-  const uint32_t index = object_index(class_info(place.cls), place.offset);
-  return {place.unit, place.cls, index / 64, uint64_t{1} << (index % 64)};
-}
-
 RetireResult retire_by_bit(const ObjectBit& bit) {
   const RetiredWords words = retired_words(bit.unit, bit.cls);
   if (is_free_in_slab(bit)) return RetireResult::kFree;

@@ -43,7 +43,28 @@ struct ObjectBit {
   uint32_t word;
   uint64_t mask;
 };
-ObjectBit bit_of(const ObjectPlace& place);
+
+// The words of a unit's two generations. Runs have one bit.
+struct RetiredWords {
+  std::atomic<uint64_t>* pending;
+  std::atomic<uint64_t>* waiting;
+  uint32_t count;
+};
+inline RetiredWords retired_words(uint32_t unit, ClassId cls) {
+  if (cls != kRunClass && class_info(cls).dense()) {
+    return {reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkPending, kDenseBytes)),
+            reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkWaiting, kDenseBytes)),
+            class_info(cls).words};
+  }
+  auto* both = reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkRetired, kRetiredBytes));
+  return {both, both + kInlineBits / 64, cls == kRunClass ? 1u : class_info(cls).words};
+}
+
+inline ObjectBit bit_of(const ObjectPlace& place) {
+  if (place.cls == kRunClass) return {place.unit, place.cls, 0, 1};
+  const uint32_t index = object_index(class_info(place.cls), place.offset);
+  return {place.unit, place.cls, index / 64, uint64_t{1} << (index % 64)};
+}
 
 // Class any: one atomic OR, and a bounded number of tries to list the slab.
 RetireResult retire_by_bit(const ObjectBit& bit);
@@ -70,14 +91,6 @@ extern constinit std::atomic<bool> retiring_in_use __attribute__((visibility("hi
 
 // Are there listed slabs? A hint.
 bool has_pending();
-
-// The words of a unit's two generations. Runs have one bit.
-struct RetiredWords {
-  std::atomic<uint64_t>* pending;
-  std::atomic<uint64_t>* waiting;
-  uint32_t count;
-};
-RetiredWords retired_words(uint32_t unit, ClassId cls);
 
 inline size_t retired_object_bytes(uint32_t unit, ClassId cls) {
   return cls == kRunClass ? size_t{slab_at(unit).run_units.load(std::memory_order_relaxed)} << kUnitShift
