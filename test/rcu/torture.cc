@@ -1,0 +1,291 @@
+// An rcutorture for reslab_free_rcu: readers that look whether what they hold was freed, writers that retire by every way,
+// handlers that do both, in a cluster of shared slots.
+//
+//   torture MODE [--flavor F] [--minutes M | --seconds S | --quick] [--seed N] [--log FILE]
+//
+// Every object carries its generation and a word computed from it and the address; a reader checks them at the beginning
+// and at the end of its section. Objects that come back from the heap are overwritten at once by their next owner, and a
+// freed one that nobody owns is overwritten by the scribblers, which allocate and free the same classes all the time: so
+// a free that came too early is seen as a wrong word. At the end all must be freed and the heap's audit be clean.
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flavor.h"
+#include "support.h"
+
+using namespace rcu_test;
+
+namespace {
+
+struct Settings {
+  const char* mode = nullptr;
+  const char* flavor_name = "memb";
+  uint64_t ms = 3000;
+  uint64_t seed = 1;
+  const char* log = nullptr;
+};
+
+struct Object {
+  std::atomic<uint64_t> generation;
+  std::atomic<uint64_t> word;
+};
+
+constexpr uint64_t word_of(const Object* object, uint64_t generation) {
+  return (reinterpret_cast<uintptr_t>(object) ^ generation) * 0x9e3779b97f4a7c15 | 1;
+}
+
+constexpr int kSlots = 64, kReaders = 2, kWriters = 2;
+constexpr size_t kSizes[] = {16, 16, 24, 48, 64, 64, 96, 128, 200, 512, 1000, 4096, 20000, 70000, 300000};
+const rcu_flavor_struct* flavor;
+std::atomic<Object*> slots[kSlots];
+std::atomic<bool> stop{false};
+std::atomic<uint64_t> generations{0}, retired{0}, looks{0}, handled{0}, cookies{0};
+
+Object* make(size_t size, unsigned how) {
+  void* memory =
+      how == 0 ? reslab_malloc(size) : reslab_malloc_nolock(size <= 262144 ? size : 1024, how == 1 ? RESLAB_GROW : 0);
+  if (memory == nullptr) return nullptr;
+  auto* object = static_cast<Object*>(memory);
+  const uint64_t generation = generations.fetch_add(1, std::memory_order_relaxed) + 1;
+  object->generation.store(generation, std::memory_order_relaxed);
+  object->word.store(word_of(object, generation), std::memory_order_relaxed);
+  return object;
+}
+
+void require_whole(const Object* object, uint64_t generation, const char* when) {
+  const uint64_t now = object->generation.load(std::memory_order_relaxed);
+  const uint64_t word = object->word.load(std::memory_order_relaxed);
+  if (now != generation || word != word_of(object, generation)) {
+    RCU_FAIL("object %p of generation %llu reads %llu, %#llx %s: it was freed under a reader",
+             static_cast<const void*>(object), static_cast<unsigned long long>(generation),
+             static_cast<unsigned long long>(now), static_cast<unsigned long long>(word), when);
+  }
+}
+
+// One read section, which may be a long one.
+void look(Random& random, unsigned work) {
+  flavor->read_lock();
+  const Object* object = slots[random.below(kSlots)].load(std::memory_order_acquire);
+  if (object != nullptr) {
+    const uint64_t generation = object->generation.load(std::memory_order_relaxed);
+    require_whole(object, generation, "at first");
+    for (unsigned i = 0; i < work; ++i) asm volatile("pause");
+    require_whole(object, generation, "later");
+  }
+  flavor->read_unlock();
+  flavor->read_quiescent_state();
+  looks.fetch_add(1, std::memory_order_relaxed);
+}
+
+void replace(Random& random, bool in_handler) {
+  const unsigned how = in_handler ? 2 : static_cast<unsigned>(random.below(3));
+  Object* fresh = make(kSizes[random.below(in_handler ? 11 : sizeof kSizes / sizeof kSizes[0])], how);
+  Object* old = slots[random.below(kSlots)].exchange(fresh, std::memory_order_acq_rel);
+  if (old == nullptr) return;
+  if (!in_handler && random.below(64) == 0) {
+    const int result = reslab_free_rcu_wait(old);
+    RCU_CHECK(result == 0);
+  } else {
+    reslab_free_rcu(old);
+  }
+  retired.fetch_add(1, std::memory_order_relaxed);
+}
+
+// --- threads -----------------------------------------------------------------------------------------------------------
+
+thread_local Random handler_random{0};
+
+void on_signal(int) {
+  const int saved = errno;
+  errno = 815;
+  if (flavor != &urcu_qsbr_flavor) {
+    // The interrupted code may be inside a section: sections nest.
+    flavor->read_lock();
+    const Object* object = slots[handler_random.below(kSlots)].load(std::memory_order_acquire);
+    if (object != nullptr) require_whole(object, object->generation.load(std::memory_order_relaxed), "in a handler");
+    flavor->read_unlock();
+  }
+  replace(handler_random, true);
+  if (handler_random.below(16) == 0) reslab_gp_expedite();
+  if (handler_random.below(16) == 0) reslab_gp_start();
+  RCU_CHECK(errno == 815);
+  errno = saved;
+  handled.fetch_add(1, std::memory_order_relaxed);
+}
+
+class Timer {
+ public:
+  explicit Timer(uint64_t seed, long every_ns) {
+    handler_random.state = seed;
+    sigevent event = {};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGUSR1;
+    event._sigev_un._tid = gettid();
+    RCU_CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0);
+    const itimerspec times = {{0, every_ns}, {0, every_ns}};
+    RCU_CHECK(timer_settime(timer_, 0, &times, nullptr) == 0);
+  }
+  ~Timer() { timer_delete(timer_); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+ private:
+  timer_t timer_;
+};
+
+void* run_reader(void* seed) {
+  Random random{reinterpret_cast<uintptr_t>(seed)};
+  Reader reader(*flavor);
+  {
+    const Timer timer(random.next(), 150'000);
+    while (!stop.load(std::memory_order_relaxed)) {
+      look(random, random.below(2000) == 0 ? 200'000 : static_cast<unsigned>(random.below(200)));
+    }
+  }
+  return nullptr;
+}
+
+void* run_writer(void* seed) {
+  Random random{reinterpret_cast<uintptr_t>(seed)};
+  Reader reader(*flavor);
+  {
+    const Timer timer(random.next(), 190'000);
+    while (!stop.load(std::memory_order_relaxed)) {
+      replace(random, false);
+      flavor->read_quiescent_state();
+      if (random.below(4096) == 0) RCU_CHECK(reslab_rcu_barrier() == 0);
+      if (random.below(1024) == 0) sleep_ms(static_cast<unsigned>(random.below(5)));
+    }
+  }
+  return nullptr;
+}
+
+// What was freed is written to as soon as it can be had. Also waits for cookies: a period must not end under a reader.
+void* run_scribbler(void* seed) {
+  Random random{reinterpret_cast<uintptr_t>(seed)};
+  void* held[64] = {};
+  while (!stop.load(std::memory_order_relaxed)) {
+    void*& place = held[random.below(64)];
+    reslab_free(place);
+    const size_t size = kSizes[random.below(sizeof kSizes / sizeof kSizes[0])];
+    place = reslab_malloc(size);
+    if (place != nullptr) memset(place, 0xdb, size < 256 ? size : 256);
+    if (random.below(20000) == 0) {
+      const reslab_gp_cookie cookie = reslab_gp_get();
+      RCU_CHECK(reslab_gp_wait(cookie) == 0 && reslab_gp_poll(cookie));
+      cookies.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  for (void* object : held) reslab_free(object);
+  return nullptr;
+}
+
+bool parse(int count, char** arguments, Settings& settings) {
+  if (count < 2) return false;
+  settings.mode = arguments[1];
+  for (int i = 2; i < count; ++i) {
+    const std::string name = arguments[i];
+    if (name == "--quick") {
+      settings.ms = 3000;
+      continue;
+    }
+    if (i + 1 == count) return false;
+    const char* value = arguments[++i];
+    char* end = nullptr;
+    const uint64_t number = strtoull(value, &end, 10);
+    const bool is_number = *value != '\0' && *end == '\0';
+    if (name == "--flavor") settings.flavor_name = value;
+    else if (name == "--log") settings.log = value;
+    else if (name == "--minutes" && is_number && number > 0) settings.ms = number * 60'000;
+    else if (name == "--seconds" && is_number && number > 0) settings.ms = number * 1000;
+    else if (name == "--seed" && is_number) settings.seed = number;
+    else return false;
+  }
+  flavor = flavor_named(settings.flavor_name);
+  return flavor != nullptr && (strcmp(settings.mode, "rseq") == 0 || strcmp(settings.mode, "fallback") == 0);
+}
+
+void say(FILE* out, const Settings& settings, const char* what) {
+  const reslab_rcu_stats now = stats();
+  fprintf(
+      out,
+      "%s: mode %s, flavour %s, seed %llu: %llu looks, %llu retired, %llu handlers, %llu cookies; freed %llu, by bit "
+      "%llu, periods %llu, pages %llu, aged %llu, waits %llu\n",
+      what, settings.mode, settings.flavor_name, static_cast<unsigned long long>(settings.seed),
+      static_cast<unsigned long long>(looks.load()), static_cast<unsigned long long>(retired.load()),
+      static_cast<unsigned long long>(handled.load()), static_cast<unsigned long long>(cookies.load()),
+      static_cast<unsigned long long>(now.freed), static_cast<unsigned long long>(now.by_bit),
+      static_cast<unsigned long long>(now.grace_periods), static_cast<unsigned long long>(now.pages),
+      static_cast<unsigned long long>(now.pages_aged), static_cast<unsigned long long>(now.waits));
+  fflush(out);
+}
+
+void torture(const Settings& settings, FILE* log) {
+  Random seeds{settings.seed};
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  sigaction(SIGUSR1, &action, nullptr);
+  std::vector<pthread_t> threads;
+  const auto start = [&](void* (*run)(void*)) {
+    pthread_t thread;
+    RCU_CHECK(pthread_create(&thread, nullptr, run, reinterpret_cast<void*>(seeds.next())) == 0);
+    threads.push_back(thread);
+  };
+  for (int i = 0; i < kReaders; ++i) start(run_reader);
+  for (int i = 0; i < kWriters; ++i) start(run_writer);
+  start(run_scribbler);
+  const uint64_t begun = now_ms();
+  for (uint64_t told = begun; now_ms() - begun < settings.ms;) {
+    sleep_ms(50);
+    reslab_trim(0);
+    if (log != nullptr && now_ms() - told > 60'000) {
+      say(log, settings, "running");
+      told = now_ms();
+    }
+  }
+  stop.store(true);
+  for (pthread_t thread : threads) pthread_join(thread, nullptr);
+  for (auto& slot : slots) reslab_free_rcu(slot.exchange(nullptr));
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  Settings settings;
+  if (count == 2 && strcmp(arguments[1], "--help") == 0) {
+    puts(
+        "torture rseq|fallback [--flavor memb|mb|qsbr|bp] [--minutes M | --seconds S | --quick] [--seed N] [--log "
+        "FILE]");
+    return 0;
+  }
+  if (!parse(count, arguments, settings)) {
+    fprintf(stderr, "torture: bad arguments; --help lists them\n");
+    return 2;
+  }
+  require_mode(settings.mode);
+  FILE* log = settings.log != nullptr ? fopen(settings.log, "w") : nullptr;
+  if (settings.log != nullptr && log == nullptr) RCU_FAIL("cannot write %s", settings.log);
+  if (log != nullptr) say(log, settings, "begins");
+  RCU_CHECK(reslab_rcu_init(flavor) == 0);
+  RCU_CHECK(reslab_rcu_set_limit(8 << 20) == 0);
+  torture(settings, log);
+  RCU_CHECK(reslab_rcu_barrier() == 0);
+  const reslab_rcu_stats end = stats();
+  say(stdout, settings, "ends");
+  if (log != nullptr) say(log, settings, "ends");
+  if (end.freed != end.taken || end.freed < retired.load()) {
+    RCU_FAIL("retired %llu, freed %llu", static_cast<unsigned long long>(retired.load()),
+             static_cast<unsigned long long>(end.freed));
+  }
+  RCU_CHECK(end.pending_bytes == 0 && end.pending_objects == 0);
+  RCU_CHECK(reslab_check(2) == 0);
+  if (log != nullptr) fclose(log);
+  return 0;
+}
