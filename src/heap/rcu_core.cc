@@ -154,11 +154,11 @@ void settle(bool idle) {
   bulk_free.settle(idle ? BulkFree::Flow::kIdle : BulkFree::Flow::kSteady);
 }
 
-void adopt() {
+Retired adopt() {
   ensure_root(Contract::kPlain);  // gives the blocks of the dead reclaimer back
   const SlowCall slow;
   bulk_free.forget();
-  adopt_waiting();
+  return adopt_waiting();
 }
 
 Retired retire_rest(void* const* objects, uint32_t count) {

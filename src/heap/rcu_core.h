@@ -45,7 +45,7 @@ struct RcuCore {
   Retired (*take_pending)(Search search);
   Retired (*give_back)();     // all that waits: its grace period has ended
   void (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more
-  void (*adopt)();            // in a child after fork, before any of these
+  Retired (*adopt)();         // in a child after fork, before any of these
   // Likewise: some of these may have been taken in already.
   Retired (*retire_rest)(void* const* objects, uint32_t count);
 

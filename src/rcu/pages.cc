@@ -129,6 +129,20 @@ void Pages::make_spare(uint32_t page) {
   taking_ = 0;  // last: see finish_take
 }
 
+// For a child after fork: the parent's threads may have been about to count.
+void Pages::count_full() {
+  int32_t full = 0;
+  size_t bytes = 0;
+  for (uint32_t page = 1; page < made_.load(std::memory_order_relaxed); ++page) {
+    const uint64_t state = states_[page].load(std::memory_order_relaxed);
+    if (kind_of(state) != Kind::kFull) continue;
+    ++full;
+    bytes += measure_(objects_of(page), count_of(state));
+  }
+  full_.store(full, std::memory_order_relaxed);
+  full_bytes_.store(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+}
+
 void Pages::make_spares(uint32_t want) {
   for (uint32_t have = spare(); have < want; ++have) {
     const uint32_t page = made_.load(std::memory_order_relaxed);
@@ -143,10 +157,10 @@ void Pages::make_spares(uint32_t want) {
   }
 }
 
-void Pages::mark_prev_full(uint32_t page) {
+bool Pages::mark_prev_full(uint32_t page) {
   const uint64_t prev = prev_of(page);
   const auto old = static_cast<uint32_t>(prev);
-  if (old != 0) mark_full(old, static_cast<uint32_t>(prev >> 32), kPointers);
+  return old != 0 && mark_full(old, static_cast<uint32_t>(prev >> 32), kPointers);
 }
 
 bool Pages::has_open() const {

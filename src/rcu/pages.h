@@ -56,10 +56,16 @@ class Pages {
   // Calls take(objects, count) for each full page, which is spare again when it returns.
   template <class Take>
   void take_full(Take take) {
-    const uint32_t made = made_.load(std::memory_order_acquire);
-    for (uint32_t page = 1; page < made; ++page) {
-      const uint64_t state = states_[page].load(std::memory_order_acquire);  // acquire: G4
-      if (kind_of(state) == Kind::kFull) take_page(page, state, take);
+    // Again when a page has led to one before it (G3). Ends: each page leads to one at most.
+    for (bool again = true; again;) {
+      again = false;
+      const uint32_t made = made_.load(std::memory_order_acquire);
+      for (uint32_t page = 1; page < made; ++page) {
+        const uint64_t state = states_[page].load(std::memory_order_acquire);  // acquire: G4
+        if (kind_of(state) != Kind::kFull) continue;
+        again = mark_prev_full(page) || again;
+        take_page(page, state, take);
+      }
     }
   }
   // In a child after fork, before take_full: calls visit(objects, count) for the page that the parent's reclaimer was taking in; its
@@ -69,11 +75,11 @@ class Pages {
     const uint32_t page = taking_;
     taking_ = 0;
     const uint64_t state = page == 0 ? 0 : states_[page].load(std::memory_order_relaxed);
-    if (kind_of(state) != Kind::kFull) return;  // it was done with
-    full_bytes_.fetch_sub(static_cast<int64_t>(measure_(objects_of(page), count_of(state))), std::memory_order_relaxed);
-    visit(objects_of(page), count_of(state));
-    full_.fetch_sub(1, std::memory_order_relaxed);
-    make_spare(page);
+    if (kind_of(state) == Kind::kFull) {  // otherwise it was done with
+      visit(objects_of(page), count_of(state));
+      make_spare(page);
+    }
+    count_full();
   }
 
   uint32_t made() const { return made_.load(std::memory_order_relaxed) - 1; }
@@ -122,9 +128,10 @@ class Pages {
 
   uint32_t take_spare();
   void make_spare(uint32_t page);
+  void count_full();
   void give_spare_back(uint32_t page);
   bool mark_full(uint32_t page, uint32_t use, uint32_t count);
-  void mark_prev_full(uint32_t page);
+  bool mark_prev_full(uint32_t page);
   bool commit(uint32_t page);
   void drain_closed(Cpu& cpu, uint64_t taken);
   void reopen(Cpu& cpu, uint64_t taken);
@@ -132,7 +139,6 @@ class Pages {
 
   template <class Take>
   void take_page(uint32_t page, uint64_t state, Take& take) {
-    mark_prev_full(page);
     taking_ = page;
     const size_t bytes = measure_(objects_of(page), count_of(state));
     take(objects_of(page), count_of(state));

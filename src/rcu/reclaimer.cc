@@ -193,10 +193,18 @@ void Reclaimer::forget() {
   bell_.forget();
   cookie_ = 0;
   const RcuCore& core = rcu.core();
-  core.adopt();
-  if (rcu.has_pages.load(std::memory_order_relaxed)) rcu.pages.finish_take(core.retire_rest);
-  rcu.bit_bytes.fetch_add(static_cast<int64_t>(waiting_bytes_.exchange(0, std::memory_order_relaxed)),
-                          std::memory_order_relaxed);
+  Retired pending = core.adopt();
+  if (rcu.has_pages.load(std::memory_order_relaxed)) {
+    rcu.pages.finish_take([&](void* const* objects, uint32_t count) {
+      const Retired rest = core.retire_rest(objects, count);
+      pending.objects += rest.objects;
+      pending.bytes += rest.bytes;
+    });
+  }
+  waiting_bytes_.store(0, std::memory_order_relaxed);
+  taken_.store(freed_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  rcu.bit_pending.store(static_cast<int64_t>(pending.objects), std::memory_order_relaxed);
+  rcu.bit_bytes.store(static_cast<int64_t>(pending.bytes), std::memory_order_relaxed);
 }
 
 void Reclaimer::free_all_alone() {

@@ -129,18 +129,23 @@ uint32_t pop_waiting() {
   return unit;
 }
 
-void adopt_waiting() {
+Retired adopt_waiting() {
   waiting_head = kLast;
-  for_each_described([](uint32_t unit) {
+  Retired pending = {0, 0};
+  for_each_described([&](uint32_t unit) {
     slab_at(unit).waiting_next = 0;
-    const RetiredWords words = retired_words(unit, slab_identity(unit).cls);
+    const ClassId cls = slab_identity(unit).cls;
+    const RetiredWords words = retired_words(unit, cls);
     for (uint32_t word = 0; word < words.count; ++word) {
-      const uint64_t bits = words.waiting[word].load(std::memory_order_relaxed);
-      words.pending[word].fetch_or(bits, std::memory_order_relaxed);  // one thread
-      words.waiting[word].store(0, std::memory_order_relaxed);
+      const uint64_t bits = words.waiting[word].exchange(0, std::memory_order_relaxed);  // one thread
+      const uint64_t all = words.pending[word].fetch_or(bits, std::memory_order_relaxed) | bits;
+      const auto objects = static_cast<uint64_t>(__builtin_popcountll(all));
+      pending.objects += objects;
+      pending.bytes += objects * retired_object_bytes(unit, cls);
     }
   });
   some_unlisted.store(true, std::memory_order_release);
+  return pending;
 }
 
 void touch_retired_bits(uint32_t unit, ClassId cls) {

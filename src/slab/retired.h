@@ -83,7 +83,8 @@ Retired take_pending(Search search, void (*twice)(void* object));
 uint32_t pop_waiting();
 
 // For a child after fork, before anything else of this group: what the parent's reclaimer was waiting for is pending.
-void adopt_waiting();
+// All that is pending then.
+Retired adopt_waiting();
 
 // Writes to the pages that hold the bits of a slab, so that no later call faults there. Only once `retiring_in_use`.
 void touch_retired_bits(uint32_t unit, ClassId cls);

@@ -1,7 +1,7 @@
 // An rcutorture for reslab_free_rcu: readers that look whether what they hold was freed, writers that retire by every way,
 // handlers that do both, in a cluster of shared slots.
 //
-//   torture MODE [--flavor F] [--minutes M | --seconds S | --quick] [--seed N] [--log FILE]
+//   torture --mode MODE [--flavor F] [--minutes M | --seconds S | --quick] [--seed N] [--log FILE]
 //
 // Every object carries its generation and a word computed from it and the address; a reader checks them at the beginning
 // and at the end of its section. Objects that come back from the heap are overwritten at once by their next owner, and a
@@ -188,9 +188,7 @@ void* run_scribbler(void* seed) {
 }
 
 bool parse(int count, char** arguments, Settings& settings) {
-  if (count < 2) return false;
-  settings.mode = arguments[1];
-  for (int i = 2; i < count; ++i) {
+  for (int i = 1; i < count; ++i) {
     const std::string name = arguments[i];
     if (name == "--quick") {
       settings.ms = 3000;
@@ -201,7 +199,8 @@ bool parse(int count, char** arguments, Settings& settings) {
     char* end = nullptr;
     const uint64_t number = strtoull(value, &end, 10);
     const bool is_number = *value != '\0' && *end == '\0';
-    if (name == "--flavor") settings.flavor_name = value;
+    if (name == "--mode") settings.mode = value;
+    else if (name == "--flavor") settings.flavor_name = value;
     else if (name == "--log") settings.log = value;
     else if (name == "--minutes" && is_number && number > 0) settings.ms = number * 60'000;
     else if (name == "--seconds" && is_number && number > 0) settings.ms = number * 1000;
@@ -209,7 +208,8 @@ bool parse(int count, char** arguments, Settings& settings) {
     else return false;
   }
   flavor = flavor_named(settings.flavor_name);
-  return flavor != nullptr && (strcmp(settings.mode, "rseq") == 0 || strcmp(settings.mode, "fallback") == 0);
+  return flavor != nullptr && settings.mode != nullptr &&
+         (strcmp(settings.mode, "rseq") == 0 || strcmp(settings.mode, "fallback") == 0);
 }
 
 void say(FILE* out, const Settings& settings, const char* what) {

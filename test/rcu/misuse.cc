@@ -1,0 +1,231 @@
+// What must be reported: `misuse MODE`. Each case runs in a child, which must die by SIGABRT with the words that are
+// expected, or say them and go on; the waiting forms must refuse, not hang.
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "flavor.h"
+#include "support.h"
+
+using namespace rcu_test;
+
+namespace {
+
+enum class End { kAborts, kGoesOn };
+
+void begin(const rcu_flavor_struct* flavor = &urcu_memb_flavor) { RCU_CHECK(reslab_rcu_init(flavor) == 0); }
+void* object() { return reslab_malloc(64); }
+
+// --- frees -------------------------------------------------------------------------------------------------------------
+
+void twice_in_a_row() {
+  void* p = object();
+  reslab_free_rcu(p);
+  reslab_free_rcu(p);
+  reslab_rcu_init(nullptr) == 0 && reslab_rcu_barrier() == 0 ? _exit(0) : _exit(1);
+}
+void twice_apart() {
+  void* p = object();
+  reslab_free_rcu(p);
+  for (int i = 0; i < 100; ++i) reslab_free_rcu(object());
+  reslab_free_rcu(p);
+  begin();
+  if (reslab_rcu_barrier() != 0) _exit(1);
+}
+void* retire_it(void* p) {
+  reslab_free_rcu(p);
+  return nullptr;
+}
+void twice_on_threads() {
+  void* p = object();
+  for (int i = 0; i < 2; ++i) {
+    pthread_t thread;
+    RCU_CHECK(pthread_create(&thread, nullptr, retire_it, p) == 0);
+    pthread_join(thread, nullptr);
+  }
+  begin();
+  if (reslab_rcu_barrier() != 0) _exit(1);
+}
+void run_twice() {
+  void* p = reslab_malloc(400'000);
+  reslab_free_rcu(p);
+  reslab_free_rcu(object());
+  reslab_free_rcu(p);
+  begin();
+  if (reslab_rcu_barrier() != 0) _exit(1);
+}
+void freed_before() {
+  void* p = object();
+  reslab_free(p);
+  reslab_trim(0);
+  reslab_free_rcu(p);
+  begin();
+  if (reslab_rcu_barrier() != 0) _exit(1);
+}
+void inside_an_object() { reslab_free_rcu(static_cast<char*>(object()) + 16); }
+void on_the_stack() {
+  int local = 0;
+  reslab_free_rcu(&local);
+}
+void inside_a_run() {
+  reslab_free_rcu(static_cast<char*>(reslab_malloc(1 << 20)) + 65536);
+  begin();
+  if (reslab_rcu_barrier() != 0) _exit(1);
+}
+
+// --- waiting -----------------------------------------------------------------------------------------------------------
+
+void require_all_refused() {
+  const reslab_gp_cookie cookie = reslab_gp_get();
+  const uint64_t refused = stats().refused;
+  RCU_CHECK(reslab_gp_wait(cookie) == EDEADLK && !reslab_gp_poll(cookie));
+  RCU_CHECK(reslab_rcu_barrier() == EDEADLK);
+  RCU_CHECK(reslab_free_rcu_wait(object()) == EDEADLK);
+  RCU_CHECK(stats().refused == refused + 3);
+}
+void finish() {
+  RCU_CHECK(reslab_rcu_barrier() == 0 && stats().freed == 1);  // the refused one was retired all the same
+}
+
+void in_a_section_of(const rcu_flavor_struct* flavor) {
+  begin(flavor);
+  Reader reader(*flavor);
+  reader.enter();
+  require_all_refused();
+  reader.leave();
+  finish();
+}
+void in_a_section() { in_a_section_of(&urcu_memb_flavor); }
+void in_a_section_mb() { in_a_section_of(&urcu_mb_flavor); }
+void in_a_section_bp() { in_a_section_of(&urcu_bp_flavor); }
+
+// Who waits there is no reader meanwhile: nothing to refuse.
+void online_qsbr() {
+  begin(&urcu_qsbr_flavor);
+  Reader reader(urcu_qsbr_flavor);
+  reslab_free_rcu(object());
+  finish();
+  fputs("went on\n", stderr);
+}
+
+void on_signal(int) { require_all_refused(); }
+
+void in_a_handler_with(int flags) {
+  begin();
+  stack_t stack = {};
+  stack.ss_size = 65536;
+  stack.ss_sp = malloc(stack.ss_size);
+  sigaltstack(&stack, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  action.sa_flags = flags;
+  sigaction(SIGUSR1, &action, nullptr);
+  raise(SIGUSR1);
+  finish();
+}
+void on_an_alternate_stack() { in_a_handler_with(SA_ONSTACK); }
+void in_a_handler() {
+  setenv("RESLAB_OPTIONS", (std::string(getenv("RESLAB_OPTIONS")) + ":check_context=1").c_str(), 1);
+  execl("/proc/self/exe", "misuse", "--handler", nullptr);
+  _exit(9);
+}
+void in_a_scope() {
+  begin();
+  const unsigned saved = reslab_nolock_save();
+  const reslab_gp_cookie cookie = reslab_gp_get();
+  RCU_CHECK(reslab_gp_wait(cookie) == EDEADLK && reslab_rcu_barrier() == EDEADLK);
+  reslab_nolock_restore(saved);
+}
+
+void stalled() {
+  setenv("RESLAB_OPTIONS", (std::string(getenv("RESLAB_OPTIONS")) + ":rcu_stall=100").c_str(), 1);
+  execl("/proc/self/exe", "misuse", "--stalled", nullptr);
+  _exit(9);
+}
+int be_stalled() {
+  begin();
+  Reader reader(urcu_memb_flavor);
+  reader.enter();
+  for (int i = 0; i < 1000; ++i) reslab_free_rcu(object());
+  reslab_gp_expedite();
+  sleep_ms(600);
+  RCU_CHECK(stats().gp_stalls == 1 && stats().freed == 0 && stats().gp_age_ms >= 400);
+  reader.leave();
+  RCU_CHECK(reslab_rcu_barrier() == 0 && stats().gp_stalls == 1);
+  return 0;
+}
+
+struct Case {
+  const char* name;
+  void (*run)();
+  End end;
+  const char* words;
+};
+constexpr Case kCases[] = {
+    {"twice in a row", twice_in_a_row, End::kAborts, "double free: it waits for a grace period already"},
+    {"twice apart", twice_apart, End::kAborts, "double free: it waits for a grace period already"},
+    {"twice on threads", twice_on_threads, End::kAborts, "double free: it waits for a grace period already"},
+    {"a run twice", run_twice, End::kAborts, "double free: it waits for a grace period already"},
+    {"freed before", freed_before, End::kAborts, "reslab_free_rcu("},
+    {"inside an object", inside_an_object, End::kAborts, "reslab_free_rcu("},
+    {"on the stack", on_the_stack, End::kAborts, "reslab_free_rcu("},
+    {"inside a run", inside_a_run, End::kAborts, "reslab_free_rcu("},
+    {"in a section", in_a_section, End::kGoesOn, "reslab_gp_wait inside a read section, refused"},
+    {"in a section of mb", in_a_section_mb, End::kGoesOn, "reslab_rcu_barrier inside a read section, refused"},
+    {"in a section of bp", in_a_section_bp, End::kGoesOn, "reslab_free_rcu_wait inside a read section, refused"},
+    {"online in qsbr", online_qsbr, End::kGoesOn, "went on"},
+    {"on an alternate stack", on_an_alternate_stack, End::kGoesOn, "reslab_gp_wait in a handler, refused"},
+    {"in a handler", in_a_handler, End::kGoesOn, "reslab_rcu_barrier in a handler, refused"},
+    {"in a nolock scope", in_a_scope, End::kGoesOn, "reslab_rcu_barrier inside a nolock scope, refused"},
+    {"stalled", stalled, End::kGoesOn, "the grace period of flavour memb has not ended for"},
+};
+
+// The child's words and its status.
+int run_case(const Case& one, std::string& words) {
+  int ends[2];
+  RCU_CHECK(pipe(ends) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[0]);
+    alarm(20);
+    one.run();
+    _exit(0);
+  }
+  close(ends[1]);
+  char buffer[4096];
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;) words.append(buffer, static_cast<size_t>(n));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+size_t count_of(const std::string& text, const std::string& what) {
+  size_t count = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count == 2 && strcmp(arguments[1], "--stalled") == 0) return be_stalled();
+  if (count == 2 && strcmp(arguments[1], "--handler") == 0) return in_a_handler_with(0), 0;
+  if (count != 2) return fprintf(stderr, "usage: misuse rseq|fallback\n"), 2;
+  require_mode(arguments[1]);
+  for (const Case& one : kCases) {
+    std::string words;
+    const int status = run_case(one, words);
+    const bool ended = one.end == End::kAborts ? WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT : status == 0;
+    if (!ended || count_of(words, one.words) != 1) {
+      RCU_FAIL("%s: status %#x, words '%s', expected once '%s'", one.name, static_cast<unsigned>(status), words.c_str(),
+               one.words);
+    }
+  }
+  return 0;
+}
