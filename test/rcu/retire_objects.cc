@@ -1,0 +1,72 @@
+// rcu_retire and rcu_obj_base of reslab.hpp: destructors run once, after the readers have gone.
+
+#include <pthread.h>
+
+#include <atomic>
+#include <string>
+
+#include <reslab/reslab.hpp>
+
+#include "flavor.h"
+#include "support.h"
+
+using namespace rcu_test;
+
+namespace {
+
+std::atomic<int> destroyed{0};
+
+struct Named : reslab::rcu_obj_base<Named> {
+  std::string name = "a name that is too long for the string itself";
+  ~Named() { destroyed.fetch_add(1); }
+};
+struct Plain : reslab::rcu_obj_base<Plain> {
+  int value = 0;
+};
+struct Text {
+  std::string text = "another name that is too long for the string itself";
+  ~Text() { destroyed.fetch_add(1); }
+};
+
+template <class T>
+T* make() {
+  return new (reslab_malloc(sizeof(T))) T();
+}
+
+void* retire_some(void*) {
+  for (int i = 0; i < 5000; ++i) {
+    make<Named>()->retire();
+    make<Plain>()->retire();
+    reslab::rcu_retire(make<Text>());
+    reslab::rcu_retire(make<int>());
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 2) return 2;
+  require_mode(arguments[1]);
+  RCU_CHECK(reslab_rcu_init(nullptr) == 0);
+  {
+    Reader reader(urcu_memb_flavor);
+    reader.enter();
+    Named* held = make<Named>();
+    held->retire();
+    reslab::rcu_retire(make<Text>(), [](Text* text) { reslab::rcu_delete<Text>()(text); });
+    for (int i = 0; i < 100; ++i) reslab::rcu_retire(make<int>());
+    sleep_ms(100);
+    reslab::rcu_retire(make<Text>());  // would run what is ready
+    RCU_CHECK(destroyed.load() == 0 && held->name.size() > 40);
+    reader.leave();
+  }
+  RCU_CHECK(reslab::rcu_barrier() && destroyed.load() == 3);
+  pthread_t threads[4];
+  for (pthread_t& thread : threads) RCU_CHECK(pthread_create(&thread, nullptr, retire_some, nullptr) == 0);
+  for (pthread_t thread : threads) pthread_join(thread, nullptr);
+  RCU_CHECK(reslab::rcu_barrier());
+  if (destroyed.load() != 3 + 4 * 10000) RCU_FAIL("%d objects were destroyed", destroyed.load());
+  RCU_CHECK(stats().pending_objects == 0);
+  return 0;
+}
