@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <urcu/flavor.h>
 
 #include <cerrno>
 
 #include "base/hooks.h"
+#include "base/text.h"
 #include "platform/syscall.h"
 #include "rcu/rcu.h"
 #include "rcu/section.h"
@@ -40,6 +42,15 @@ const char* flavor_name(const rcu_flavor_struct* flavor) {
 
 bool is_qsbr(const rcu_flavor_struct* flavor) { return flavor != nullptr && flavor == &urcu_qsbr_flavor; }
 
+const RcuCore& Rcu::find_core() {
+  const RcuCore* core = reslab_rcu_core(kRcuCoreVersion);
+  if (core != nullptr) return *core;
+  Line line;
+  line.text("reslab: libreslab-rcu works with another version of reslab than this process has");
+  line.write_to(STDERR_FILENO);
+  __builtin_trap();
+}
+
 namespace {
 
 // The word lives in a page that reads as zero in a forked child.
@@ -57,7 +68,7 @@ bool make_fork_word() {
   constexpr size_t kBytes = 4096;
   void* page = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return false;
-  madvise(page, kBytes, MADV_WIPEONFORK);  // where that is unknown a child never frees, which is safe
+  madvise(page, kBytes, MADV_WIPEONFORK);  // from Linux 4.14 on; before, a child does not know that it is one
   auto* word = static_cast<std::atomic<uint32_t>*>(page);
   word->store(kOwned, std::memory_order_relaxed);
   fork_word.store(word, std::memory_order_release);

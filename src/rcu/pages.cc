@@ -170,43 +170,44 @@ bool Pages::has_open() const {
   return false;
 }
 
-// Ages count from the first look at a page.
+// A page that was not there at the last look may be as old as that, or half of the age: looks come twice as often.
 bool Pages::is_due(Cpu& cpu, uint64_t now_ns, uint64_t age_ns) {
   const uint64_t header = cpu.header.load(std::memory_order_relaxed);
   const uint32_t end = end_of(header);
   if (end == 0) return false;
   if (cpu.seen_end.load(std::memory_order_relaxed) != end) {
     cpu.seen_end.store(end, std::memory_order_relaxed);
-    cpu.seen_ns = now_ns;
+    cpu.seen_ns = now_ns - age_ns / 2;
   }
   return now_ns - cpu.seen_ns >= age_ns;
 }
 
-// After the fence. The header is what it was made, or a section that was in flight has committed over it: a push, and then
-// its top is the right one; or a renewal, and then another page is there, and the old one was marked by who renewed.
-void Pages::drain_closed(Cpu& cpu, uint64_t taken) {
+// No section is in flight that began before the header was closed. A push among them has committed its top, which stands
+// there still; or a renewal has put another page there, and the old one is marked by who renewed.
+void Pages::drain_closed(Cpu& cpu) {
   const uint64_t now = cpu.header.load(std::memory_order_acquire);
   if (end_of(now) != 0) return;
-  const uint32_t top = now == kClosed ? top_of(taken) : top_of(now);
-  const uint32_t page = page_at(end_of(taken));
-  const uint32_t count = top - page * kWords - kFirst;
-  mark_prev_full(page);
-  const uint32_t use = use_of(states_[page].load(std::memory_order_relaxed));
-  if (count == 0) make_spare(page);
-  else if (mark_full(page, use, count) && count < kPointers) aged_.fetch_add(1, std::memory_order_relaxed);
+  const uint32_t page = page_below(top_of(now));
+  const uint32_t count = top_of(now) - page * kWords - kFirst;
+  const uint64_t state = states_[page].load(std::memory_order_relaxed);
+  if (kind_of(state) == Kind::kOut) {  // otherwise a parent got so far before its fork
+    mark_prev_full(page);
+    if (count == 0) make_spare(page);
+    else if (mark_full(page, use_of(state), count) && count < kPointers) aged_.fetch_add(1, std::memory_order_relaxed);
+  }
   RESLAB_HOOK("rcu_drained");
   cpu.header.store(0, std::memory_order_release);  // no section commits on a closed one
 }
 
-// The fence is refused, although it was granted at the start: the page stays where it was. A push in flight commits its
-// top over either header.
-void Pages::reopen(Cpu& cpu, uint64_t taken) {
-  uint64_t now = cpu.header.load(std::memory_order_relaxed);
-  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    if (end_of(now) != 0) return;
-    const uint32_t top = now == kClosed ? top_of(taken) : top_of(now);
-    const uint64_t open = uint64_t{end_of(taken)} << 32 | top;
-    if (cpu.header.compare_exchange_weak(now, open, std::memory_order_release, std::memory_order_relaxed)) return;
+// The fence is refused, although it was granted at the start: the page stays where it was.
+void Pages::reopen(Cpu& cpu) {
+  const uint64_t now = cpu.header.load(std::memory_order_relaxed);
+  if (end_of(now) == 0) end_half(cpu).store((page_below(top_of(now)) + 1) * kWords, std::memory_order_release);
+}
+
+void Pages::finish_drains() {
+  for (uint32_t slot = 0; slot < slots_; ++slot) {
+    if (cpus_[slot].header.load(std::memory_order_relaxed) != 0) drain_closed(cpus_[slot]);
   }
 }
 
@@ -214,21 +215,20 @@ void Pages::drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)()) {
   constexpr uint32_t kAtOnce = 64;
   for (uint32_t begin = 0; begin < slots_; begin += kAtOnce) {
     const uint32_t count = slots_ - begin < kAtOnce ? slots_ - begin : kAtOnce;
-    uint64_t taken[kAtOnce] = {};
-    bool any = false;
+    uint64_t closed = 0;
     for (uint32_t i = 0; i < count; ++i) {
       Cpu& cpu = cpus_[begin + i];
       if (!is_due(cpu, now_ns, age_ns)) continue;
-      taken[i] = cpu.header.exchange(kClosed, std::memory_order_acq_rel);
-      any = true;
+      end_half(cpu).store(0, std::memory_order_seq_cst);
+      closed |= uint64_t{1} << i;
     }
-    if (!any) continue;
+    if (closed == 0) continue;
     RESLAB_HOOK("rcu_closed");
     const bool fenced = fence();
-    for (uint32_t i = 0; i < count; ++i) {
-      if (taken[i] == 0) continue;
-      if (fenced) drain_closed(cpus_[begin + i], taken[i]);
-      else reopen(cpus_[begin + i], taken[i]);
+    for (; closed != 0; closed &= closed - 1) {
+      Cpu& cpu = cpus_[begin + static_cast<uint32_t>(__builtin_ctzll(closed))];
+      if (fenced) drain_closed(cpu);
+      else reopen(cpu);
     }
   }
 }

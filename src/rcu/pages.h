@@ -2,8 +2,9 @@
 // wait for the reclaimer, spare ones for a slot.
 //
 //   page     [ prev | 0 | 510 pointers ]           4 KiB; page 0 is none
-//   header   {top:32, end:32} of a slot's page, as indices of words of all pages. 0: no page. kClosedTop, 0: the
-//            reclaimer is about to take the page
+//   header   {top:32, end:32} of a slot's page, as indices of words of all pages. 0: no page. {top, 0}: closed, the
+//            reclaimer is about to take the page; a push in flight still commits its top, which is how the reclaimer, or
+//            a child forked meanwhile, knows what is in it
 //   state    {use:32, count:16, kind:16} of each page; `use` is drawn anew each time it leaves the spare ones
 //
 //                       push   renew   drain, take_full, make   handler on the same thread   child after fork
@@ -79,6 +80,7 @@ class Pages {
       visit(objects_of(page), count_of(state));
       make_spare(page);
     }
+    finish_drains();
     count_full();
   }
 
@@ -96,8 +98,6 @@ class Pages {
 
  private:
   enum class Kind : uint16_t { kSpare, kOut, kFull };
-  static constexpr uint32_t kClosedTop = UINT32_MAX;  // above every end
-  static constexpr uint64_t kClosed = kClosedTop;     // {kClosedTop, 0}
 
   struct alignas(128) Cpu {
     std::atomic<uint64_t> header;
@@ -114,6 +114,8 @@ class Pages {
   static constexpr uint32_t top_of(uint64_t header) { return static_cast<uint32_t>(header); }
   static constexpr uint32_t end_of(uint64_t header) { return static_cast<uint32_t>(header >> 32); }
   static constexpr uint32_t page_at(uint32_t end) { return end / kWords - 1; }
+  static constexpr uint32_t page_below(uint32_t top) { return (top - 1) / kWords; }
+  static std::atomic<uint32_t>& end_half(Cpu& cpu) { return reinterpret_cast<std::atomic<uint32_t>*>(&cpu.header)[1]; }
   static uint32_t positive(const std::atomic<int32_t>& hint) {
     const int32_t n = hint.load(std::memory_order_relaxed);
     return n > 0 ? static_cast<uint32_t>(n) : 0;
@@ -133,8 +135,9 @@ class Pages {
   bool mark_full(uint32_t page, uint32_t use, uint32_t count);
   bool mark_prev_full(uint32_t page);
   bool commit(uint32_t page);
-  void drain_closed(Cpu& cpu, uint64_t taken);
-  void reopen(Cpu& cpu, uint64_t taken);
+  void drain_closed(Cpu& cpu);
+  void reopen(Cpu& cpu);
+  void finish_drains();
   bool is_due(Cpu& cpu, uint64_t now_ns, uint64_t age_ns);
 
   template <class Take>

@@ -38,8 +38,9 @@ struct Rcu {
   // Asked for at every use: a free may come before this library's constructor.
   const RcuCore& core() {
     const RcuCore* found = core_table.load(std::memory_order_acquire);
-    return found != nullptr ? *found : *reslab_rcu_core(kRcuCoreVersion);
+    return found != nullptr ? *found : find_core();
   }
+  static const RcuCore& find_core();  // a report and the end where there is none of this version
   size_t pending_bytes() const {
     const int64_t by_bit = bit_bytes.load(std::memory_order_relaxed);
     return (by_bit > 0 ? static_cast<uint64_t>(by_bit) : 0) + reclaimer.waiting_bytes() +

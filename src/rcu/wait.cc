@@ -79,6 +79,8 @@ int reslab_gp_wait(reslab_gp_cookie cookie) noexcept {
   const int refused = begin_waiting("reslab_gp_wait", RESLAB_RCU_FRAME);
   if (refused != 0) return refused;
   if (ended_alone()) return 0;
+  const uint64_t latest = rcu.grace.get();
+  if (cookie.gp > latest) cookie.gp = latest;  // no cookie of ours
   rcu.grace.want(cookie.gp);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   rcu.grace.bell().ring(Doorbell::Call::kAny);

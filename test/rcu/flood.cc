@@ -104,6 +104,6 @@ int main(int count, char** arguments) {
     const rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
     RCU_CHECK(setrlimit(RLIMIT_DATA, &no_limit) == 0);  // the audit needs notes
   }
-  RCU_CHECK(reslab_check(2) == 0);
+  RCU_CHECK(audit() == 0);
   return 0;
 }

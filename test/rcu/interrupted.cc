@@ -69,10 +69,20 @@ constexpr Operation kOperations[] = {
     {"expedite", expedite},       {"stats", read_stats},
 };
 
+// Objects that are out when nothing is retired and the stock is empty.
+uint64_t live_at_start = 0;
+
+// What is out now beyond that and the stock: a lost page would be 510.
+bool is_balanced() {
+  constexpr uint64_t kInHands = 150;  // of a frame that was interrupted or left, and the threads' own
+  return live_objects() <= live_at_start + static_cast<uint64_t>(stocked.load()) + kInHands;
+}
+
 void settle(const char* what, uint64_t step) {
   const int result = reslab_rcu_barrier();
   const reslab_rcu_stats now = stats();
-  const int wrong = reslab_check(2);
+  const int wrong = audit();
+  if (!is_balanced()) RCU_FAIL("after %s, step %llu: objects are lost", what, static_cast<unsigned long long>(step));
   if (result != 0 || now.pending_objects != 0 || now.pending_bytes != 0 || wrong != 0) {
     RCU_FAIL("after %s, step %llu: barrier %d, %llu objects and %llu bytes pending, %d violations", what,
              static_cast<unsigned long long>(step), result, static_cast<unsigned long long>(now.pending_objects),
@@ -236,12 +246,13 @@ void stopped() {
   if (waited == EDEADLK) {  // forked on top of a call of reslab: it may not wait, but all is freed in time
     waited = 0;
     reslab_gp_expedite();
-    for (int i = 0; i < 5000 && stats().pending_objects > 0; ++i) sleep_ms(1);
+    for (int i = 0; i < 5000 && (stats().pending_objects > 0 || !is_balanced()); ++i) sleep_ms(1);
   }
   const reslab_rcu_stats now = stats();
-  if (begun != 0 || waited != 0 || now.pending_objects > 0) {
-    fprintf(stderr, "child: init %d, barrier %d, %llu pending, locked %u\n", begun, waited,
-            static_cast<unsigned long long>(now.pending_objects), now.liburcu_locked);
+  if (begun != 0 || waited != 0 || now.pending_objects > 0 || !is_balanced()) {
+    fprintf(stderr, "child: init %d, barrier %d, %llu pending, %llu live of %llu, locked %u\n", begun, waited,
+            static_cast<unsigned long long>(now.pending_objects), static_cast<unsigned long long>(live_objects()),
+            static_cast<unsigned long long>(live_at_start), now.liburcu_locked);
     _exit(3);
   }
   for (int i = 0; i < 700; ++i) reslab_free_rcu(reslab_malloc(static_cast<size_t>(16 + i % 200)));
@@ -316,7 +327,8 @@ int main(int count, char** arguments) {
     for (const Operation& kind : kKinds) {
       if (strcmp(arguments[2], kind.name) != 0) continue;
       require_mode(arguments[1]);
-      RCU_CHECK(reslab_rcu_init(nullptr) == 0);
+      RCU_CHECK(reslab_rcu_init(nullptr) == 0 && reslab_rcu_barrier() == 0);
+      live_at_start = live_objects();
       kind.run();
       return 0;
     }

@@ -285,7 +285,7 @@ int main(int count, char** arguments) {
              static_cast<unsigned long long>(end.freed));
   }
   RCU_CHECK(end.pending_bytes == 0 && end.pending_objects == 0);
-  RCU_CHECK(reslab_check(2) == 0);
+  RCU_CHECK(audit() == 0);
   if (log != nullptr) fclose(log);
   return 0;
 }
