@@ -37,7 +37,7 @@ struct Object {
   std::atomic<uint64_t> word;
 };
 
-constexpr uint64_t word_of(const Object* object, uint64_t generation) {
+uint64_t word_of(const Object* object, uint64_t generation) {
   return (reinterpret_cast<uintptr_t>(object) ^ generation) * 0x9e3779b97f4a7c15 | 1;
 }
 
