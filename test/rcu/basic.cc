@@ -143,6 +143,7 @@ void pages_age() {
   RCU_CHECK(now_ms() - start < 1000);
 }
 
+// Lesson 13.
 void* ask_barriers(void* objects) {
   for (int i = 0; i < 50; ++i) {
     auto* count = static_cast<std::atomic<int>*>(objects);
