@@ -194,11 +194,11 @@ class Program {
     }
     const auto minutes = arguments_.number("--minutes", 0, 0);
     const auto end = Clock::now() + std::chrono::minutes(minutes);
-    uint32_t passings = minutes == 0 ? 6 : 64;
-    do {
-      if (!try_all(passings, minutes == 0 ? Clock::time_point::max() : end)) return 1;
-      passings *= 2;
-    } while (minutes != 0 && Clock::now() < end);
+    constexpr uint32_t kQuickPassings = 6, kLongPassings = 64;
+    if (!try_all(kQuickPassings, Clock::time_point::max())) return 1;  // whole, however short the time is
+    for (uint32_t passings = kLongPassings; Clock::now() < end; passings *= 2) {
+      if (!try_all(passings, end)) return 1;
+    }
     return won_every_loop() ? 0 : 1;
   }
 
