@@ -11,8 +11,9 @@ namespace reentry {
 enum class Interrupted : uint8_t {
   kBefore = 1,
   kInSection = 2,
-  kByBreakpoint = 4,  // these two of this process, not written
+  kByBreakpoint = 4,  // these of this process, not written
   kChased = 8,
+  kFaulted = 16,
 };
 
 class Coverage {

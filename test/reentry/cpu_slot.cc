@@ -25,22 +25,28 @@ uint32_t own_slot;
 
 char* rseq_area() { return static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset; }
 
-// --- another thread, for fallback mode ---------------------------------------------------------------------------------
+// --- another thread ------------------------------------------------------------------------------------------------------
 
 struct Helper {
   sem_t wanted;
   sem_t done;
   void (*job)();
+  uint32_t slot;  // that it is on, scripted, in rseq mode
 };
 
 void* help(void* argument) {
   auto& helper = *static_cast<Helper*>(argument);
+  if (rseq_mode) support::take_over_rseq();
   for (;;) {
     sem_wait(&helper.wanted);
+    if (rseq_mode) support::be_on_slot(helper.slot);
     helper.job();
     sem_post(&helper.done);
   }
 }
+
+uint32_t slot_now() { return is_scripted ? own_slot : *reinterpret_cast<volatile uint32_t*>(rseq_area() + kMmCid); }
+uint32_t other_slot() { return slot_now() == 0 ? 1 : 0; }
 
 Helper& the_helper() {
   static Helper helper;
@@ -52,6 +58,14 @@ Helper& the_helper() {
   }();
   if (!started) fail("no second thread to be had");
   return helper;
+}
+
+void run_by_helper(void (*job)(), uint32_t slot) {
+  Helper& helper = the_helper();
+  helper.job = job;
+  helper.slot = slot;
+  sem_post(&helper.wanted);
+  while (sem_wait(&helper.done) != 0) continue;  // ends: it fails only when a signal comes in
 }
 
 }  // namespace
@@ -67,7 +81,7 @@ void stay_on_one_cpu() {
 
 Undisturbed::Undisturbed() : took_over_(rseq_mode && !is_scripted) {
   if (!took_over_) return;
-  own_slot = *reinterpret_cast<volatile uint32_t*>(rseq_area() + kMmCid);
+  own_slot = slot_now();
   support::take_over_rseq();
   support::be_on_slot(own_slot);
   is_scripted = true;
@@ -82,16 +96,13 @@ Undisturbed::~Undisturbed() {
   is_scripted = false;
 }
 
+void on_other_thread(void (*job)()) { run_by_helper(job, other_slot()); }
+void on_other_thread_here(void (*job)()) { run_by_helper(job, slot_now()); }
+
 void on_other_slot(void (*job)()) {
-  if (!rseq_mode) {
-    Helper& helper = the_helper();
-    helper.job = job;
-    sem_post(&helper.wanted);
-    while (sem_wait(&helper.done) != 0) continue;  // ends: it fails only when a signal comes in
-    return;
-  }
+  if (!rseq_mode) return on_other_thread(job);
   const Undisturbed scripted;
-  support::be_on_slot(own_slot == 0 ? 1 : 0);
+  support::be_on_slot(other_slot());
   job();
   support::be_on_slot(own_slot);
 }

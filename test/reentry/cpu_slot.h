@@ -4,6 +4,8 @@
 //                   kernel, on the slot it was on, and given back. In fallback mode there is nothing to do.
 //   on_other_slot   runs a job as if on another CPU: on another scripted slot, or in fallback mode, where slots go by
 //                   thread, on another thread.
+//   on_other_thread runs a job on another thread, and another slot, while this one stands still; ..._here: in rseq mode on
+//                   this slot, as after a preemption.
 //
 // The process has one CPU (stay_on_one_cpu), so the slot stays what it is.
 #pragma once
@@ -29,5 +31,7 @@ class Undisturbed {
 };
 
 void on_other_slot(void (*job)());
+void on_other_thread(void (*job)());
+void on_other_thread_here(void (*job)());
 
 }  // namespace reentry

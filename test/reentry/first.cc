@@ -114,6 +114,7 @@ void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
   if (settings.rseq) in_fresh_process(operation, seed, SIZE_MAX, [](Walker& walker) { walker.storm_with_aborts(); });
   for (size_t i = 0; operation.is(kFaults) && i < found->faults; ++i) {
     in_fresh_process(operation, seed, kMostNested, [i](Walker& walker) { walker.storm_with(found->fault[i]); });
+    in_fresh_process(operation, seed, kMostNested, [i](Walker& walker) { walker.fill_gap(found->fault[i]); });
   }
   size_t visited = 0;
   for (size_t i = 0; i < found->places; ++i) {

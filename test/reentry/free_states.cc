@@ -42,6 +42,13 @@ void sparse_class(size_t bytes) {
   reslab_flush_deferred();  // into the slabs: what is on the list counts as used
 }
 
+void sparse_class_missing(size_t bytes) {
+  sparse_class(bytes);
+  const size_t before = stock.count;
+  empty_magazine(bytes);
+  if (stock.count == before) fail("the magazine of %zu bytes was empty", bytes);
+}
+
 void sparse_class_of_empty_slabs(size_t bytes) {
   magazine_full(bytes);
   const size_t before = stock.count;
@@ -63,6 +70,11 @@ void magazine_cold(size_t bytes) {
   stock.give(before);
   stock.give_nolock(0);  // a plain free would warm it again
   reslab_trim(0);
+}
+
+void nowhere_and_cold(size_t bytes) {
+  magazine_cold(bytes);
+  release_stock();
 }
 
 // One miss or overflow more, and objects of this large class are cached.

@@ -19,24 +19,42 @@ void last_object_of_slab(size_t bytes);
 void magazine_cold(size_t bytes);  // at its smallest, so that it grows when the subject comes
 void magazine_full_depot_full(size_t bytes);
 void magazine_full_deferred_full(size_t bytes);
-void sparse_class(size_t bytes);  // many slabs, hardly any object
+void sparse_class(size_t bytes);          // many slabs, hardly any object
+void sparse_class_missing(size_t bytes);  // and nothing in its magazine
 void sparse_class_of_empty_slabs(size_t bytes);
 void flush_before_ageing(size_t bytes);
 
 // Nothing in the magazine, and the objects are ...
 void nowhere(size_t bytes);
+void nowhere_and_cold(size_t bytes);
 void in_depot(size_t bytes);
 void in_depot_beyond_magazine(size_t bytes);
 void in_active_slab(size_t bytes);
 void in_partial_slab(size_t bytes);
 void in_partial_slab_after_sweep(size_t bytes);
-void nowhere_and_no_memory(size_t bytes);
 void in_almost_full_slabs(size_t bytes);
 void in_own_deferred_list(size_t bytes);
 void in_other_deferred_list(size_t bytes);
 void in_long_deferred_lists(size_t bytes);
 void active_slab_used_up(size_t bytes);
 void next_class_has_some(size_t bytes);
+
+// Nothing in the magazine, and something has run out.
+void units_are_back(size_t bytes);         // what was hoarded is free
+void nowhere_and_no_memory(size_t bytes);  // strict calls have taken all that is writable
+void nowhere_and_none_to_be_had(size_t bytes);
+void only_empty_slabs(size_t bytes);
+void depot_with_drift(size_t bytes);
+void partial_slabs_on_other_list(size_t bytes);
+
+// Calls that never came to their end have left ...
+void lost_empty_slabs(size_t bytes);
+void lost_slabs(size_t bytes);
+void lock_left_by_jump(size_t bytes);
+void lock_left_by_another(size_t bytes);
+void active_slot_is_stale(size_t bytes);
+void empty_slabs_on_list(size_t bytes);
+void empty_slab_to_pop(size_t bytes);
 
 // One object out, the subject.
 void subject_small(size_t bytes);
@@ -54,6 +72,16 @@ void reserve_emptied(size_t bytes);
 // Most of a large stock is freed: a little more, and the caches let go.
 void before_the_ebb(size_t bytes);
 void in_the_ebb(size_t bytes);
+void ebb_is_due(size_t bytes);
+void ebb_is_worn_out(size_t bytes);
+
+// The magazine is full, and the next flush looks for empty slabs in vain; or does not look, since the last one did.
+void sweep_in_vain(size_t bytes);
+void sweep_is_paused(size_t bytes);
+void sweep_pause_ends(size_t bytes);
+void whole_sweep_in_vain(size_t bytes);
+void whole_sweep_is_paused(size_t bytes);
+void whole_sweep_pause_ends(size_t bytes);
 
 }  // namespace state
 

@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kMostHeld = 48;
 Held held[kMostHeld];
 size_t next_held;
+int nested_depth;
 
 void expect(bool holds, const char* what) {
   if (!holds) fail("nested: %s", what);
@@ -132,13 +133,28 @@ const Nested kNested[] = {
 
 size_t nested_count() { return sizeof kNested / sizeof kNested[0]; }
 
-void run_nested(size_t index, size_t bytes) {
+bool is_in_nested() { return nested_depth > 0; }
+
+namespace {
+
+void run(const Nested& nested, size_t bytes) {
   const char* outer = scene.nested;
-  scene.nested = kNested[index].name;
+  scene.nested = nested.name;
+  ++nested_depth;
   errno = 4711;
-  kNested[index].run(bytes);
+  nested.run(bytes);
   if (errno != 4711) fail("errno is %d behind a nested operation that succeeded", errno);
+  --nested_depth;
   scene.nested = outer;
+}
+
+}  // namespace
+
+void run_nested(size_t index, size_t bytes) { run(kNested[index], bytes); }
+
+void run_nested_aside() {
+  constexpr size_t kAside = 224;
+  run({"malloc, free aside", plain_pair}, kAside);
 }
 
 void release_nested() {

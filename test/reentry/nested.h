@@ -18,6 +18,12 @@ size_t nested_count();
 // Runs kNested[index], with the checks around it; sets the scene.
 void run_nested(size_t index, size_t bytes);
 
+// A pair of malloc and free of a class that nothing else uses.
+void run_nested_aside();
+
+// Is one of them running now?
+bool is_in_nested();
+
 // The walked operation is over: frees what nested operations hold.
 void release_nested();
 

@@ -3,16 +3,20 @@
 #include <reslab/reslab.h>
 
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "failure.h"
 #include "hooks.h"
 #include "library.h"
+#include "nested.h"
 #include "objects.h"
 #include "stock.h"
 
 namespace reentry {
 namespace {
+
+constexpr size_t kOtherBytes = 208;  // of a class that nothing else uses
 
 void* given_through_pointer;
 
@@ -26,6 +30,16 @@ Entry entry_of(const char* symbol) {
   return strcmp(symbol, kFreeMany) == 0 ? free_many : reinterpret_cast<Entry>(Library::get().symbol(symbol));
 }
 
+// --- the deed ------------------------------------------------------------------------------------------------------------
+
+struct {
+  const Operation* operation;
+  bool is_armed;
+  bool is_done;
+} deed;
+
+// --- the walked call in the middle of another one ------------------------------------------------------------------------
+
 // What the lock's hook calls, once for each Call::around.
 struct Inside {
   void (*walk)(void*);
@@ -36,10 +50,35 @@ void walk_inside(void* context) {
   auto& inside = *static_cast<Inside*>(context);
   if (inside.done) return;
   inside.done = true;
+  deed.is_armed = deed.operation != nullptr;
   inside.walk(inside.context);
+  deed.is_armed = false;
+}
+
+void inside_give(Inside& inside) {
+  const support::Hook giving("slab_give", walk_inside, &inside);
+  reslab_free_nolock(std::exchange(the_last, nullptr));
+  if (!inside.done) fail("the free around it sets no bit");
+}
+
+void inside_refill(Inside& inside, size_t bytes) {
+  const support::Hook held("local_lock_held", walk_inside, &inside);
+  void* outer = reslab_malloc(bytes);
+  if (!inside.done) fail("the refill around it took no local lock");
+  reslab_free(outer);
 }
 
 }  // namespace
+
+// Of the walked call itself, not of the nested ones.
+void do_deed() {
+  if (!deed.is_armed || is_in_nested()) return;
+  deed.is_armed = false;
+  deed.operation->deed(deed.operation->bytes);
+  deed.is_done = true;
+}
+
+bool deed_is_done() { return deed.is_done; }
 
 uintptr_t out_pointer() { return reinterpret_cast<uintptr_t>(&given_through_pointer); }
 
@@ -49,25 +88,16 @@ Call::Call(const Operation& operation) : operation_(operation), entry_(entry_of(
 }
 
 void Call::around(void (*walk)(void* context), void* context) {
-  if (operation_.is(kInScope) || operation_.a == kTheScope) scope_ = reslab_nolock_save();
-  if (operation_.is(kInsideGive)) {
-    Inside inside{walk, context};
-    const support::Hook giving("slab_give", walk_inside, &inside);
-    reslab_free_nolock(std::exchange(the_last, nullptr));
-    if (!inside.done) fail("the free around it sets no bit");
-    return;
-  }
-  if (!operation_.is(kUnderLock) && !operation_.is(kInside)) {
-    walk(context);
-    if (operation_.is(kInScope)) reslab_nolock_restore(scope_);
-    return;
-  }
-  constexpr size_t kOtherBytes = 208;  // of a class that nothing else uses
   Inside inside{walk, context};
-  const support::Hook held("local_lock_held", walk_inside, &inside);
-  void* outer = reslab_malloc(operation_.is(kInside) ? kOtherBytes : operation_.bytes);
-  if (!inside.done) fail("the refill around it took no local lock");
-  reslab_free(outer);
+  deed = {operation_.deed != nullptr ? &operation_ : nullptr, false, false};
+  std::unique_ptr<support::Hook> at;
+  if (operation_.deed != nullptr) at = std::make_unique<support::Hook>(operation_.at, [](void*) { do_deed(); });
+  if (operation_.is(kInScope) || operation_.a == kTheScope) scope_ = reslab_nolock_save();
+  if (operation_.is(kInsideGive)) inside_give(inside);
+  else if (operation_.is(kUnderLock)) inside_refill(inside, operation_.bytes);
+  else if (operation_.is(kInside)) inside_refill(inside, kOtherBytes);
+  else walk_inside(&inside);
+  if (operation_.is(kInScope)) reslab_nolock_restore(scope_);
 }
 
 uintptr_t Call::argument(uintptr_t wanted) const {

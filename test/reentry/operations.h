@@ -39,6 +39,9 @@ struct Operation {
   state::Prepare prepare;
   const char* passes;  // a hook, or nullptr
   unsigned traits;
+  // What another actor does when the call passes the hook `at` for the first time: another thread, or a handler.
+  const char* at = nullptr;
+  void (*deed)(size_t bytes) = nullptr;
 
   bool is(Trait trait) const { return (traits & trait) != 0; }
 };
@@ -53,15 +56,20 @@ uintptr_t out_pointer();
 // A name among the symbols: frees a part of the stock, with flushes enough that one of them looks at the tide.
 constexpr const char kFreeMany[] = "many frees";
 
-// The table, in operation_table.cc.
+// The table: its parts, in *_table.cc, one after the other.
 const std::vector<Operation>& all_operations();
+
+// The walked call is where its deed is due; nothing happens if it has been done.
+void do_deed();
+bool deed_is_done();
 
 // One call, from preparation to clean-up: prepare, then call (by whoever walks it), then finish.
 class Call {
  public:
   explicit Call(const Operation& operation);
 
-  // Runs `walk(context)` where the operation is to be called, in the middle of another call if it says so.
+  // Runs `walk(context)` where the operation is to be called, in the middle of another call if it says so, and with its
+  // deed ready.
   void around(void (*walk)(void* context), void* context);
 
   Entry entry() const { return entry_; }

@@ -43,16 +43,6 @@ void in_partial_slab_after_sweep(size_t bytes) {
   in_partial_slab(bytes);
 }
 
-// Strict calls have taken all that is writable.
-void nowhere_and_no_memory(size_t bytes) {
-  constexpr size_t kLarge = 256 << 10;
-  release_stock();
-  for (size_t size = kLarge; size > (8 << 10); size /= 2) {
-    for (void* object; (object = reslab_malloc_nolock(size, RESLAB_NORETRY)) != nullptr;) hoard(object);
-  }
-  (void)bytes;
-}
-
 // Partial slabs with one free object each: a refill looks at several, and deactivates them.
 void in_almost_full_slabs(size_t bytes) {
   release_stock();

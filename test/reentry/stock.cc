@@ -1,6 +1,10 @@
 #include "stock.h"
 
+#include <setjmp.h>
+#include <sys/resource.h>
+
 #include "failure.h"
+#include "hooks.h"
 
 namespace reentry {
 
@@ -10,7 +14,7 @@ void* the_last;
 reslab_reserve* reserve;
 
 namespace {
-void* hoarded[4096];
+void* hoarded[32768];
 size_t hoarded_count;
 }  // namespace
 
@@ -67,13 +71,55 @@ void hoard(void* object) {
   hoarded[hoarded_count++] = object;
 }
 
+// The long ones first: looking for several units at once takes long where free ones lie scattered.
+void hoard_units() {
+  constexpr size_t kOneUnit = 8 << 10;
+  for (const unsigned order : {9u, 7u}) {
+    for (void* object; (object = reslab_pages_alloc_nolock(order, 0)) != nullptr;) hoard(object);
+  }
+  for (void* object; (object = reslab_malloc_nolock(kOneUnit, RESLAB_NORETRY)) != nullptr;) hoard(object);
+}
+
 bool is_hoarding() { return hoarded_count > 0; }
 
 void release_hoard() {
   while (hoarded_count > 0) reslab_free(hoarded[--hoarded_count]);
 }
 
+namespace {
+
+rlimit data_limit;
+bool is_limited;
+
+void unlimit_data() {
+  if (is_limited && setrlimit(RLIMIT_DATA, &data_limit) != 0) fail("the limit of data cannot be lifted");
+  is_limited = false;
+}
+
+}  // namespace
+
+void limit_data() {
+  if (is_limited) return;
+  getrlimit(RLIMIT_DATA, &data_limit);
+  const rlimit none = {1, data_limit.rlim_max};
+  if (setrlimit(RLIMIT_DATA, &none) != 0) fail("data cannot be limited");
+  is_limited = true;
+}
+
+// On a stack deeper than that of any call to come: what is left behind can be told from what is alive.
+[[gnu::noinline]] void jump_out_of_malloc(size_t bytes, const char* hook) {
+  volatile char deep[16384] = {};
+  static_cast<void>(deep[0]);
+  constexpr int kTries = 20000;
+  static jmp_buf out;
+  const support::Hook leave(hook, [](void*) { longjmp(out, 1); });
+  if (setjmp(out) != 0) return;
+  for (int i = 0; i < kTries; ++i) stock.take(bytes, 1);
+  fail("no malloc of %zu bytes passes the hook '%s'", bytes, hook);
+}
+
 void release_stock() {
+  unlimit_data();
   stock.give(0);
   if (the_subject != nullptr) reslab_free(the_subject);
   the_subject = nullptr;

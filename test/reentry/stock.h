@@ -20,6 +20,12 @@ struct Stock {
   // Frees all but the first `keep`.
   void give(size_t keep);
   void give_nolock(size_t keep);
+  // Takes one out; the last one comes in its place.
+  void* pick(size_t index) {
+    void* object = objects[index];
+    objects[index] = objects[--count];
+    return object;
+  }
   // Frees what there is from `first` on, but for one object of each `group`, by nolock frees.
   void give_all_but_one_in(size_t group, size_t first);
 };
@@ -37,14 +43,22 @@ size_t slots_of(size_t bytes);
 // Objects in this slot's magazine go to the stock; the other slot's is empty after a trim.
 void empty_magazine(size_t bytes);
 
+// Calls malloc until it passes the hook, and leaves it there by a jump. What other calls give goes to the stock.
+void jump_out_of_malloc(size_t bytes, const char* hook);
+
+// From now on the system refuses to make memory writable, until the stock is released.
+void limit_data();
+
 // Makes the magazines of a class as large as they get, so that states can be repeated.
 void warm_up(size_t bytes);
 
-// Gives back the stock, the reserve, and the subject, if it is still there; then all caches.
+// Lifts the limit; gives back the stock, the reserve, and the subject, if it is still there; then all caches.
 void release_stock();
 
 // Keeps an object until the walk is over: the next one of its kind finds the heap grown.
 void hoard(void* object);
+// Hoards whatever is free and whatever is writable ahead, by calls that may not ask the system for more.
+void hoard_units();
 bool is_hoarding();
 void release_hoard();
 

@@ -1,0 +1,38 @@
+#include "deeds.h"
+
+#include <reslab/reslab.h>
+#include <sys/resource.h>
+
+#include <utility>
+
+#include "cpu_slot.h"
+#include "failure.h"
+#include "stock.h"
+
+namespace reentry::deed {
+
+void another_trims(size_t) {
+  on_other_thread([] { reslab_trim(0); });
+}
+
+void another_trims_and_refills(size_t bytes) {
+  static size_t object_bytes;
+  object_bytes = bytes;
+  on_other_thread([] {
+    reslab_trim(0);
+    stock.take(object_bytes, 1);
+  });
+}
+
+void handler_refills(size_t bytes) { stock.take(bytes, 1); }
+
+void handler_takes_all_units(size_t) { hoard_units(); }
+
+void handler_frees_last(size_t) { reslab_free(std::exchange(the_last, nullptr)); }
+
+void handler_limits_space(size_t) {
+  const struct rlimit limit = {rlim_t{1} << 42, RLIM_INFINITY};
+  if (setrlimit(RLIMIT_AS, &limit) != 0) fail("the address space cannot be limited");
+}
+
+}  // namespace reentry::deed

@@ -1,0 +1,19 @@
+// What other actors do in the middle of a walked call, at a hook that it passes: another thread, or a handler.
+#pragma once
+
+#include <cstddef>
+
+namespace reentry::deed {
+
+// Another thread gives back what all caches hold: slabs that are popped, seen or active become others or none; and makes
+// a slab of the same class from the first free units.
+void another_trims(size_t bytes);
+void another_trims_and_refills(size_t bytes);
+
+// A handler refills; takes all free units; frees the object that a state has put aside; limits the address space.
+void handler_refills(size_t bytes);
+void handler_takes_all_units(size_t bytes);
+void handler_frees_last(size_t bytes);
+void handler_limits_space(size_t bytes);
+
+}  // namespace reentry::deed

@@ -1,0 +1,50 @@
+// States in which something has run out: units, writable memory, the depot's blocks.
+#include <reslab/reslab.h>
+#include <sys/resource.h>
+
+#include "failure.h"
+#include "heap_states.h"
+#include "stock.h"
+
+namespace reentry::state {
+namespace {
+
+constexpr size_t kUnit = size_t{64} << 10;
+
+}  // namespace
+
+void units_are_back(size_t) {
+  release_hoard();
+  release_stock();
+}
+
+void nowhere_and_no_memory(size_t bytes) {
+  units_are_back(bytes);
+  hoard_units();
+}
+
+// The system refuses to make further memory writable, too.
+void nowhere_and_none_to_be_had(size_t bytes) {
+  nowhere_and_no_memory(bytes);
+  limit_data();
+}
+
+// No unit is free, but two classes have several slabs that are empty, and one of them a slab that is not.
+void only_empty_slabs(size_t bytes) {
+  constexpr size_t kFirst = 6144, kSecond = 7168, kUnits = 40;
+  units_are_back(bytes);
+  stock.take(kFirst, kUnits * kUnit / kFirst);
+  the_last = stock.pick(stock.count / 2);
+  stock.take(kSecond, kUnits * kUnit / kSecond);
+  hoard_units();
+  stock.give_nolock(0);
+  reslab_flush_deferred();
+}
+
+// The depot has nothing, and its count says that it has: calls were left by a jump between the two.
+void depot_with_drift(size_t bytes) {
+  in_depot(bytes);
+  while (class_of(bytes).in_depot > 0) jump_out_of_malloc(bytes, "depot_take");
+}
+
+}  // namespace reentry::state

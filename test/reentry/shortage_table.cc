@@ -1,0 +1,49 @@
+// Something has run out, was lost, or is about to be given back.
+#include <reslab/reslab.h>
+
+#include "tables.h"
+
+namespace reentry::table {
+
+using namespace state;
+
+std::vector<Operation> shortages() {
+  constexpr size_t kSlab = 6144;  // a class of slabs of several units: it keeps no empty one
+  return {
+      {"refill, units in empty slabs only", "malloc", 96, 0, 0, kObject, 96, only_empty_slabs, "slab_retire",
+       kFaults | kRare},
+      {"nolock refill, units in empty slabs only", "reslab_malloc_nolock", 96, 0, 0, kObject, 96, only_empty_slabs,
+       "slab_retire", kMayFail | kRare},
+      {"refill behind jumps out of the depot", "malloc", kSmall, 0, 0, kObject, kSmall, depot_with_drift, nullptr, 0},
+      {"refill from the other list", "malloc", kSlab, 0, 0, kObject, kSlab, partial_slabs_on_other_list, "slab_popped",
+       kFaults | kRare},
+      {"refill behind a jump out of the lock", "malloc", kSmall, 0, 0, kObject, kSmall, lock_left_by_jump,
+       "local_lock_take_over", 0},
+      {"refill, another holds the lock", "malloc", kSmall, 0, 0, kObject, kSmall, lock_left_by_another, nullptr, 0},
+      {"nolock refill, another holds the lock", "reslab_malloc_nolock", kSmall, 0, 0, kObject, kSmall,
+       lock_left_by_another, nullptr, kMayFail | kStrict},
+      {"refill, a stale active slot", "malloc", kSmall, 0, 0, kObject, kSmall, active_slot_is_stale, nullptr, 0},
+      {"refill that wears out the ebb", "malloc", 192, 0, 0, kObject, 192, ebb_is_worn_out, nullptr, kRare},
+      {"free at the ebb", "free", kIt, 0, 0, kNothing, 16384, ebb_is_due, "release_active", kOwnSubject | kRare},
+      {"flush that sweeps in vain", "free", kIt, 0, 0, kNothing, kSlab, sweep_in_vain, "slab_sweep",
+       kOwnSubject | kRare},
+      {"flush in the pause of sweeps", "free", kIt, 0, 0, kNothing, kSlab, sweep_is_paused, "flush",
+       kOwnSubject | kRare},
+      {"flush that ends the pause of sweeps", "free", kIt, 0, 0, kNothing, kSlab, sweep_pause_ends, "flush",
+       kOwnSubject | kRare},
+      {"flush that sweeps all in vain", "free", kIt, 0, 0, kNothing, kSlab, whole_sweep_in_vain, "flush",
+       kOwnSubject | kRare},
+      {"flush in the long pause of sweeps", "free", kIt, 0, 0, kNothing, kSlab, whole_sweep_is_paused, "flush",
+       kOwnSubject | kRare},
+      {"flush that ends the long pause of sweeps", "free", kIt, 0, 0, kNothing, kSlab, whole_sweep_pause_ends, "flush",
+       kOwnSubject | kRare},
+      {"refill of a cold large class", "malloc", 28000, 0, 0, kObject, 28000, nowhere_and_cold, "slab_create", kRare},
+      {"refill of a cold large class, partial slabs", "malloc", 28000, 0, 0, kObject, 28000, magazine_cold,
+       "slab_popped", kRare},
+      {"refill of a sparse class", "malloc", 576, 0, 0, kObject, 576, sparse_class_missing, "refill", kRare},
+      {"trim behind jumps", "reslab_trim", 0, 0, 0, Gives::kCount, kSlab, lost_slabs, "slab_deactivate",
+       kRare | kLongOnly},
+  };
+}
+
+}  // namespace reentry::table

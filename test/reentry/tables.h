@@ -1,0 +1,30 @@
+// The parts of the table of operations, and what their rows have in common.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "heap_states.h"
+#include "operations.h"
+
+namespace reentry::table {
+
+constexpr uintptr_t kIt = kTheSubject;
+constexpr size_t kSmall = 64, kPage = 4096, kRun = 300000, kHuge = 2 << 20, kVast = size_t{40} << 20;
+constexpr auto kObject = Gives::kObject;
+constexpr auto kNothing = Gives::kNothing;
+constexpr auto kThroughPointer = Gives::kObjectThroughPointer;
+
+std::vector<Operation> allocating_entries();
+std::vector<Operation> freeing_entries();
+std::vector<Operation> refills();
+std::vector<Operation> flushes();
+std::vector<Operation> units();
+std::vector<Operation> pages_scopes_and_reserves();
+std::vector<Operation> edges();
+std::vector<Operation> shortages();
+std::vector<Operation> races();
+std::vector<Operation> growth();
+
+}  // namespace reentry::table

@@ -1,0 +1,54 @@
+// States for the tide of the heap: the counters stand right before the call that acts.
+#include <reslab/reslab.h>
+
+#include "counted.h"
+#include "failure.h"
+#include "heap_states.h"
+#include "stock.h"
+
+namespace reentry::state {
+namespace {
+
+// Grows the heap and lets it shrink, object by object, until the ebb is seen or `most` are freed; how many were.
+size_t grow_and_shrink(size_t most) {
+  constexpr size_t kBytes = 16384, kCount = (size_t{16} << 20) / kBytes;
+  constexpr size_t kSmall = 64, kSmallCount = 1200;
+  release_stock();
+  stock.take(kSmall, kSmallCount);  // for the magazine, the depot and the active slab that the ebb empties
+  stock.give(0);
+  stock.take(kBytes, kCount);
+  const Counted let_go("release_active");
+  size_t freed = 0;
+  while (freed < most && stock.count > 0 && let_go.count() == 0) {
+    stock.give(stock.count - 1);
+    ++freed;
+  }
+  if (most > kCount) {
+    if (let_go.count() == 0) fail("the ebb is not seen");
+    stock.give_nolock(0);  // which is no flush
+  }
+  return freed;
+}
+
+}  // namespace
+
+// One flush in 32 looks at the tide. Behind an ebb that was seen the count of flushes begins anew, so the same frees lead
+// to the next one.
+void ebb_is_due(size_t) {
+  grow_and_shrink(SIZE_MAX);
+  const size_t frees = grow_and_shrink(SIZE_MAX);
+  grow_and_shrink(frees - 1);
+  the_subject = stock.pick(stock.count - 1);
+}
+
+// One refill more and the heap has been used enough for the ebb to end.
+void ebb_is_worn_out(size_t bytes) {
+  constexpr size_t kRefillsOfEbb = 64;
+  grow_and_shrink(SIZE_MAX);
+  grow_and_shrink(SIZE_MAX);
+  const Counted refills("refill");
+  while (refills.count() < kRefillsOfEbb) stock.take(bytes, 1);
+  empty_magazine(bytes);
+}
+
+}  // namespace reentry::state
