@@ -44,6 +44,8 @@ void sparse_class(size_t bytes) {
 
 void sparse_class_missing(size_t bytes) {
   sparse_class(bytes);
+  reslab_free(the_subject);  // a flush, which cools the magazine
+  the_subject = nullptr;
   const size_t before = stock.count;
   empty_magazine(bytes);
   if (stock.count == before) fail("the magazine of %zu bytes was empty", bytes);

@@ -27,6 +27,7 @@ void flush_before_ageing(size_t bytes);
 // Nothing in the magazine, and the objects are ...
 void nowhere(size_t bytes);
 void nowhere_and_cold(size_t bytes);
+void nowhere_and_warm(size_t bytes);
 void in_depot(size_t bytes);
 void in_depot_beyond_magazine(size_t bytes);
 void in_active_slab(size_t bytes);
@@ -43,6 +44,7 @@ void next_class_has_some(size_t bytes);
 void units_are_back(size_t bytes);         // what was hoarded is free
 void nowhere_and_no_memory(size_t bytes);  // strict calls have taken all that is writable
 void nowhere_and_none_to_be_had(size_t bytes);
+void one_unit_left(size_t bytes);
 void only_empty_slabs(size_t bytes);
 void depot_with_drift(size_t bytes);
 void partial_slabs_on_other_list(size_t bytes);

@@ -15,8 +15,10 @@ Held held[kMostHeld];
 size_t next_held;
 int nested_depth;
 
+bool may_fail;
+
 void expect(bool holds, const char* what) {
-  if (!holds) fail("nested: %s", what);
+  if (!holds && !may_fail) fail("nested: %s", what);
 }
 
 void plain_pair(size_t bytes) {
@@ -42,7 +44,7 @@ void zeroed(size_t bytes) {
   Held object;
   void* got = reslab_calloc(1, bytes);
   expect(got != nullptr, "calloc failed");
-  expect_zero(got, bytes, "nested calloc");
+  if (got != nullptr) expect_zero(got, bytes, "nested calloc");
   object.take(got, bytes, "nested calloc");
   reslab_free_nolock(object.give());
 }
@@ -51,9 +53,11 @@ void grown(size_t bytes) {
   Held small, large;
   small.take(reslab_malloc(bytes), bytes, "nested malloc");
   expect(small.is_there(), "malloc failed");
-  small.expect_intact();
-  void* moved = reslab_realloc(small.give(), bytes * 3);
+  if (!small.is_there()) return;
+  void* object = small.give();
+  void* moved = reslab_realloc(object, bytes * 3);
   expect(moved != nullptr, "realloc failed");
+  if (moved == nullptr) return reslab_free(object);
   large.take(moved, bytes * 3, "nested realloc");
   reslab_free_sized(large.give(), bytes * 3);
 }
@@ -61,7 +65,8 @@ void grown(size_t bytes) {
 void aligned(size_t bytes) {
   Held object;
   void* got = reslab_aligned_alloc(256, bytes);
-  expect(got != nullptr && reinterpret_cast<uintptr_t>(got) % 256 == 0, "aligned_alloc failed");
+  expect(got != nullptr, "aligned_alloc failed");
+  if (reinterpret_cast<uintptr_t>(got) % 256 != 0) fail("nested: aligned_alloc gave %p", got);
   object.take(got, bytes, "nested aligned_alloc");
   reslab_free(object.give());
 }
@@ -133,6 +138,8 @@ const Nested kNested[] = {
 
 size_t nested_count() { return sizeof kNested / sizeof kNested[0]; }
 
+void let_nested_fail(bool they_may) { may_fail = they_may; }
+
 bool is_in_nested() { return nested_depth > 0; }
 
 namespace {
@@ -152,10 +159,7 @@ void run(const Nested& nested, size_t bytes) {
 
 void run_nested(size_t index, size_t bytes) { run(kNested[index], bytes); }
 
-void run_nested_aside() {
-  constexpr size_t kAside = 224;
-  run({"malloc, free aside", plain_pair}, kAside);
-}
+void run_nested_aside() { run({"malloc, free aside", plain_pair}, kAside); }
 
 void release_nested() {
   for (Held& one : held) {

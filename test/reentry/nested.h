@@ -18,7 +18,11 @@ size_t nested_count();
 // Runs kNested[index], with the checks around it; sets the scene.
 void run_nested(size_t index, size_t bytes);
 
+// In a nolock scope plain calls may fail as well.
+void let_nested_fail(bool they_may);
+
 // A pair of malloc and free of a class that nothing else uses.
+constexpr size_t kAside = 224;
 void run_nested_aside();
 
 // Is one of them running now?

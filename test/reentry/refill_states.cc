@@ -15,6 +15,12 @@ void one_in_magazine(size_t bytes) { reslab_free(allocate(bytes)); }
 
 void nowhere(size_t) { release_stock(); }
 
+void nowhere_and_warm(size_t bytes) {
+  release_stock();
+  warm_up(bytes);
+  release_stock();
+}
+
 void in_depot(size_t bytes) {
   release_stock();
   stock.take(bytes, kMagazine + 4 * kBlock);

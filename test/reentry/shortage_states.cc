@@ -23,6 +23,16 @@ void nowhere_and_no_memory(size_t bytes) {
   hoard_units();
 }
 
+// The last free unit, next to a run that is put aside.
+void one_unit_left(size_t bytes) {
+  constexpr size_t kRunBytes = 2 << 20;
+  units_are_back(bytes);
+  the_last = reslab_pages_alloc_nolock(9, RESLAB_GROW);
+  if (the_last == nullptr) fail("no memory to prepare with");
+  hoard_units();
+  the_last = reslab_realloc(the_last, kRunBytes - kUnit);
+}
+
 // The system refuses to make further memory writable, too.
 void nowhere_and_none_to_be_had(size_t bytes) {
   nowhere_and_no_memory(bytes);

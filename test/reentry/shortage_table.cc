@@ -1,6 +1,7 @@
 // Something has run out, was lost, or is about to be given back.
 #include <reslab/reslab.h>
 
+#include "deeds.h"
 #include "tables.h"
 
 namespace reentry::table {
@@ -8,7 +9,8 @@ namespace reentry::table {
 using namespace state;
 
 std::vector<Operation> shortages() {
-  constexpr size_t kSlab = 6144;  // a class of slabs of several units: it keeps no empty one
+  constexpr size_t kSlab = 6144;   // a class of slabs of several units: it keeps no empty one
+  constexpr size_t kLocked = 112;  // one whose lock stays taken
   return {
       {"refill, units in empty slabs only", "malloc", 96, 0, 0, kObject, 96, only_empty_slabs, "slab_retire",
        kFaults | kRare},
@@ -17,16 +19,21 @@ std::vector<Operation> shortages() {
       {"refill behind jumps out of the depot", "malloc", kSmall, 0, 0, kObject, kSmall, depot_with_drift, nullptr, 0},
       {"refill from the other list", "malloc", kSlab, 0, 0, kObject, kSlab, partial_slabs_on_other_list, "slab_popped",
        kFaults | kRare},
-      {"refill behind a jump out of the lock", "malloc", kSmall, 0, 0, kObject, kSmall, lock_left_by_jump,
+      {"refill behind a jump out of the lock", "malloc", kLocked, 0, 0, kObject, kLocked, lock_left_by_jump,
        "local_lock_take_over", 0},
-      {"refill, another holds the lock", "malloc", kSmall, 0, 0, kObject, kSmall, lock_left_by_another, nullptr, 0},
-      {"nolock refill, another holds the lock", "reslab_malloc_nolock", kSmall, 0, 0, kObject, kSmall,
+      {"refill, another holds the lock", "malloc", kLocked, 0, 0, kObject, kLocked, lock_left_by_another, nullptr, 0},
+      {"nolock refill, another holds the lock", "reslab_malloc_nolock", kLocked, 0, 0, kObject, kLocked,
        lock_left_by_another, nullptr, kMayFail | kStrict},
+      {"refill under the lock from another deferred list", "malloc", kSmall, 0, 0, kObject, kSmall,
+       in_other_deferred_list, "deferred_pop", kUnderLock},
+      {"refill of a magazine of one slot", "malloc", 60000, 0, 0, kObject, 60000, nowhere_and_warm, "refill", 0},
+      {"new slab, a unit beside it is freed", "malloc", 96, 0, 0, kObject, 96, one_unit_left, nullptr, kRare,
+       "unit_word_empty", deed::handler_frees_last},
       {"refill, a stale active slot", "malloc", kSmall, 0, 0, kObject, kSmall, active_slot_is_stale, nullptr, 0},
-      {"refill that wears out the ebb", "malloc", 192, 0, 0, kObject, 192, ebb_is_worn_out, nullptr, kRare},
+      {"refill that wears out the ebb", "malloc", 8192, 0, 0, kObject, 8192, ebb_is_worn_out, nullptr, kRare},
       {"free at the ebb", "free", kIt, 0, 0, kNothing, 16384, ebb_is_due, "release_active", kOwnSubject | kRare},
       {"flush that sweeps in vain", "free", kIt, 0, 0, kNothing, kSlab, sweep_in_vain, "slab_sweep",
-       kOwnSubject | kRare},
+       kOwnSubject | kRare | kFaults},
       {"flush in the pause of sweeps", "free", kIt, 0, 0, kNothing, kSlab, sweep_is_paused, "flush",
        kOwnSubject | kRare},
       {"flush that ends the pause of sweeps", "free", kIt, 0, 0, kNothing, kSlab, sweep_pause_ends, "flush",

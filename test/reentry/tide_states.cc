@@ -41,14 +41,22 @@ void ebb_is_due(size_t) {
   the_subject = stock.pick(stock.count - 1);
 }
 
-// One refill more and the heap has been used enough for the ebb to end.
+// One refill more and the heap has been used enough for the ebb to end. No refill before that makes a slab, which would end
+// it at once: there are slabs with next to nothing in use.
 void ebb_is_worn_out(size_t bytes) {
-  constexpr size_t kRefillsOfEbb = 64;
+  constexpr size_t kRefillsOfEbb = 64, kSlabs = 48;
+  units_are_back(bytes);
+  const size_t in_slab = (size_t{64} << 10) / bytes;
   grow_and_shrink(SIZE_MAX);
+  release_stock();
+  stock.take(bytes, kSlabs * in_slab);
+  for (size_t i = kSlabs; i > 0; --i) hoard(stock.pick((i - 1) * in_slab));
   grow_and_shrink(SIZE_MAX);
   const Counted refills("refill");
+  const Counted slabs("slab_create");
   while (refills.count() < kRefillsOfEbb) stock.take(bytes, 1);
   empty_magazine(bytes);
+  if (slabs.count() > 0) fail("the ebb is over before it is worn out");
 }
 
 }  // namespace reentry::state

@@ -15,6 +15,7 @@ constexpr greg_t kTrapFlag = 0x100;
 constexpr size_t kChased = 100;         // nested operations in a chase
 constexpr size_t kAfterFault = 200;     // nested operations behind a fault, where not all are wanted
 constexpr uint64_t kFaultSteps = 4000;  // of a call with a fault, likewise: a lost race is lost again for each object
+constexpr uint64_t kGapSteps = 20000;
 
 // Of the same class as the walked operation's, unless filling so much took the time.
 size_t nested_bytes(size_t bytes) {
@@ -53,7 +54,7 @@ bool Walker::has_enough() const {
   if (way_ == Way::kChase) return nested_in_call_ >= kChased;
   if (most_nested_ == SIZE_MAX || way_ == Way::kLook) return false;
   if (fault_.kind == Fault::Kind::kNone) return nested_in_call_ >= most_nested_;
-  return nested_in_call_ >= kAfterFault || steps_ >= kFaultSteps;
+  return wants_gaps_ ? steps_ >= kGapSteps : nested_in_call_ >= kAfterFault || steps_ >= kFaultSteps;
 }
 
 void Walker::at_step(ucontext_t& context) {

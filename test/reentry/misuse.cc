@@ -1,0 +1,168 @@
+// Calls that the program must not make, interrupted in front of every instruction up to the report that ends the process:
+// foreign pointers, double frees, wrong sizes. Each walk is a child process of its own, which must die by SIGABRT with the
+// report; what was interrupted is in shared memory.
+//
+// What nested operations of a storm do may turn one misuse into another one, or hide it: a trim, say, takes the object that
+// was freed last from where its second free is noticed. So a storm ends with any report, or with none.
+//
+// Objects of these calls are of classes that nested operations do not use: what was freed twice may be handed out twice.
+// For lesson 15 of docs/lessons.md.
+#include <reslab/reslab.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "coverage.h"
+#include "cpu_slot.h"
+#include "failure.h"
+#include "misuse_states.h"
+#include "settings.h"
+#include "walker.h"
+
+using namespace reentry;
+
+namespace {
+
+constexpr size_t kNested = 208;  // bytes of nested operations
+constexpr uintptr_t kIt = kTheSubject;
+constexpr auto kNothing = Gives::kNothing;
+
+struct Misuse {
+  Operation operation;
+  const char* report;  // a part of the text
+};
+
+// In shared memory: the child has come to the call that is walked. A report before that is one too early.
+volatile bool* is_prepared;
+state::Prepare wanted_state;
+void prepare(size_t bytes) {
+  wanted_state(bytes);
+  *is_prepared = true;
+}
+
+const Misuse kMisuses[] = {
+    {{"free of a foreign pointer", "free", kIt, 0, 0, kNothing, kNested, misuse::foreign, nullptr, 0}, "free("},
+    {{"free of an interior pointer", "free", kIt, 0, 0, kNothing, kNested, misuse::interior, nullptr, 0}, "free("},
+    {{"free inside a run", "free", kIt, 0, 0, kNothing, kNested, misuse::inside_run, nullptr, 0}, "free("},
+    {{"free_nolock of a foreign pointer", "reslab_free_nolock", kIt, 0, 0, kNothing, kNested, misuse::foreign, nullptr,
+      0},
+     "reslab_free_nolock("},
+    {{"realloc of a foreign pointer", "realloc", kIt, 100, 0, kNothing, kNested, misuse::foreign, nullptr, 0},
+     "realloc("},
+    {{"usable_size of a foreign pointer", "malloc_usable_size", kIt, 0, 0, Gives::kCount, kNested, misuse::foreign,
+      nullptr, 0},
+     "malloc_usable_size("},
+    {{"free twice in a row", "free", kIt, 0, 0, kNothing, kNested, misuse::on_top, nullptr, 0}, "double free"},
+    {{"free of a freed run", "free", kIt, 0, 0, kNothing, kNested, misuse::freed_run, nullptr, 0}, "free("},
+    {{"flush of one object twice", "free", kIt, 0, 0, kNothing, kNested, misuse::twice_in_magazine, nullptr, 0},
+     "double free"},
+    {{"flush of what is in its slab", "free", kIt, 0, 0, kNothing, kNested, misuse::in_slab_and_magazine, nullptr, 0},
+     "double free"},
+    {{"free of one bit that is free", "reslab_free_nolock", kIt, 0, 0, kNothing, kNested, misuse::in_slab_of_full_class,
+      nullptr, 0},
+     "double free"},
+    {{"free of one bit of an empty slab", "reslab_free_nolock", kIt, 0, 0, kNothing, kNested,
+      misuse::in_empty_slab_of_full_class, nullptr, 0},
+     "double free"},
+    {{"drain of what is in its slab", "reslab_flush_deferred", 0, 0, 0, Gives::kCount, kNested,
+      misuse::in_slab_and_deferred, nullptr, 0},
+     "double free"},
+    {{"drain of what is in no slab", "reslab_flush_deferred", 0, 0, 0, Gives::kCount, kNested,
+      misuse::in_no_slab_and_deferred, nullptr, 0},
+     "double free"},
+    {{"drain of a written link", "reslab_flush_deferred", 0, 0, 0, Gives::kCount, kNested, misuse::written_in_deferred,
+      nullptr, 0},
+     "was written"},
+    {{"pages_free_nolock of too little", "reslab_pages_free_nolock", kIt, 3, 0, kNothing, kNested, misuse::small_object,
+      nullptr, 0},
+     "reslab_pages_free_nolock("},
+};
+
+enum class Expected : uint8_t { kTheReport, kAnyOrNone };
+
+// Runs `walk` in a child, which must die with the report.
+template <class Walk>
+void in_dying_process(const Misuse& misuse, uint64_t seed, size_t most_nested, Expected expected, Walk walk) {
+  int ends[2];
+  if (pipe(ends) != 0) fail("no pipe to be had");
+  *is_prepared = false;
+  wanted_state = misuse.operation.prepare;
+  Operation operation = misuse.operation;
+  operation.prepare = prepare;
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    explain_fatal_signals(60);
+    signal(SIGABRT, SIG_DFL);
+    reslab_free(reslab_malloc(1));  // which settles what the fork has left
+    Walker walker(operation, seed, most_nested);
+    Breakpoint breakpoint(walker.breakpoint_observer());
+    if (breakpoint.unavailable() != nullptr) fail("no breakpoints on this machine: %s", breakpoint.unavailable());
+    walker.use(breakpoint);
+    walk(walker);
+    if (expected == Expected::kAnyOrNone) _exit(0);
+    fail("it is not reported");
+  }
+  close(ends[1]);
+  char said[4096];
+  size_t bytes = 0;
+  for (ssize_t got; bytes < sizeof said - 1 && (got = read(ends[0], said + bytes, sizeof said - 1 - bytes)) > 0;) {
+    bytes += static_cast<size_t>(got);
+  }
+  said[bytes] = '\0';
+  close(ends[0]);
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) fail("no child process to be had");
+  const bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+  const bool is_so = expected == Expected::kTheReport ? aborted && strstr(said, misuse.report) != nullptr
+                                                      : status == 0 || (aborted && strstr(said, "reslab: ") != nullptr);
+  if (!is_so || !*is_prepared) {
+    fail("'%s' ended with wait status 0x%x and said: %s", misuse.operation.name, static_cast<unsigned>(status), said);
+  }
+}
+
+void walk(const Misuse& misuse, const Settings& settings, uint64_t seed) {
+  const size_t most = settings.quick ? 300 : SIZE_MAX;
+  const timespec began = now();
+  scene.operation = misuse.operation.name;
+  in_dying_process(misuse, seed, most, Expected::kTheReport, [](Walker& walker) { walker.look(); });
+  in_dying_process(misuse, seed, most, Expected::kAnyOrNone, [](Walker& walker) { walker.storm(); });
+  if (settings.rseq)
+    in_dying_process(misuse, seed, most, Expected::kAnyOrNone, [](Walker& walker) { walker.storm_with_aborts(); });
+  in_dying_process(misuse, seed, most, Expected::kTheReport, [](Walker& walker) { walker.fill_gap({}); });
+  printf("%-44s reported, %7.1f ms\n", misuse.operation.name, seconds_since(began) * 1000);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings = read_settings(argc, argv);
+  expect_mode(settings);
+  explain_fatal_signals(settings.limit_seconds);
+  if (settings.log != nullptr && freopen(settings.log, "a", stdout) == nullptr)
+    fail("cannot write the log to %s", settings.log);
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  stay_on_one_cpu();
+  Coverage::get();
+  void* memory = mmap(nullptr, sizeof *is_prepared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) fail("no memory");
+  is_prepared = static_cast<volatile bool*>(memory);
+  const timespec began = now();
+  uint64_t seed = settings.seed;
+  do {
+    scene.seed = seed;
+    printf("misuse: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
+    for (const Misuse& misuse : kMisuses) {
+      const char* name = misuse.operation.name;
+      if (settings.operation == nullptr || strstr(name, settings.operation) != nullptr) walk(misuse, settings, seed);
+    }
+    ++seed;
+  } while (seconds_since(began) < settings.minutes * 60);
+  printf("%zu instructions interrupted\n", Coverage::get().count(Interrupted::kBefore));
+  Coverage::get().append_to(settings.coverage);
+  return 0;
+}
