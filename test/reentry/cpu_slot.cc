@@ -96,6 +96,29 @@ Undisturbed::~Undisturbed() {
   is_scripted = false;
 }
 
+void be_scripted(uint32_t slot) {
+  if (!is_scripted) support::take_over_rseq();
+  support::be_on_slot(slot);
+  own_slot = slot;
+  is_scripted = true;
+}
+
+void be_scripted_unregistered() {
+  be_scripted(0);
+  support::be_unregistered();
+}
+
+// The auxiliary vector lies behind the environment, and getauxval reads it there.
+void forget_mm_cid() {
+  constexpr unsigned long kFeatureSize = 27, kWithoutMmCid = 20;  // AT_RSEQ_FEATURE_SIZE
+  char** end = environ;
+  while (*end != nullptr) ++end;
+  auto* entry = reinterpret_cast<unsigned long*>(end + 1);
+  for (; entry[0] != 0; entry += 2) {
+    if (entry[0] == kFeatureSize) entry[1] = kWithoutMmCid;
+  }
+}
+
 void on_other_thread(void (*job)()) { run_by_helper(job, other_slot()); }
 void on_other_thread_here(void (*job)()) { run_by_helper(job, slot_now()); }
 

@@ -30,6 +30,12 @@ class Undisturbed {
   bool took_over_;
 };
 
+// For ever: this thread's rseq area is the test's, on that slot; or as on a thread that is not registered.
+void be_scripted(uint32_t slot);
+void be_scripted_unregistered();
+// From now on the process looks as under a kernel that gives no mm_cid.
+void forget_mm_cid();
+
 void on_other_slot(void (*job)());
 void on_other_thread(void (*job)());
 void on_other_thread_here(void (*job)());

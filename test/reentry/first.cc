@@ -16,6 +16,7 @@
 #include "coverage.h"
 #include "cpu_slot.h"
 #include "failure.h"
+#include "first_calls.h"
 #include "library.h"
 #include "nested.h"
 #include "objects.h"
@@ -27,26 +28,6 @@
 using namespace reentry;
 
 namespace {
-
-// Makes the root, and leaves every slot as it is: a run comes from the arena.
-void root_alone(size_t) { reslab_free(reslab_malloc(300000)); }
-
-constexpr Operation kFirstCalls[] = {
-    {"first malloc", "malloc", 64, 0, 0, Gives::kObject, 64, state::as_it_is, nullptr, kFaults},
-    {"first calloc", "calloc", 1, 64, 0, Gives::kObject, 64, state::as_it_is, nullptr, kZeroes},
-    {"first aligned_alloc", "aligned_alloc", 4096, 64, 0, Gives::kObject, 4096, state::as_it_is, nullptr, 0},
-    {"first run", "reslab_malloc", 300000, 0, 0, Gives::kObject, 300000, state::as_it_is, nullptr, 0},
-    {"first malloc_nolock with GROW", "reslab_malloc_nolock", 64, RESLAB_GROW, 0, Gives::kObject, 64, state::as_it_is,
-     nullptr, kMayFail | kFaults},
-    {"first malloc_nolock", "reslab_malloc_nolock", 64, 0, 0, Gives::kObject, 64, state::as_it_is, nullptr,
-     kMayFail | kStrict},
-    {"first free of nothing", "free", 0, 0, 0, Gives::kNothing, 64, state::as_it_is, nullptr, 0},
-    {"first malloc on a CPU", "malloc", 64, 0, 0, Gives::kObject, 64, root_alone, nullptr, kFaults},
-    {"first malloc_nolock on a CPU", "reslab_malloc_nolock", 64, 0, 0, Gives::kObject, 64, root_alone, nullptr,
-     kMayFail | kStrict},
-    {"first malloc_nolock with GROW on a CPU", "reslab_malloc_nolock", 64, RESLAB_GROW, 0, Gives::kObject, 64,
-     root_alone, nullptr, kMayFail | kFaults},
-};
 
 // What a child that looks tells its parent.
 struct Found {
@@ -62,6 +43,7 @@ void expect_nothing_lost() {
   static reslab_class_stats classes[kMostClasses];
   release_nested();
   release_stock();
+  release_hoard();
   const int count = reslab_get_class_stats(classes, kMostClasses, sizeof classes[0]);
   for (int i = 0; i < count; ++i) {
     if (classes[i].live != 0)
@@ -72,15 +54,28 @@ void expect_nothing_lost() {
   expect_mode(settings);
 }
 
+// The caller's child goes on as a child of its own that has used the library: its first call settles what the fork has
+// left. Its end is that of its parent, too.
+void become_child_of_user() {
+  reslab_free(reslab_malloc(64));
+  const pid_t child = fork();
+  if (child == 0) return explain_fatal_signals(60);
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) fail("no child process to be had");
+  _exit(status == 0 ? 0 : 1);
+}
+
 // Runs `walk` in a child that has never called the library.
 template <class Walk>
-void in_fresh_process(const Operation& operation, uint64_t seed, size_t most_nested, Walk walk) {
+void in_fresh_process(const FirstCall& call, uint64_t seed, size_t most_nested, Walk walk) {
+  const Operation& operation = call.operation;
   const pid_t child = fork();
   if (child == 0) {
     explain_fatal_signals(60);
     reslab_status status = {};
     reslab_get_status(&status, sizeof status);
     if (status.mode != RESLAB_MODE_NONE) fail("the library has been called before");
+    if (call.place == Place::kChildOfUser) become_child_of_user();
     Walker walker(operation, seed, most_nested);
     Breakpoint breakpoint(walker.breakpoint_observer());
     if (breakpoint.unavailable() != nullptr) fail("no breakpoints on this machine: %s", breakpoint.unavailable());
@@ -95,8 +90,8 @@ void in_fresh_process(const Operation& operation, uint64_t seed, size_t most_nes
     fail("the child that walked '%s' ended with wait status 0x%x", operation.name, static_cast<unsigned>(status));
 }
 
-void look(const Operation& operation, const Settings& settings) {
-  in_fresh_process(operation, settings.seed, 0, [](Walker& walker) {
+void look(const FirstCall& call, const Settings& settings) {
+  in_fresh_process(call, settings.seed, 0, [](Walker& walker) {
     walker.look();
     found->places = walker.way().size();
     found->faults = walker.faults().size();
@@ -106,29 +101,31 @@ void look(const Operation& operation, const Settings& settings) {
   });
 }
 
-void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
+void walk(const FirstCall& call, const Settings& settings, uint64_t seed) {
+  const Operation& operation = call.operation;
   constexpr size_t kMostNested = 300;
   const timespec began = now();
-  look(operation, settings);
-  in_fresh_process(operation, seed, SIZE_MAX, [](Walker& walker) { walker.storm(); });
-  if (settings.rseq) in_fresh_process(operation, seed, SIZE_MAX, [](Walker& walker) { walker.storm_with_aborts(); });
+  look(call, settings);
+  in_fresh_process(call, seed, SIZE_MAX, [](Walker& walker) { walker.storm(); });
+  if (settings.rseq) in_fresh_process(call, seed, SIZE_MAX, [](Walker& walker) { walker.storm_with_aborts(); });
   for (size_t i = 0; operation.is(kFaults) && i < found->faults; ++i) {
-    in_fresh_process(operation, seed, kMostNested, [i](Walker& walker) { walker.storm_with(found->fault[i]); });
-    in_fresh_process(operation, seed, kMostNested, [i](Walker& walker) { walker.fill_gap(found->fault[i]); });
+    in_fresh_process(call, seed, kMostNested, [i](Walker& walker) { walker.storm_with(found->fault[i]); });
+    in_fresh_process(call, seed, kMostNested, [i](Walker& walker) { walker.fill_gap(found->fault[i]); });
   }
+  if (settings.quick) in_fresh_process(call, seed, SIZE_MAX, [](Walker& walker) { walker.fill_gap({}); });
   size_t visited = 0;
   for (size_t i = 0; i < found->places; ++i) {
     const uintptr_t place = found->place[i];
-    const bool is_new = !Coverage::get().has(place, Interrupted::kByBreakpoint);
+    const bool is_new = !Coverage::get().has(
+        place, Library::get().is_inside_section(place) ? Interrupted::kByBreakpoint : Interrupted::kBefore);
     if (settings.quick && !is_new && (seed + i) % 32 != 0) continue;
     for (size_t kind = 0; kind < (settings.quick ? 1 : nested_count()); ++kind) {
-      in_fresh_process(operation, seed + i + kind, SIZE_MAX, [place](Walker& walker) { walker.visit(place); });
+      in_fresh_process(call, seed + i + kind, SIZE_MAX, [place](Walker& walker) { walker.visit(place); });
       ++visited;
     }
   }
   for (size_t i = seed % 24; i < found->places; i += settings.quick ? 24 : 1) {
-    in_fresh_process(operation, seed, SIZE_MAX,
-                     [i](Walker& walker) { walker.chase(found->place[i], i % nested_count()); });
+    in_fresh_process(call, seed, SIZE_MAX, [i](Walker& walker) { walker.chase(found->place[i], i % nested_count()); });
   }
   printf("%-44s way of %4zu, %3zu faults, %4zu places, %7.1f ms\n", operation.name, found->places, found->faults,
          visited, seconds_since(began) * 1000);
@@ -154,9 +151,10 @@ void run(int argc, char** argv, char** environment) {
   do {
     scene.seed = seed;
     printf("first: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
-    for (const Operation& operation : kFirstCalls) {
-      if (settings.operation == nullptr || strstr(operation.name, settings.operation) != nullptr)
-        walk(operation, settings, seed);
+    for (const FirstCall& call : first_calls()) {
+      if (call.place == Place::kInRseqMode && !settings.rseq) continue;
+      if (settings.operation == nullptr || strstr(call.operation.name, settings.operation) != nullptr)
+        walk(call, settings, seed);
     }
     ++seed;
   } while (seconds_since(began) < settings.minutes * 60);

@@ -1,0 +1,23 @@
+// What first.cc walks: calls that find the library, or a part of it, as a fresh process has it.
+#pragma once
+
+#include <vector>
+
+#include "operations.h"
+
+namespace reentry {
+
+enum class Place : uint8_t {
+  kAnywhere,
+  kInRseqMode,   // in fallback mode there is nothing of the kind
+  kChildOfUser,  // in a process forked from one that has used the library
+};
+
+struct FirstCall {
+  Operation operation;
+  Place place = Place::kAnywhere;
+};
+
+const std::vector<FirstCall>& first_calls();
+
+}  // namespace reentry

@@ -1,0 +1,96 @@
+#include "first_states.h"
+
+#include <reslab/reslab.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "cpu_slot.h"
+#include "failure.h"
+#include "heap_states.h"
+#include "instructions.h"
+#include "library.h"
+#include "operations.h"
+#include "stock.h"
+#include "traps.h"
+
+namespace reentry::fresh {
+
+void root_alone(size_t) { reslab_free(reslab_malloc(300000)); }
+
+void unregistered(size_t) {
+  be_scripted_unregistered();
+  scene.mode = "fallback";
+}
+
+void id_out_of_range(size_t) {
+  be_scripted(1u << 16);
+  scene.mode = "fallback";
+}
+
+void without_mm_cid(size_t) { forget_mm_cid(); }
+
+void depot_filled_by_another(size_t) {
+  on_other_thread([] {
+    constexpr size_t kBytes = 64;
+    stock.take(kBytes, 3 * kMagazine);
+    stock.give(0);
+  });
+}
+
+// A chunk has 1,024 blocks, and the last 128 of them are a reserve. Of the smallest class, since the depot is limited by
+// bytes.
+void blocks_run_short(size_t) {
+  constexpr size_t kSmallest = 16, kObjects = 58000;
+  stock.take(kSmallest, kObjects);
+  stock.give(0);
+}
+
+namespace {
+
+// Steps through the library's first call, and has it read another file in the place of one of /proc.
+class OtherFile : public StepObserver {
+ public:
+  OtherFile(const char* path, const char* content) : path_(path) {
+    const int fd = memfd_create("other", 0);
+    if (fd < 0 || write(fd, content, strlen(content)) < 0 || lseek(fd, 0, SEEK_SET) != 0) fail("no file to be had");
+    snprintf(other_, sizeof other_, "/proc/self/fd/%d", fd);
+  }
+  bool was_read() const { return was_read_; }
+
+ private:
+  void at_step(ucontext_t& context) override {
+    greg_t* registers = context.uc_mcontext.gregs;
+    if (!Library::get().has(pc_of(context)) || !is_system_call(pc_of(context))) return;
+    if (registers[REG_RAX] != SYS_openat || strcmp(reinterpret_cast<const char*>(registers[REG_RSI]), path_) != 0)
+      return;
+    registers[REG_RSI] = reinterpret_cast<greg_t>(other_);
+    was_read_ = true;
+    constexpr greg_t kTrapFlag = 0x100;
+    registers[REG_EFL] &= ~kTrapFlag;
+  }
+
+  const char* path_;
+  char other_[64];
+  bool was_read_ = false;
+};
+
+}  // namespace
+
+void tail_given_back(size_t bytes) {
+  OtherFile strict("/proc/sys/vm/overcommit_memory", "2\n");
+  const auto malloc_of_library = reinterpret_cast<Entry>(Library::get().symbol("malloc"));
+  reslab_free(reinterpret_cast<void*>(step_through(strict, malloc_of_library, bytes, 0, 0)));
+  if (!strict.was_read()) fail("the library does not ask whether memory is overcommitted");
+  reslab_free(allocate(8 * bytes));
+  hoard_units();
+  reslab_free(allocate(8 * bytes));
+  reslab_trim(0);
+}
+
+void small_and_lost(size_t bytes) { state::lost_slabs(bytes); }
+
+}  // namespace reentry::fresh
