@@ -165,10 +165,11 @@ void Arena::set_zero_bits(uint32_t first, uint32_t count) {
 
 // --- purge ---------------------------------------------------------------------------------------------------------
 
-// How many units from `first` on are dirty, at most `count`.
-uint32_t Arena::dirty_run(uint32_t first, uint32_t count) const {
-  uint32_t n = 0;
-  while (n < count && !bit_is_zero(first + n)) ++n;
+// How many units from `first` on are as that one is, known to be zero or not; at most `count`.
+uint32_t Arena::alike(uint32_t first, uint32_t count) const {
+  const bool zero = bit_is_zero(first);
+  uint32_t n = 1;
+  while (n < count && bit_is_zero(first + n) == zero) ++n;
   return n;
 }
 
@@ -179,15 +180,16 @@ size_t Arena::purge(size_t keep_bytes) {
   while (dirty_units() > keep_units) {  // ends: `unit` grows with every round
     const UnitBitmap::Run run = free_.next_run(unit, frontier());
     if (run.count == 0) break;
-    const uint32_t dirty = dirty_run(run.first, smaller(run.count, kPurgeBatchUnits));
-    unit = run.first + larger(dirty, 1);
-    if (dirty == 0 || !free_.claim_exactly(run.first, dirty)) continue;
-    take_zero_bits(run.first, dirty);
+    const bool zero = bit_is_zero(run.first);
+    const uint32_t count = alike(run.first, zero ? run.count : smaller(run.count, kPurgeBatchUnits));
+    unit = run.first + count;
+    if (zero || !free_.claim_exactly(run.first, count)) continue;
+    take_zero_bits(run.first, count);
     RESLAB_HOOK("purge");
     // The zero bit is set only for pages the kernel really took (37).
-    const bool gone = vm_discard(address(run.first), size_t{dirty} << kUnitShift);
-    release(run.first, dirty, gone ? Content::kZero : Content::kDirty);
-    if (gone) purged += size_t{dirty} << kUnitShift;
+    const bool gone = vm_discard(address(run.first), size_t{count} << kUnitShift);
+    release(run.first, count, gone ? Content::kZero : Content::kDirty);
+    if (gone) purged += size_t{count} << kUnitShift;
   }
   counters.add(Counter::kPurgedBytes, purged);
   return purged;
