@@ -73,9 +73,9 @@ void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
 
 // The active slab has no free bits left: it is deactivated, and this is the point where the deferred frees of the CPU
 // are flushed, as the design asks.
-void retire_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
+void retire_active(uint32_t slot, ClassId cls, uint32_t unit) {
   RESLAB_HOOK("retire_active");
-  if (!class_slot(slot, identity.cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
+  if (!class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
   slab_deactivate(unit, slab_identity(unit), slot);  // it may have come back as another
   counters.add(Counter::kDeactivations);
   drain_deferred(slot, kDeferredBudget);
@@ -87,7 +87,7 @@ uint32_t gather_from_active(uint32_t slot, ClassId cls, uint32_t block, uint32_t
   RESLAB_HOOK("active_seen");
   const SlabIdentity identity = slab_identity(unit);
   const uint32_t have = identity.cls == cls ? gather_from(unit, identity, block, want) : 0;
-  if (have < want) retire_active(slot, unit, identity);
+  if (have < want) retire_active(slot, cls, unit);
   return have;
 }
 
@@ -102,7 +102,7 @@ uint32_t gather_from_own(uint32_t slot, uint32_t unit, SlabIdentity identity, ui
   }
   install_active(slot, unit, identity);
   const uint32_t have = gather_from(unit, identity, block, want);
-  if (have < want) retire_active(slot, unit, identity);
+  if (have < want) retire_active(slot, identity.cls, unit);
   return have;
 }
 
