@@ -54,6 +54,7 @@ def walks(programs, modes):
         found.append(Walk(f"sizes checked/{mode}", programs.walk, ["--mode", mode, "--operation", "sized"],
                           options + ":check_sizes=1"))
         found.append(Walk(f"traced/{mode}", programs.traced, ["--mode", mode], options))
+        found.append(Walk(f"misuse/{mode}", programs.misuse, ["--mode", mode], options))
     found.append(Walk("first, limited address space", programs.first,
                       ["--mode", modes[0], "--operation", "first malloc"], f"mode={modes[0]}", address_space=4 << 30))
     if "fallback" in modes:
@@ -97,6 +98,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--walk", required=True, help="the program walk")
     parser.add_argument("--first", required=True, help="the program first")
+    parser.add_argument("--misuse", required=True, help="the program misuse")
     parser.add_argument("--traced", required=True, help="the program traced")
     parser.add_argument("--library", required=True, help="the libreslab.so that they use")
     parser.add_argument("--work", required=True, help="folder for the files of coverage")
@@ -106,7 +108,7 @@ def main():
     parser.add_argument("--floor", help="passed on to coverage.py")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", help="append to this file what the walks print")
-    parser.add_argument("--limit", type=int, default=200, help="seconds after which a walk is taken to hang")
+    parser.add_argument("--limit", type=int, default=380, help="seconds after which a walk is taken to hang")
     parser.add_argument("--bounds", action="store_true", help="print steps and stack of the strict nolock calls")
     arguments = parser.parse_args()
     files = run_all(arguments)
