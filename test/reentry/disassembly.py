@@ -14,6 +14,7 @@ class Instruction:
     def __init__(self, address, mnemonic, operands, text, function):
         self.address = address
         self.mnemonic = mnemonic
+        self.operands = operands
         self.text = text
         self.function = function
         found = TARGET.match(operands)
@@ -27,6 +28,10 @@ class Instruction:
     @property
     def is_jump(self):
         return self.mnemonic.startswith("j")
+
+    @property
+    def is_padding(self):
+        return self.mnemonic.startswith("nop") or (self.mnemonic, self.operands) == ("xchg", "%ax,%ax")
 
     @property
     def goes_on(self):
