@@ -35,4 +35,8 @@ void handler_limits_space(size_t) {
   if (setrlimit(RLIMIT_AS, &limit) != 0) fail("the address space cannot be limited");
 }
 
+void handler_forks(size_t) { go_on_in_child(); }
+
+void handler_ends_repair(size_t) { reslab_trim(0); }
+
 }  // namespace reentry::deed

@@ -15,5 +15,9 @@ void handler_refills(size_t bytes);
 void handler_takes_all_units(size_t bytes);
 void handler_frees_last(size_t bytes);
 void handler_limits_space(size_t bytes);
+// A handler forks, and the call goes on in the child; the parent waits and ends as that does.
+void handler_forks(size_t bytes);
+// A handler's upkeep ends a repair that was left by a jump.
+void handler_ends_repair(size_t bytes);
 
 }  // namespace reentry::deed

@@ -1,6 +1,7 @@
 #include "failure.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -46,6 +47,15 @@ void fail(const char* format, ...) {
   va_end(arguments);
   say(what);
   _exit(1);
+}
+
+void go_on_in_child() {
+  constexpr unsigned kSeconds = 60;
+  const pid_t child = fork();
+  if (child == 0) return explain_fatal_signals(kSeconds);
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) fail("no child process to be had");
+  _exit(status == 0 ? 0 : 1);
 }
 
 void explain_fatal_signals(unsigned seconds) {

@@ -20,6 +20,9 @@ extern Scene scene;
 
 [[noreturn, gnu::format(printf, 1, 2)]] void fail(const char* format, ...);
 
+// Forks; returns in the child. The parent waits for it, and ends as it does: with status 0 or 1.
+void go_on_in_child();
+
 // A fatal signal says where, too, and kills. Hangs end by SIGALRM after `seconds`, with the same line.
 void explain_fatal_signals(unsigned seconds);
 

@@ -29,6 +29,8 @@ const char* name_of(Fault::Kind kind) {
   switch (kind) {
     case Fault::Kind::kSystemCall:
       return "storm, system call fails";
+    case Fault::Kind::kTwoSystemCalls:
+      return "storm, two system calls fail";
     case Fault::Kind::kLostRace:
       return "storm, race lost";
     case Fault::Kind::kDeed:
@@ -54,7 +56,7 @@ void FaultFinder::look_at(uintptr_t pc) {
 // The system call is stepped over with its failure; the compare-and-swap is left to fail by itself, on another value.
 void inject(const Fault& fault, ucontext_t& context) {
   greg_t* registers = context.uc_mcontext.gregs;
-  if (fault.kind == Fault::Kind::kSystemCall) {
+  if (fault.kind != Fault::Kind::kLostRace) {
     registers[REG_RIP] += kSystemCallBytes;
     registers[REG_RAX] = -ENOMEM;
   } else {

@@ -10,7 +10,7 @@
 namespace reentry {
 
 struct Fault {
-  enum class Kind : uint8_t { kNone, kSystemCall, kLostRace, kDeed } kind = Kind::kNone;
+  enum class Kind : uint8_t { kNone, kSystemCall, kTwoSystemCalls, kLostRace, kDeed } kind = Kind::kNone;
   uintptr_t place = 0;
 };
 

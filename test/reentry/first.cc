@@ -57,12 +57,10 @@ void expect_nothing_lost() {
 // The caller's child goes on as a child of its own that has used the library: its first call settles what the fork has
 // left. Its end is that of its parent, too.
 void become_child_of_user() {
+  constexpr size_t kRun = 300000;
   reslab_free(reslab_malloc(64));
-  const pid_t child = fork();
-  if (child == 0) return explain_fatal_signals(60);
-  int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child) fail("no child process to be had");
-  _exit(status == 0 ? 0 : 1);
+  the_subject = allocate(kRun);
+  go_on_in_child();
 }
 
 // Runs `walk` in a child that has never called the library.
@@ -104,11 +102,13 @@ void look(const FirstCall& call, const Settings& settings) {
 void walk(const FirstCall& call, const Settings& settings, uint64_t seed) {
   const Operation& operation = call.operation;
   constexpr size_t kMostNested = 300;
+  const size_t most_in_storm = settings.quick && operation.is(kRare) ? kMostNested : SIZE_MAX;
   const timespec began = now();
   look(call, settings);
-  in_fresh_process(call, seed, SIZE_MAX, [](Walker& walker) { walker.storm(); });
-  if (settings.rseq) in_fresh_process(call, seed, SIZE_MAX, [](Walker& walker) { walker.storm_with_aborts(); });
-  for (size_t i = 0; operation.is(kFaults) && i < found->faults; ++i) {
+  in_fresh_process(call, seed, most_in_storm, [](Walker& walker) { walker.storm(); });
+  if (settings.rseq) in_fresh_process(call, seed, most_in_storm, [](Walker& walker) { walker.storm_with_aborts(); });
+  for (size_t i = 0; i < found->faults; ++i) {
+    if (!operation.is(kFaults) && found->fault[i].kind != Fault::Kind::kDeed) continue;
     in_fresh_process(call, seed, kMostNested, [i](Walker& walker) { walker.storm_with(found->fault[i]); });
     in_fresh_process(call, seed, kMostNested, [i](Walker& walker) { walker.fill_gap(found->fault[i]); });
   }
@@ -118,13 +118,14 @@ void walk(const FirstCall& call, const Settings& settings, uint64_t seed) {
     const uintptr_t place = found->place[i];
     const bool is_new = !Coverage::get().has(
         place, Library::get().is_inside_section(place) ? Interrupted::kByBreakpoint : Interrupted::kBefore);
-    if (settings.quick && !is_new && (seed + i) % 32 != 0) continue;
+    if (settings.quick && !is_new && (operation.is(kRare) || (seed + i) % 32 != 0)) continue;
     for (size_t kind = 0; kind < (settings.quick ? 1 : nested_count()); ++kind) {
       in_fresh_process(call, seed + i + kind, SIZE_MAX, [place](Walker& walker) { walker.visit(place); });
       ++visited;
     }
   }
-  for (size_t i = seed % 24; i < found->places; i += settings.quick ? 24 : 1) {
+  const size_t stride = settings.quick ? operation.is(kRare) ? 240 : 24 : 1;
+  for (size_t i = seed % stride; i < found->places; i += stride) {
     in_fresh_process(call, seed, SIZE_MAX, [i](Walker& walker) { walker.chase(found->place[i], i % nested_count()); });
   }
   printf("%-44s way of %4zu, %3zu faults, %4zu places, %7.1f ms\n", operation.name, found->places, found->faults,

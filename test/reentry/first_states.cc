@@ -10,6 +10,7 @@
 
 #include "cpu_slot.h"
 #include "failure.h"
+#include "heap/rcu_core.h"
 #include "heap_states.h"
 #include "instructions.h"
 #include "library.h"
@@ -18,6 +19,8 @@
 #include "traps.h"
 
 namespace reentry::fresh {
+
+using reslab::kRcuCoreVersion;
 
 void root_alone(size_t) { reslab_free(reslab_malloc(300000)); }
 
@@ -89,6 +92,35 @@ void tail_given_back(size_t bytes) {
   hoard_units();
   reslab_free(allocate(8 * bytes));
   reslab_trim(0);
+}
+
+// The table that libreslab-rcu, too, begins with.
+void retiring(size_t) {
+  using Core = decltype(reslab_rcu_core);
+  const auto core = reinterpret_cast<Core*>(Library::get().symbol("reslab_rcu_core"))(kRcuCoreVersion);
+  if (core == nullptr || !core->start(nullptr)) fail("the library does not offer its retired bits");
+}
+
+void repair_left(size_t) {
+  constexpr size_t kRun = 300000;  // no fast path serves it
+  jump_out_of_malloc(kRun, "fork_repair");
+}
+
+void repair_left_while_retiring(size_t bytes) {
+  repair_left(bytes);
+  retiring(bytes);
+}
+
+void run_of_another(size_t) {
+  on_other_thread([] { the_subject = allocate(300000); });
+}
+
+void searched_far_up(size_t) {
+  constexpr size_t kFar = size_t{300} << 20;  // where a search begins is remembered to 256 MiB
+  the_subject = allocate(300000);
+  hoard(allocate(kFar));
+  reslab_free(allocate(300000));
+  hoard_units();
 }
 
 void small_and_lost(size_t bytes) { state::lost_slabs(bytes); }

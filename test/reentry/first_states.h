@@ -18,6 +18,18 @@ void depot_filled_by_another(size_t bytes);
 void blocks_run_short(size_t);
 // With strict overcommit, a trim gives the units at the end of the arena back to the system.
 void tail_given_back(size_t bytes);
+// Slabs are ready for objects that wait for a grace period (reslab/rcu.h).
+void retiring(size_t);
+// In a child of a process that used the library: its repair was begun, and left by a jump. The subject is a run of the
+// parent's.
+void repair_left(size_t);
+void repair_left_while_retiring(size_t);
+
+// This thread has no number yet; the subject is a run of another's.
+void run_of_another(size_t);
+// The search for free units begins far up, since what was free was there. The subject is a run below.
+void searched_far_up(size_t);
+
 // Slabs that no list, and one that no active slot knows of.
 void small_and_lost(size_t bytes);
 

@@ -10,10 +10,15 @@ using namespace state;
 std::vector<Operation> flushes() {
   return {
       {"magazine grows", "free", kIt, 0, 0, kNothing, 96, magazine_cold, nullptr, kOwnSubject | kRare},
-      {"flush to the depot", "free", kIt, 0, 0, kNothing, kSmall, magazine_full, "depot_put", kOwnSubject | kFaults},
+      {"flush to the depot", "free", kIt, 0, 0, kNothing, kSmall, magazine_full, "depot_put",
+       kOwnSubject | kFaults | kEachRace},
       {"flush to the slabs", "free", kIt, 0, 0, kNothing, kSmall, magazine_full_depot_full, "slab_give",
        kOwnSubject | kFaults | kRare},
       {"flush of a sparse class", "free", kIt, 0, 0, kNothing, 512, sparse_class, "flush", kOwnSubject | kRare},
+      {"flush of a sparse class, warm elsewhere", "free", kIt, 0, 0, kNothing, 512, sparse_class_warm_elsewhere,
+       "flush", kOwnSubject | kRare},
+      {"flush of a scattered class", "free", kIt, 0, 0, kNothing, 2048, scattered_class, "slab_purge",
+       kOwnSubject | kRare},
       {"flush that gives slabs back", "free", kIt, 0, 0, kNothing, 512, sparse_class_of_empty_slabs, "slab_retire",
        kOwnSubject | kRare | kFaults},
       {"flush that ages the depot", "free", kIt, 0, 0, kNothing, 8192, flush_before_ageing, "slab_give",

@@ -11,8 +11,21 @@
 namespace reentry::state {
 
 namespace {
-constexpr size_t kSparseBytes = size_t{3}
-                                << 19;  // of next to empty slabs: more than a class may hold and not be sparse
+
+constexpr size_t kSparseBytes = 3 << 19;     // of next to empty slabs: more than a class may hold and not be sparse
+constexpr size_t kScatteredBytes = 8 << 20;  // likewise: more than 64 slabs, and than half of what is cached
+
+// Slabs that keep an object each. The magazine is full; the others went past it, so that no flush has looked at the class
+// yet.
+void next_to_empty_slabs(size_t bytes, size_t total) {
+  magazine_full(bytes);
+  const size_t in_slab = class_of(bytes).slab_bytes / reslab_good_size(bytes);
+  const size_t before = stock.count;
+  stock.take(bytes, total / bytes);
+  stock.give_all_but_one_in(in_slab, before);
+  reslab_flush_deferred();  // into the slabs: what is on the list counts as used
+}
+
 }  // namespace
 
 // Full to the last slot. A magazine that a sparse class has let cool takes fewer: then it is warmed up again.
@@ -30,17 +43,21 @@ void magazine_full(size_t bytes) {
   fail("the magazine of %zu bytes cannot be filled", bytes);
 }
 
-// A class whose slabs are next to empty, and few of them empty altogether: they keep an object each. The magazine is full;
-// the others went past it, so that no flush has looked at the class yet.
-void sparse_class(size_t bytes) {
-  magazine_full(bytes);
-  const size_t in_slab = class_of(bytes).slab_bytes / reslab_good_size(bytes);
-  const size_t count = kSparseBytes / bytes;
-  const size_t before = stock.count;
-  stock.take(bytes, count);
-  stock.give_all_but_one_in(in_slab, before);
-  reslab_flush_deferred();  // into the slabs: what is on the list counts as used
+// A class whose slabs are next to empty, and few of them empty altogether.
+void sparse_class(size_t bytes) { next_to_empty_slabs(bytes, kSparseBytes); }
+
+// And a thread on the other slot has used it much.
+void sparse_class_warm_elsewhere(size_t bytes) {
+  static size_t object_bytes;
+  object_bytes = bytes;
+  on_other_slot([] {
+    warm_up(object_bytes);
+    stock.give(0);
+  });
+  sparse_class(bytes);
 }
+
+void scattered_class(size_t bytes) { next_to_empty_slabs(bytes, kScatteredBytes); }
 
 void sparse_class_missing(size_t bytes) {
   sparse_class(bytes);

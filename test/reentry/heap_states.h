@@ -12,6 +12,7 @@ using Prepare = void (*)(size_t bytes);
 
 // Magazines.
 void as_it_is(size_t bytes);
+void with_new_handler(size_t bytes);  // of the program, which gives up when it is called
 void one_in_magazine(size_t bytes);
 void magazine_full(size_t bytes);  // and the subject is one more
 void magazine_almost_warm(size_t bytes);
@@ -19,9 +20,11 @@ void last_object_of_slab(size_t bytes);
 void magazine_cold(size_t bytes);  // at its smallest, so that it grows when the subject comes
 void magazine_full_depot_full(size_t bytes);
 void magazine_full_deferred_full(size_t bytes);
-void sparse_class(size_t bytes);          // many slabs, hardly any object
+void sparse_class(size_t bytes);  // many slabs, hardly any object
+void sparse_class_warm_elsewhere(size_t bytes);
 void sparse_class_missing(size_t bytes);  // and nothing in its magazine
 void sparse_class_of_empty_slabs(size_t bytes);
+void scattered_class(size_t bytes);  // hardly more objects than slabs, and these are many
 void flush_before_ageing(size_t bytes);
 
 // Nothing in the magazine, and the objects are ...
@@ -32,7 +35,6 @@ void in_depot(size_t bytes);
 void in_depot_beyond_magazine(size_t bytes);
 void in_active_slab(size_t bytes);
 void in_partial_slab(size_t bytes);
-void in_partial_slab_after_sweep(size_t bytes);
 void in_almost_full_slabs(size_t bytes);
 void in_own_deferred_list(size_t bytes);
 void in_other_deferred_list(size_t bytes);

@@ -28,6 +28,10 @@ enum Trait : unsigned {
   kInScope = 1024,     // inside a nolock scope
   kInside = 2048,      // runs in the middle of a refill of another class
   kInsideGive = 4096,  // runs in the middle of a free that has counted its object and not yet set its bit
+  kEachRace =
+      8192,  // with kFaults: races in shared functions are lost here, too, where the quick form has seen them lost
+  kTwoFail = 16384,   // with kFaults: behind each system call that fails the next one does, too
+  kGapsOnly = 32768,  // so long that the quick form steps through it once, interrupting what nothing else has
 };
 
 struct Operation {

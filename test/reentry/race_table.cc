@@ -20,6 +20,8 @@ std::vector<Operation> races() {
        another_trims},
       {"refill, the new slab is given back", "malloc", kSmall, 0, 0, kObject, kSmall, nowhere, nullptr, 0,
        "slab_filled", another_trims},
+      {"refill, a partial slab is none before it is installed", "malloc", 512, 0, 0, kObject, 512, empty_slab_to_pop,
+       nullptr, 0, "install_active", another_trims},
       {"refill, the slab is given back before it is installed", "malloc", kSmall, 0, 0, kObject, kSmall, nowhere,
        nullptr, 0, "install_active", another_trims},
       {"refill, another slab is active by then", "malloc", kSmall, 0, 0, kObject, kSmall, nowhere, nullptr, 0,

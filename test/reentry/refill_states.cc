@@ -3,6 +3,8 @@
 
 #include <reslab/reslab.h>
 
+#include <new>
+
 #include "cpu_slot.h"
 #include "failure.h"
 #include "stock.h"
@@ -10,6 +12,10 @@
 namespace reentry::state {
 
 void as_it_is(size_t) {}
+
+void with_new_handler(size_t) {
+  std::set_new_handler([] { std::set_new_handler(nullptr); });
+}
 
 void one_in_magazine(size_t bytes) { reslab_free(allocate(bytes)); }
 
@@ -38,15 +44,6 @@ void in_partial_slab(size_t bytes) {
   release_stock();
   stock.take(bytes, 10);
   reslab_trim(0);
-}
-
-// A sweep moves the partial slabs of a class from one of its two lists to the other: every other time they are on the
-// second one.
-void in_partial_slab_after_sweep(size_t bytes) {
-  sparse_class_of_empty_slabs(bytes);
-  reslab_free(the_subject);
-  the_subject = nullptr;
-  in_partial_slab(bytes);
 }
 
 // Partial slabs with one free object each: a refill looks at several, and deactivates them.

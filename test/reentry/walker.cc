@@ -26,6 +26,7 @@ void Walker::begin_call() {
   nested_in_call_ = 0;
   is_raging_ = fault_.kind == Fault::Kind::kNone;
   is_in_library_ = false;
+  next_fails_too_ = false;
   resume_at_ = 0;
   entry_sp_ = 0;
   deepest_ = 0;
@@ -79,6 +80,7 @@ bool Walker::wants(const Fault& fault) {
   if (fault.kind == Fault::Kind::kDeed) return true;
   if (!operation_.is(kFaults)) return false;
   if (fault.kind == Fault::Kind::kSystemCall || most_nested_ == SIZE_MAX) return true;
+  if (operation_.is(kEachRace)) return true;
   const bool is_new = !Coverage::get().has(fault.place, Interrupted::kFaulted);
   Coverage::get().mark(fault.place, Interrupted::kFaulted);
   return is_new;
@@ -91,6 +93,9 @@ void Walker::storms_with_faults() {
     storm_with(fault);
     release_stock();  // what the failure has left behind must not show in the next state
     for (int i = 0; i < kMostGaps && fill_gap(fault); ++i) release_stock();
+    release_stock();
+    if (!operation_.is(kTwoFail) || fault.kind != Fault::Kind::kSystemCall) continue;
+    storm_with({Fault::Kind::kTwoSystemCalls, fault.place});
     release_stock();
   }
 }

@@ -72,6 +72,7 @@ class Walker : private StepObserver, private BreakpointObserver {
   bool wants_nested(uintptr_t pc) const;
   bool has_enough() const;
   bool wants(const Fault& fault);
+  bool fails_at(uintptr_t pc);
   void run_up_to(uintptr_t place, ucontext_t& context);
   void note(uintptr_t pc);
   void begin_call();
@@ -88,6 +89,7 @@ class Walker : private StepObserver, private BreakpointObserver {
   uintptr_t resume_at_ = 0;
   bool is_in_library_ = false;
   uint64_t deepest_ = 0;
+  bool next_fails_too_ = false;
   bool was_met_ = false;
   bool is_raging_ = false;   // nested operations have begun in this call
   bool wants_gaps_ = false;  // nested operations where none has been yet

@@ -63,9 +63,11 @@ void Walker::at_step(ucontext_t& context) {
   const uintptr_t pc = pc_of(context);
   const bool was_in_library = is_in_library_;
   is_in_library_ = Library::get().has(pc);
-  if (was_in_library && !is_in_library_ && sp_of(context) <= entry_sp_) {
-    // What the library calls is not walked (a memset that is one string move has a step for each byte).
-    run_up_to(*reinterpret_cast<const uintptr_t*>(sp_of(context)), context);
+  if (was_in_library && !is_in_library_) {
+    // What the library calls is not walked (a memset that is one string move has a step for each byte). A call, not the
+    // return to the caller: deeper than where the stepping began, or, if that was in an inner frame, on its way back here.
+    const uintptr_t back = *reinterpret_cast<const uintptr_t*>(sp_of(context));
+    if (sp_of(context) <= entry_sp_ || Library::get().has(back)) run_up_to(back, context);
   }
   if (!is_in_library_) return;
   scene.step = ++steps_;
@@ -81,7 +83,7 @@ void Walker::at_step(ucontext_t& context) {
     ++nested_in_call_;
   }
   if (has_enough()) context.uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
-  if (fault_.place == pc) {
+  if (fails_at(pc)) {
     is_raging_ = true;
     inject(fault_, context);
     if (pc_of(context) != pc) at_step(context);  // a system call: the next step would stop one instruction too late
@@ -89,6 +91,16 @@ void Walker::at_step(ucontext_t& context) {
     run_up_to(pc + kSystemCallBytes,
               context);  // the kernel, too, comes back with the trap flag one instruction too late
   }
+}
+
+bool Walker::fails_at(uintptr_t pc) {
+  if (fault_.place == pc) {
+    next_fails_too_ = fault_.kind == Fault::Kind::kTwoSystemCalls;
+    return true;
+  }
+  if (!next_fails_too_ || !is_system_call(pc)) return false;
+  next_fails_too_ = false;
+  return true;
 }
 
 // The trap flag is off until the thread comes to a breakpoint at `place`.
