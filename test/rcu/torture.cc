@@ -212,19 +212,33 @@ bool parse(int count, char** arguments, Settings& settings) {
          (strcmp(settings.mode, "rseq") == 0 || strcmp(settings.mode, "fallback") == 0);
 }
 
+uint64_t begun_ms = 0;
+
 void say(FILE* out, const Settings& settings, const char* what) {
   const reslab_rcu_stats now = stats();
-  fprintf(
-      out,
-      "%s: mode %s, flavour %s, seed %llu: %llu looks, %llu retired, %llu handlers, %llu cookies; freed %llu, by bit "
-      "%llu, periods %llu, pages %llu, aged %llu, waits %llu\n",
-      what, settings.mode, settings.flavor_name, static_cast<unsigned long long>(settings.seed),
-      static_cast<unsigned long long>(looks.load()), static_cast<unsigned long long>(retired.load()),
-      static_cast<unsigned long long>(handled.load()), static_cast<unsigned long long>(cookies.load()),
-      static_cast<unsigned long long>(now.freed), static_cast<unsigned long long>(now.by_bit),
-      static_cast<unsigned long long>(now.grace_periods), static_cast<unsigned long long>(now.pages),
-      static_cast<unsigned long long>(now.pages_aged), static_cast<unsigned long long>(now.waits));
+  fprintf(out,
+          "%s after %llu s: mode %s, flavour %s, seed %llu: %llu looks, %llu retired, %llu handlers, %llu cookies; "
+          "freed %llu, by bit "
+          "%llu, periods %llu, pages %llu, aged %llu, waits %llu\n",
+          what, static_cast<unsigned long long>((now_ms() - begun_ms) / 1000), settings.mode, settings.flavor_name,
+          static_cast<unsigned long long>(settings.seed), static_cast<unsigned long long>(looks.load()),
+          static_cast<unsigned long long>(retired.load()), static_cast<unsigned long long>(handled.load()),
+          static_cast<unsigned long long>(cookies.load()), static_cast<unsigned long long>(now.freed),
+          static_cast<unsigned long long>(now.by_bit), static_cast<unsigned long long>(now.grace_periods),
+          static_cast<unsigned long long>(now.pages), static_cast<unsigned long long>(now.pages_aged),
+          static_cast<unsigned long long>(now.waits));
   fflush(out);
+}
+
+// What a reader of the log needs to do it again.
+void begin_log(FILE* log, const Settings& settings) {
+  char when[32];
+  const time_t now = time(nullptr);
+  tm parts;
+  strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", gmtime_r(&now, &parts));
+  fprintf(log, "rcu_torture: begun %s UTC, for %llu s, on %ld CPUs; reslab %s\n", when,
+          static_cast<unsigned long long>(settings.ms / 1000), sysconf(_SC_NPROCESSORS_ONLN), reslab_version());
+  say(log, settings, "begins");
 }
 
 void torture(const Settings& settings, FILE* log) {
@@ -241,8 +255,7 @@ void torture(const Settings& settings, FILE* log) {
   for (int i = 0; i < kReaders; ++i) start(run_reader);
   for (int i = 0; i < kWriters; ++i) start(run_writer);
   start(run_scribbler);
-  const uint64_t begun = now_ms();
-  for (uint64_t told = begun; now_ms() - begun < settings.ms;) {
+  for (uint64_t told = begun_ms; now_ms() - begun_ms < settings.ms;) {
     sleep_ms(50);
     reslab_trim(0);
     if (log != nullptr && now_ms() - told > 60'000) {
@@ -272,7 +285,8 @@ int main(int count, char** arguments) {
   require_mode(settings.mode);
   FILE* log = settings.log != nullptr ? fopen(settings.log, "w") : nullptr;
   if (settings.log != nullptr && log == nullptr) RCU_FAIL("cannot write %s", settings.log);
-  if (log != nullptr) say(log, settings, "begins");
+  begun_ms = now_ms();
+  if (log != nullptr) begin_log(log, settings);
   RCU_CHECK(reslab_rcu_init(flavor) == 0);
   RCU_CHECK(reslab_rcu_set_limit(8 << 20) == 0);
   torture(settings, log);
@@ -286,6 +300,9 @@ int main(int count, char** arguments) {
   }
   RCU_CHECK(end.pending_bytes == 0 && end.pending_objects == 0);
   RCU_CHECK(audit() == 0);
-  if (log != nullptr) fclose(log);
+  if (log != nullptr) {
+    fputs("nothing was found: all that was retired is freed, the audit is clean\n", log);
+    fclose(log);
+  }
   return 0;
 }
