@@ -24,8 +24,8 @@ struct Rcu {
   std::atomic<size_t> limit_bytes{0};
 
   std::atomic<uint64_t> bit_objects{0};  // retired by bits, in all
-  std::atomic<int64_t> bit_pending{0};   // of these, not taken in yet; a late count makes it too small for a moment
-  std::atomic<int64_t> bit_bytes{0};     // likewise
+  std::atomic<uint64_t> bit_taken{0};    // of these, taken in; a late count makes it the larger one for a moment
+  std::atomic<int64_t> bit_bytes{0};     // not taken in yet; likewise
   std::atomic<uint64_t> waits{0};
   std::atomic<uint64_t> refused{0};
   std::atomic<uint64_t> unthrottled{0};
@@ -41,6 +41,11 @@ struct Rcu {
     return found != nullptr ? *found : find_core();
   }
   static const RcuCore& find_core();  // a report and the end where there is none of this version
+  uint64_t bit_pending() const {
+    const auto pending =
+        static_cast<int64_t>(bit_objects.load(std::memory_order_relaxed) - bit_taken.load(std::memory_order_relaxed));
+    return pending > 0 ? static_cast<uint64_t>(pending) : 0;
+  }
   size_t pending_bytes() const {
     const int64_t by_bit = bit_bytes.load(std::memory_order_relaxed);
     return (by_bit > 0 ? static_cast<uint64_t>(by_bit) : 0) + reclaimer.waiting_bytes() +

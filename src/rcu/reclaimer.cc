@@ -58,7 +58,7 @@ void Reclaimer::take_in(Scope scope, uint64_t now) {
     });
   }
   const Retired bits = core.take_pending(scope == Scope::kAll ? Search::kAll : Search::kListed);
-  rcu.bit_pending.fetch_sub(static_cast<int64_t>(bits.objects), std::memory_order_relaxed);
+  rcu.bit_taken.fetch_add(bits.objects, std::memory_order_relaxed);
   rcu.bit_bytes.fetch_sub(static_cast<int64_t>(bits.bytes), std::memory_order_relaxed);
   taken_.fetch_add(taken.objects + bits.objects, std::memory_order_relaxed);
   waiting_bytes_.fetch_add(taken.bytes + bits.bytes, std::memory_order_relaxed);
@@ -146,10 +146,11 @@ void Reclaimer::look_for_stall(uint64_t now) {
 
 // How long, and who may wake: while a batch waits or the pause lasts, only what is urgent.
 void Reclaimer::sleep(uint64_t now) {
-  const auto is_idle = [this] { return !stop_.load(std::memory_order_relaxed) && scope_now(0) != Scope::kAll; };
+  const auto goes_on = [this] { return !stop_.load(std::memory_order_relaxed); };
+  const auto is_idle = [&] { return goes_on() && scope_now(0) != Scope::kAll; };
   const uint64_t look = age_ns() / 2 > kMs ? age_ns() / 2 : kMs;
-  if (cookie_ != 0) {
-    bell_.sleep(Doorbell::Call::kUrgent, 10 * kMs, [&] { return is_idle() && !rcu.grace.poll(cookie_); });
+  if (cookie_ != 0) {  // whatever is asked for meanwhile waits for this batch
+    bell_.sleep(Doorbell::Call::kUrgent, 10 * kMs, [&] { return goes_on() && !rcu.grace.poll(cookie_); });
     return;
   }
   const bool has_open = rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.has_open();
@@ -203,7 +204,7 @@ void Reclaimer::forget() {
   }
   waiting_bytes_.store(0, std::memory_order_relaxed);
   taken_.store(freed_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  rcu.bit_pending.store(static_cast<int64_t>(pending.objects), std::memory_order_relaxed);
+  rcu.bit_taken.store(rcu.bit_objects.load(std::memory_order_relaxed) - pending.objects, std::memory_order_relaxed);
   rcu.bit_bytes.store(static_cast<int64_t>(pending.bytes), std::memory_order_relaxed);
 }
 

@@ -15,17 +15,14 @@ namespace {
 
 constexpr char kCall[] = "reslab_free_rcu";
 
-// Is it the start of an object of ours, as far as the unit map says? What passes wrongly (the middle of a run) is found
-// when it is taken in.
-[[gnu::always_inline]] inline bool is_start(const void* object) {
+// Does it lie where objects do? In one subtraction: past the arena's bytes is also what is not aligned (its low bits are
+// rotated to the top), NULL, and everything before the pages are there. Whether it is the start of an object is looked at
+// when it is taken in, with everything else that this path has no time for.
+[[gnu::always_inline]] inline bool may_be_object(const void* object) {
   // acquire, and before the base: nothing of the rest is there before this is.
   const size_t arena_bytes = rcu_fast.arena_bytes.load(std::memory_order_acquire);
-  const auto address = reinterpret_cast<uintptr_t>(object);
-  if (__builtin_expect(address - rcu_fast.arena_base.load(std::memory_order_relaxed) >= arena_bytes, 0)) return false;
-  const uint32_t entry = rcu_fast.class_of.load(std::memory_order_relaxed)[address >> kUnitShift];
-  const StartTest& test = rcu_fast.start_tests.load(std::memory_order_relaxed)[entry_class(entry)];
-  const uint64_t in_slab = (uint64_t{entry_place(entry)} << kUnitShift) | (address & (kUnitBytes - 1));
-  return __builtin_expect(in_slab * test.inverse <= test.last && entry != 0, 1);
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(object) - rcu_fast.arena_base.load(std::memory_order_relaxed);
+  return __builtin_expect((offset >> 4 | offset << 60) < arena_bytes >> 4, 1);
 }
 
 // The reclaimer looks at once when pages run short, otherwise when it next may.
@@ -49,11 +46,10 @@ bool push_to_page(void* object) {
 
 [[gnu::noinline]] void retire_slow(void* object) {
   if (object == nullptr) return;
-  if (is_start(object) && push_to_page(object)) return;
+  if (may_be_object(object) && push_to_page(object)) return;
   const auto bytes = static_cast<int64_t>(rcu.core().retire(object, kCall));
   RESLAB_HOOK("rcu_retired");
   rcu.bit_objects.fetch_add(1, std::memory_order_relaxed);
-  rcu.bit_pending.fetch_add(1, std::memory_order_relaxed);
   rcu.bit_bytes.fetch_add(bytes, std::memory_order_seq_cst);
   const bool above = rcu.is_above_limit();
   if (above) rcu.unthrottled.fetch_add(1, std::memory_order_relaxed);
@@ -65,6 +61,6 @@ bool push_to_page(void* object) {
 }  // namespace reslab
 
 extern "C" void reslab_free_rcu(void* ptr) noexcept {
-  if (__builtin_expect(reslab::is_start(ptr) && reslab::section_retire(ptr) == reslab::Section::kDone, 1)) return;
+  if (__builtin_expect(reslab::may_be_object(ptr) && reslab::section_retire(ptr) == reslab::Section::kDone, 1)) return;
   reslab::retire_slow(ptr);
 }

@@ -20,7 +20,8 @@ bool has_bits(ClassId cls) { return cls != kNoClass && cls <= kRunClass; }
 
 void list_pending(uint32_t unit) {
   Slab& slab = slab_at(unit);
-  // seq_cst, and behind the bit (R1).
+  // seq_cst, and behind the bit (R1). The load spares most retirings the exchange.
+  if (slab.pending_listed.load(std::memory_order_seq_cst) != 0) return;
   if (slab.pending_listed.exchange(1, std::memory_order_seq_cst) != 0) return;
   RESLAB_HOOK("retired_list");
   if (pending_units.push(unit, next_of)) return;

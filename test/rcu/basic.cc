@@ -162,6 +162,29 @@ void barriers_are_many() {
   RCU_CHECK(count.load() == 400);
 }
 
+void* ask_barrier(void*) {
+  barrier();
+  return nullptr;
+}
+
+// A batch waits for a reader, and a barrier behind it: nothing can be done, and nothing is.
+void waits_without_work() {
+  barrier();
+  StalledReader reader;
+  reslab_free_rcu(reslab_malloc(64));
+  reslab_gp_expedite();
+  sleep_ms(20);
+  pthread_t waiter;
+  RCU_CHECK(pthread_create(&waiter, nullptr, ask_barrier, nullptr) == 0);
+  sleep_ms(20);
+  const clock_t before = clock();
+  sleep_ms(300);
+  const auto worked_ms = (clock() - before) * 1000 / CLOCKS_PER_SEC;
+  if (worked_ms > 15) RCU_FAIL("%ld ms of CPU in 300 ms of waiting", static_cast<long>(worked_ms));
+  reader.let_go();
+  pthread_join(waiter, nullptr);
+}
+
 std::atomic<bool> stop_pushing{false};
 
 void* push_on(void* pushed) {
@@ -283,6 +306,7 @@ int main(int count, char** arguments) {
       {"few_cookies_are_incomplete", few_cookies_are_incomplete},
       {"pages_age", pages_age},
       {"barriers_are_many", barriers_are_many},
+      {"waits_without_work", waits_without_work},
       {"barriers_meet_pushes", barriers_meet_pushes},
       {"waits_above_the_limit", waits_above_the_limit},
       {"works_in_handlers", works_in_handlers},

@@ -66,7 +66,12 @@ void freed_before() {
   begin();
   if (reslab_rcu_barrier() != 0) _exit(1);
 }
-void inside_an_object() { reslab_free_rcu(static_cast<char*>(object()) + 16); }
+void inside_an_object() {
+  reslab_free_rcu(static_cast<char*>(object()) + 16);
+  begin();
+  if (reslab_rcu_barrier() != 0) _exit(1);
+}
+void not_aligned() { reslab_free_rcu(static_cast<char*>(object()) + 1); }
 void on_the_stack() {
   int local = 0;
   reslab_free_rcu(&local);
@@ -172,6 +177,7 @@ constexpr Case kCases[] = {
     {"a run twice", run_twice, End::kAborts, "double free: it waits for a grace period already"},
     {"freed before", freed_before, End::kAborts, "reslab_free_rcu("},
     {"inside an object", inside_an_object, End::kAborts, "reslab_free_rcu("},
+    {"not aligned", not_aligned, End::kAborts, "reslab_free_rcu("},
     {"on the stack", on_the_stack, End::kAborts, "reslab_free_rcu("},
     {"inside a run", inside_a_run, End::kAborts, "reslab_free_rcu("},
     {"in a section", in_a_section, End::kGoesOn, "reslab_gp_wait inside a read section, refused"},
