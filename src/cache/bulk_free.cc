@@ -22,9 +22,9 @@ void BulkFree::push(ClassId cls, void* object) {
 }
 
 void BulkFree::add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
-  seen_[cls] = true;
+  see(cls);
   counters.add(Counter::kFrees, static_cast<uint64_t>(__builtin_popcountll(bits)));
-  if (!cache_keeps(cls)) {
+  if (cls >= kMallocClasses || !cache_keeps(cls)) {
     slab_give(unit, word, bits);
     return;
   }
@@ -45,9 +45,10 @@ void BulkFree::finish(uint64_t bytes) {
 
 void BulkFree::settle(Flow flow) {
   if (flow == Flow::kIdle) cache_set_allowance(0);
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
-    if (seen_[cls]) cache_settle(cls);
-    seen_[cls] = false;
+  for (uint32_t word = 0; word < kMaxClasses / 64; ++word) {
+    for (; seen_[word] != 0; seen_[word] &= seen_[word] - 1) {
+      cache_settle(word * 64 + static_cast<uint32_t>(__builtin_ctzll(seen_[word])));
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 // Frees many objects that are given as bits of their slabs: into blocks for the depot while their class is worth caching,
-// to the bitmaps otherwise, a word at a time. One thread at a time.
+// to the bitmaps otherwise, and those of typed caches always, a word at a time. One thread at a time.
 //
 // In hand is at most one block for each class, found by a child after fork like any other (cache/block.h).
 #pragma once
@@ -25,10 +25,11 @@ class BulkFree {
   void forget() { *this = BulkFree(); }
 
  private:
+  void see(ClassId cls) { seen_[cls / 64] |= uint64_t{1} << (cls % 64); }
   void push(ClassId cls, void* object);
 
-  uint32_t open_[kMallocClasses] = {};  // block of the class, or 0
-  bool seen_[kMallocClasses] = {};      // did the class get anything since the last settle?
+  uint32_t open_[kMallocClasses] = {};    // block of the class, or 0
+  uint64_t seen_[kMaxClasses / 64] = {};  // classes that got anything since the last settle, a bit for each
 };
 
 // cache/flush.cc. Are free objects of the class worth keeping out of their slabs?

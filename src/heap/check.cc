@@ -5,6 +5,8 @@
 #include "heap/root.h"
 #include "heap/run.h"
 #include "platform/vm.h"
+#include "slab/condemned.h"
+#include "slab/retired.h"
 
 namespace reslab {
 namespace {
@@ -59,6 +61,7 @@ class Audit {
     for (ClassId cls = 1; cls < kMallocClasses; ++cls) check_partial_lists(cls);
     check_units();
     for (ClassId cls = 1; cls < kMallocClasses; ++cls) check_counts(cls);
+    check_retired();
     return violations_;
   }
 
@@ -190,6 +193,7 @@ class Audit {
       const ClassId cls = identity_of(state).cls;
       if (cls == kRunClass) cover(unit, static_cast<uint32_t>(run_bytes(unit) >> kUnitShift), cls);
       else if (cls != kNoClass) check_slab(unit, cls, flags_of(state));
+      else cover_condemned(unit);
     }
     for (uint32_t unit = 1; unit < notes_.units(); ++unit) {
       const bool covered = (notes_.unit(unit) & kCovered) != 0;
@@ -199,6 +203,15 @@ class Audit {
       if (!covered && __atomic_load_n(&arena().window().class_of[unit], __ATOMIC_RELAXED) != 0) {
         fail("C7", "unit map names a class where nothing is", unit, 0);
       }
+    }
+  }
+
+  // Units that wait for a grace period are in use, and nothing else's (slab/condemned.h).
+  void cover_condemned(uint32_t first) {
+    const uint32_t end = first + condemned_at(first);
+    for (uint32_t unit = first; unit < end && unit < notes_.units(); ++unit) {
+      if ((notes_.unit(unit) & kCovered) != 0) fail("C7", "a condemned unit is described", unit, first);
+      notes_.unit(unit) |= kCovered;
     }
   }
 
@@ -249,6 +262,44 @@ class Audit {
     return free;
   }
 
+  // Pages first: what is met again, by its bit or in another page, was retired twice.
+  void check_retired() {
+    const RcuClient* client = rcu_client.load(std::memory_order_acquire);
+    if (client == nullptr) return;
+    client->visit_pages(
+        [](void* audit, void* object) {
+          const ObjectPlace place = place_of(object);
+          const bool is_start = has_slabs(place.cls) ? is_object_start(class_info(place.cls), place.offset)
+                                                     : place.cls == kRunClass && place.offset == 0;
+          auto& own = *static_cast<Audit*>(audit);
+          if (is_start) own.check_waiting(place.unit, place.cls, bit_of(place).word, bit_of(place).mask);
+          else own.fail("C9", "no object lies where one was retired", reinterpret_cast<uint64_t>(object), place.cls);
+        },
+        this);
+    for (uint32_t unit = 1; unit < notes_.units(); ++unit) {
+      const ClassId cls = slab_identity(unit).cls;
+      if (cls == kNoClass) continue;
+      const RetiredWords words = retired_words(unit, cls);
+      for (uint32_t word = 0; word < words.count; ++word) {
+        const uint64_t pending = words.pending[word].load(std::memory_order_relaxed);
+        const uint64_t waiting = words.waiting[word].load(std::memory_order_relaxed);
+        if ((pending & waiting) != 0) fail("C9", "object is pending and waiting", unit, pending & waiting);
+        for (uint64_t bits = pending | waiting; bits != 0; bits &= bits - 1) {
+          check_waiting(unit, cls, word, bits & -bits);
+        }
+      }
+    }
+  }
+
+  void check_waiting(uint32_t unit, ClassId cls, uint32_t word, uint64_t bit) {
+    const char* object = retired_object(unit, cls, word, bit);
+    const auto address = reinterpret_cast<uint64_t>(object);
+    if (cls != kRunClass && (slab_bits(unit, class_info(cls))[word].load(std::memory_order_relaxed) & bit) != 0) {
+      fail("C9", "a free object waits for a grace period", address, cls);
+    }
+    if (!notes_.first_sight(object)) fail("C9", "a retired object is in two places", address, cls);
+  }
+
   void check_counts(ClassId cls) {
     const SlabClass& own = slab_class(cls);
     const int64_t capacity = own.capacity_objects.load(std::memory_order_relaxed);
@@ -267,6 +318,12 @@ class Audit {
 
 }  // namespace
 
-int check_heap(int fd) { return Audit(fd).run(); }
+int check_heap(int fd) {
+  const RcuClient* client = rcu_client.load(std::memory_order_acquire);
+  if (client != nullptr) client->hold();
+  const int violations = Audit(fd).run();
+  if (client != nullptr) client->let_go();
+  return violations;
+}
 
 }  // namespace reslab

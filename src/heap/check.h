@@ -9,6 +9,7 @@
 //   C6  an active slab is in exactly one active slot
 //   C7  a unit is free, or described by one slab or run, not both; free means unmapped
 //   C8  the counts of a class agree with its bitmaps (1)
+//   C9  what waits for a grace period is the start of an object that is out, and waits in one place
 //   (1) not in a child after fork: counts are hints, and a call that the fork cut short may have left them off
 #pragma once
 

@@ -2,6 +2,12 @@
 // outside its own. The table is asked for by version; a core of another version has none, and libreslab-rcu then says so.
 //
 // Functions marked `reclaimer` are for the one thread that owns the waiting bits (slab/retired.h).
+//
+// An object is freed by where it lies: the class of its slab says how, whether a size class or a typed cache's. The other
+// way round the core asks for grace periods, for what must outlive its readers as a whole: a cache of
+// RESLAB_CACHE_TYPESAFE_BY_RCU is refused while `rcu_client` is nullptr, and gives the units of a slab that it retires to
+// condemn_units (slab/condemned.h) in place of the arena. They come back from release_condemned, which the reclaimer calls
+// here, and whoever runs short of units.
 #pragma once
 
 #include <cstddef>
@@ -9,17 +15,12 @@
 
 #include "base/options.h"
 #include "platform/fast_path.h"
+#include "slab/condemned.h"
 #include "slab/retired.h"
 
 namespace reslab {
 
-inline constexpr uint32_t kRcuCoreVersion = 1;
-
-// What libreslab-rcu offers to the core, for what cannot know liburcu: slabs of RESLAB_CACHE_TYPESAFE_BY_RCU.
-struct RcuClient {
-  uint64_t (*gp_start)();        // class any+wake; a cookie
-  bool (*gp_poll)(uint64_t gp);  // class any
-};
+inline constexpr uint32_t kRcuCoreVersion = 2;
 
 struct RcuCore {
   uint32_t version;
@@ -44,7 +45,7 @@ struct RcuCore {
   Retired (*take_in)(void* const* objects, uint32_t count);
   Retired (*take_pending)(Search search);
   Retired (*give_back)();     // all that waits: its grace period has ended
-  void (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more
+  bool (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more. Is there something that still waits?
   Retired (*adopt)();         // in a child after fork, before any of these
   // Likewise: some of these may have been taken in already.
   Retired (*retire_rest)(void* const* objects, uint32_t count);
@@ -53,9 +54,6 @@ struct RcuCore {
   bool (*in_nolock_scope)();
   bool (*may_maintain)(const char* call, uintptr_t frame);
 };
-
-// nullptr before libreslab-rcu has started.
-extern constinit std::atomic<const RcuClient*> rcu_client __attribute__((visibility("hidden")));
 
 }  // namespace reslab
 

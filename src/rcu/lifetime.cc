@@ -62,7 +62,22 @@ constinit std::atomic<bool> grace_has_ended{false};
 
 uint64_t cookie_start() { return reslab_gp_start().gp; }
 bool cookie_poll(uint64_t gp) { return reslab_gp_poll({gp}); }
-constexpr RcuClient kClient = {cookie_start, cookie_poll};
+// In a child after fork there is none, whatever the state says until somebody looks (become_owner).
+bool has_reclaimer() {
+  const std::atomic<uint32_t>* word = fork_word.load(std::memory_order_acquire);
+  return word != nullptr && word->load(std::memory_order_relaxed) == kOwned &&
+         rcu.threads.load(std::memory_order_acquire) == Threads::kRunning;
+}
+void hold_reclaimer() {
+  if (has_reclaimer()) rcu.reclaimer.hold();
+}
+void let_reclaimer_go() {
+  if (has_reclaimer()) rcu.reclaimer.let_go();
+}
+void visit_pages(void (*visit)(void*, void*), void* context) {
+  if (rcu.has_pages.load(std::memory_order_acquire)) rcu.pages.visit(visit, context);
+}
+constexpr RcuClient kClient = {cookie_start, cookie_poll, hold_reclaimer, let_reclaimer_go, visit_pages};
 
 bool make_fork_word() {
   constexpr size_t kBytes = 4096;

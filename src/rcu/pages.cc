@@ -157,6 +157,24 @@ void Pages::make_spares(uint32_t want) {
   }
 }
 
+void Pages::visit(void (*see)(void* context, void* object), void* context) const {
+  const auto see_first = [&](uint32_t page, uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) see(context, objects_of(page)[i]);
+  };
+  for (uint32_t page = 1; page < made_.load(std::memory_order_acquire); ++page) {
+    const uint64_t state = states_[page].load(std::memory_order_acquire);
+    if (kind_of(state) == Kind::kFull) see_first(page, count_of(state));
+  }
+  for (uint32_t slot = 0; slot < slots_; ++slot) {
+    const uint64_t header = cpus_[slot].header.load(std::memory_order_acquire);
+    if (header == 0) continue;
+    const uint32_t page = page_below(top_of(header));
+    if (kind_of(states_[page].load(std::memory_order_relaxed)) == Kind::kOut) {
+      see_first(page, top_of(header) - page * kWords - kFirst);
+    }
+  }
+}
+
 bool Pages::mark_prev_full(uint32_t page) {
   const uint64_t prev = prev_of(page);
   const auto old = static_cast<uint32_t>(prev);

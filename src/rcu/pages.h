@@ -84,6 +84,9 @@ class Pages {
     count_full();
   }
 
+  // For the audit, while neither the reclaimer nor anybody else does anything: each object that lies in a page.
+  void visit(void (*see)(void* context, void* object), void* context) const;
+
   uint32_t made() const { return made_.load(std::memory_order_relaxed) - 1; }
   // Hints.
   uint32_t full() const { return positive(full_); }

@@ -146,7 +146,9 @@ void Reclaimer::look_for_stall(uint64_t now) {
 
 // How long, and who may wake: while a batch waits or the pause lasts, only what is urgent.
 void Reclaimer::sleep(uint64_t now) {
-  const auto goes_on = [this] { return !stop_.load(std::memory_order_relaxed); };
+  const auto goes_on = [this] {
+    return !stop_.load(std::memory_order_relaxed) && holders_.load(std::memory_order_relaxed) == 0;
+  };
   const auto is_idle = [&] { return goes_on() && scope_now(0) != Scope::kAll; };
   const uint64_t look = age_ns() / 2 > kMs ? age_ns() / 2 : kMs;
   if (cookie_ != 0) {  // whatever is asked for meanwhile waits for this batch
@@ -170,13 +172,42 @@ void Reclaimer::settle(uint64_t now) {
   if (cookie_ != 0 || now < settled_ns_ + kEvery) return;
   const bool idle = now > begun_ns_ + kEvery;
   if (idle && is_settled_) return;
-  rcu.core().settle(idle);
+  const bool waits = rcu.core().settle(idle);
   settled_ns_ = now;
-  is_settled_ = idle;
+  is_settled_ = idle && !waits;
+}
+
+void Reclaimer::hold() {
+  holders_.fetch_add(1, std::memory_order_seq_cst);
+  bell_.ring(Doorbell::Call::kUrgent);
+  waiters_.fetch_add(1, std::memory_order_seq_cst);
+  for (;;) {  // ends: class maintenance, may wait
+    const uint32_t epoch = epoch_.load(std::memory_order_seq_cst);
+    if (is_held_.load(std::memory_order_seq_cst) || stop_.load(std::memory_order_relaxed)) break;
+    futex_wait(epoch_, epoch, kIdleLook);
+  }
+  waiters_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void Reclaimer::let_go() {
+  holders_.fetch_sub(1, std::memory_order_seq_cst);
+  bell_.ring(Doorbell::Call::kUrgent);
+}
+
+// True if it was held: whoever comes to hold it between the two last steps has seen is_held_, or is seen by the next look.
+bool Reclaimer::stay_held() {
+  const auto held = [this] { return holders_.load(std::memory_order_seq_cst) != 0 && !stop_.load(); };
+  if (!held()) return false;
+  is_held_.store(true, std::memory_order_seq_cst);
+  wake_waiters();
+  while (held()) bell_.sleep(Doorbell::Call::kUrgent, kIdleLook, held);  // ends: holders are short
+  is_held_.store(false, std::memory_order_seq_cst);
+  return true;
 }
 
 void Reclaimer::run() {
   while (!stop_.load(std::memory_order_acquire)) {
+    if (stay_held()) continue;
     const uint64_t now = now_ns();
     refill();
     look_for_stall(now);
@@ -190,6 +221,8 @@ void Reclaimer::run() {
 void Reclaimer::forget() {
   stop_.store(false, std::memory_order_relaxed);
   hurry_.store(false, std::memory_order_relaxed);
+  holders_.store(0, std::memory_order_relaxed);
+  is_held_.store(false, std::memory_order_relaxed);
   waiters_.store(0, std::memory_order_relaxed);
   bell_.forget();
   cookie_ = 0;

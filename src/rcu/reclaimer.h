@@ -34,6 +34,11 @@ class Reclaimer {
   void wake_waiters();
   std::atomic<uint32_t>& waiters() { return waiters_; }
 
+  // Class maintenance, and only while the thread runs: it does nothing from hold() on, which waits for it to be between
+  // two batches' steps, until each has let go. It waits for nobody, so that is soon.
+  void hold();
+  void let_go();
+
   uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
   uint64_t freed() const { return freed_.load(std::memory_order_relaxed); }
   uint64_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
@@ -65,11 +70,14 @@ class Reclaimer {
   void sleep(uint64_t now);
   void look_for_stall(uint64_t now);
   void settle(uint64_t now);
+  bool stay_held();
 
   std::atomic<uint32_t> barriers_asked_{0};
   std::atomic<uint32_t> barriers_done_{0};
   std::atomic<bool> hurry_{false};
   std::atomic<bool> stop_{false};
+  std::atomic<uint32_t> holders_{0};
+  std::atomic<bool> is_held_{false};
   std::atomic<uint32_t> epoch_{0};
   std::atomic<uint32_t> waiters_{0};
   Doorbell bell_;

@@ -16,8 +16,6 @@ constinit uint32_t waiting_head = kLast;
 
 std::atomic<uint32_t>& next_of(uint32_t unit) { return slab_at(unit).pending_next; }
 
-bool has_bits(ClassId cls) { return cls != kNoClass && cls <= kRunClass; }
-
 void list_pending(uint32_t unit) {
   Slab& slab = slab_at(unit);
   // seq_cst, and behind the bit (R1). The load spares most retirings the exchange.
@@ -56,7 +54,7 @@ Retired take_word(uint32_t unit, ClassId cls, const RetiredWords& words, uint32_
 Retired take_unit(uint32_t unit, void (*twice)(void*)) {
   const ClassId cls = slab_identity(unit).cls;
   Retired taken = {0, 0};
-  if (!has_bits(cls)) return taken;
+  if (cls == kNoClass) return taken;
   const RetiredWords words = retired_words(unit, cls);
   for (uint32_t word = 0; word < words.count; ++word) {
     const Retired some = take_word(unit, cls, words, word, twice);
@@ -72,7 +70,7 @@ template <class Visit>
 void for_each_described(Visit visit) {
   const uint32_t frontier = arena().frontier();
   for (uint32_t unit = 1; unit < frontier; ++unit) {
-    if (has_bits(slab_identity(unit).cls)) visit(unit);
+    if (slab_identity(unit).cls != kNoClass) visit(unit);
   }
 }
 

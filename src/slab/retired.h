@@ -36,6 +36,9 @@ enum class RetireResult : uint8_t {
   kFree,   // it is free in its slab
 };
 
+// Do objects of the class lie in slabs? A size class's do, and a typed cache's; a run is its own only object.
+constexpr bool has_slabs(ClassId cls) { return cls != kNoClass && cls != kRunClass; }
+
 // Where an object's bits are. `cls` is that of its place, which the caller has checked to be the start of an object.
 struct ObjectBit {
   uint32_t unit;
