@@ -72,7 +72,7 @@ void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
 }
 
 // The active slab has no free bits left: it is deactivated, and this is the point where the deferred frees of the CPU
-// are flushed, as the design asks.
+// are flushed, as the design asks. `cls` is whose active slab it was seen as; by now the unit may be anything.
 void retire_active(uint32_t slot, ClassId cls, uint32_t unit) {
   RESLAB_HOOK("retire_active");
   if (!class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
