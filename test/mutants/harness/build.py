@@ -21,6 +21,10 @@ class BuildFailed(Exception):
     pass
 
 
+def is_of_rcu(catcher):
+    return catcher.startswith("rcu_")
+
+
 def core_flags(source):
     """The flags of the core, as src/meson.build has them."""
     text = (source / "src/meson.build").read_text()
@@ -61,7 +65,12 @@ class Builder:
             raise BuildFailed("the compiler's list of dependencies is not understood")
 
     def core_sources(self):
-        return [name for name in self.dependencies if name.startswith("src/")]
+        return [name for name in self.dependencies if name.startswith("src/") and not name.startswith("src/rcu/")]
+
+    def library_sources(self, catcher):
+        """Programs named rcu_ have libreslab-rcu as well, and liburcu."""
+        extra = [name for name in self.dependencies if name.startswith("src/rcu/")] if is_of_rcu(catcher) else []
+        return self.core_sources() + extra
 
     def support_sources(self):
         return [name for name in self.dependencies if name.startswith("support/")]
@@ -73,7 +82,10 @@ class Builder:
         """
         programs = [f"catch/{name}.cc" for name in [*catchers, "catcher"]]
         concurrent.futures.wait([pool.submit(self.object, tree, source)
-                                 for source in [*programs, *self.support_sources(), *self.core_sources()]])
+                                 for source in [*programs, *self.support_sources(), *self.dependencies_of(catchers)]])
+
+    def dependencies_of(self, catchers):
+        return sorted({source for name in catchers for source in self.library_sources(name)})
 
     def object(self, tree, source):
         digest = hashlib.sha256(self.identity.encode())
@@ -89,9 +101,10 @@ class Builder:
 
     def program(self, tree, catcher, place):
         """Links catch/CATCHER.cc with the core of `tree` into the file `place`."""
-        sources = [f"catch/{catcher}.cc", "catch/catcher.cc", *self.support_sources(), *self.core_sources()]
+        sources = [f"catch/{catcher}.cc", "catch/catcher.cc", *self.support_sources(), *self.library_sources(catcher)]
         objects = [str(self.object(tree, source)) for source in sources]
-        self._run([*objects, "-pthread", "-o", str(place)], tree)
+        libraries = ["-lurcu-memb", "-lurcu-qsbr"] if is_of_rcu(catcher) else []
+        self._run([*objects, "-pthread", *libraries, "-o", str(place)], tree)
 
     def forget_unused(self):
         """Deletes the objects that no program has needed."""
