@@ -31,18 +31,28 @@ inline uint64_t now_ns() {
 
 // What a thread of ours sleeps on.
 //
-//               ring   sleep   handler on the same thread   child after fork
-//   ring        yes    yes     yes                          nobody sleeps there: no effect but a system call
-//   sleep       yes    -       - (our threads block signals)
+//                  ring, wake   sleep   handler on the same thread   child after fork
+//   ring, wake     yes          yes     yes                          nobody sleeps there: no effect but a system call
+//   sleep          yes          -       - (our threads block signals)
+//
+// A thread that rings stops being heard of when it never comes back between its exchange and its system call, and keeps
+// others from ringing meanwhile. So no sleep lasts longer than kLongest, and who may wait for the sleeper wakes it in any
+// case.
 class Doorbell {
  public:
   enum class Call : uint32_t { kAny = 1, kUrgent = 2 };  // what wakes the sleeper
+  static constexpr uint64_t kLongest = 1000 * kMs;
 
   // Behind a seq_cst operation that publishes what there is to do. At most one system call.
   void ring(Call call) {
     const uint32_t state = sleeper_.load(std::memory_order_seq_cst);
     if (state == 0 || (state == static_cast<uint32_t>(Call::kUrgent) && call != Call::kUrgent)) return;
     if (sleeper_.exchange(0, std::memory_order_seq_cst) != 0) futex_wake(sleeper_, 1);
+  }
+  // The same for callers that may enter the kernel each time.
+  void wake() {
+    sleeper_.store(0, std::memory_order_seq_cst);
+    futex_wake(sleeper_, 1);
   }
   bool has_sleeper() const { return sleeper_.load(std::memory_order_relaxed) != 0; }
 
@@ -51,7 +61,7 @@ class Doorbell {
   void sleep(Call call, uint64_t ns, IsIdle is_idle) {
     sleeper_.store(static_cast<uint32_t>(call), std::memory_order_seq_cst);
     std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with what comes before ring()
-    if (is_idle()) futex_wait(sleeper_, static_cast<uint32_t>(call), ns);
+    if (is_idle()) futex_wait(sleeper_, static_cast<uint32_t>(call), ns < kLongest ? ns : kLongest);
     sleeper_.store(0, std::memory_order_relaxed);
   }
 

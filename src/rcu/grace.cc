@@ -5,9 +5,8 @@
 namespace reslab {
 
 void Grace::run(const rcu_flavor_struct& flavor, void (*when_ended)()) {
-  constexpr uint64_t kForEver = 3600 * 1000 * kMs;
   while (!stop_.load(std::memory_order_acquire)) {
-    bell_.sleep(Doorbell::Call::kAny, kForEver, [this] { return is_idle(); });
+    bell_.sleep(Doorbell::Call::kAny, Doorbell::kLongest, [this] { return is_idle(); });
     if (is_idle() || stop_.load(std::memory_order_acquire)) continue;
     const uint64_t gp = gp_.load(std::memory_order_relaxed);  // only this thread writes it
     since_ns_.store(now_ns(), std::memory_order_relaxed);

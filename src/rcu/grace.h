@@ -56,7 +56,7 @@ class Grace {
   void run(const rcu_flavor_struct& flavor, void (*when_ended)());
   void stop() {
     stop_.store(true, std::memory_order_seq_cst);
-    bell_.ring(Doorbell::Call::kAny);
+    bell_.wake();
   }
   // In a child after fork: a period that was running never ends; its number is that of the next.
   void forget();

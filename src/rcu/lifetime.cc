@@ -111,7 +111,7 @@ void open_pages(const RcuCore& core) {
 
 void grace_ended() {
   rcu.reclaimer.wake_waiters();
-  rcu.reclaimer.bell().ring(Doorbell::Call::kUrgent);
+  rcu.reclaimer.bell().wake();
 }
 
 void* run_grace(void*) {

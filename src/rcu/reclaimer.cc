@@ -10,9 +10,9 @@
 namespace reslab {
 namespace {
 
-constexpr uint64_t kPause = 1 * kMs;        // between two periods that nobody hurries
-constexpr uint64_t kIdleLook = 1000 * kMs;  // finds what was retired in nolock scopes, which may not wake (23)
-constexpr uint64_t kOldPeriod = 100 * kMs;  // no memory is spent on a period that has lasted so long
+constexpr uint64_t kPause = 1 * kMs;                // between two periods that nobody hurries
+constexpr uint64_t kIdleLook = Doorbell::kLongest;  // finds what was retired in nolock scopes, which may not wake (23)
+constexpr uint64_t kOldPeriod = 100 * kMs;          // no memory is spent on a period that has lasted so long
 constexpr uint32_t kMostSpares = 4096;
 
 // So many full pages are a batch: small enough that their objects come back while caches and depot still have room for
@@ -87,7 +87,7 @@ bool Reclaimer::begin_batch(uint64_t now) {
   }
   cookie_ = rcu.grace.get();  // behind all of the batch
   rcu.grace.want(cookie_);
-  rcu.grace.bell().ring(Doorbell::Call::kAny);
+  rcu.grace.bell().wake();
   return true;
 }
 
@@ -179,7 +179,7 @@ void Reclaimer::settle(uint64_t now) {
 
 void Reclaimer::hold() {
   holders_.fetch_add(1, std::memory_order_seq_cst);
-  bell_.ring(Doorbell::Call::kUrgent);
+  bell_.wake();
   waiters_.fetch_add(1, std::memory_order_seq_cst);
   for (;;) {  // ends: class maintenance, may wait
     const uint32_t epoch = epoch_.load(std::memory_order_seq_cst);
@@ -191,7 +191,7 @@ void Reclaimer::hold() {
 
 void Reclaimer::let_go() {
   holders_.fetch_sub(1, std::memory_order_seq_cst);
-  bell_.ring(Doorbell::Call::kUrgent);
+  bell_.wake();
 }
 
 // True if it was held: whoever comes to hold it between the two last steps has seen is_held_, or is seen by the next look.

@@ -48,7 +48,7 @@ class Reclaimer {
   void run();
   void stop() {
     stop_.store(true, std::memory_order_seq_cst);
-    bell_.ring(Doorbell::Call::kUrgent);
+    bell_.wake();
   }
 
   // --- in a child after fork

@@ -83,7 +83,7 @@ int reslab_gp_wait(reslab_gp_cookie cookie) noexcept {
   if (cookie.gp > latest) cookie.gp = latest;  // no cookie of ours
   rcu.grace.want(cookie.gp);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  rcu.grace.bell().ring(Doorbell::Call::kAny);
+  rcu.grace.bell().wake();
   wait_until([&] { return rcu.grace.poll(cookie.gp); });
   return 0;
 }
@@ -94,7 +94,7 @@ int reslab_rcu_barrier(void) noexcept {
   if (refused != 0) return refused;
   if (ended_alone()) return 0;
   const uint32_t number = rcu.reclaimer.ask_for_barrier();
-  rcu.reclaimer.bell().ring(Doorbell::Call::kUrgent);
+  rcu.reclaimer.bell().wake();
   wait_until([&] { return rcu.reclaimer.barrier_is_done(number); });
   return 0;
 }
@@ -108,7 +108,8 @@ int reslab_free_rcu_wait(void* ptr) noexcept {
     result = begin_waiting("reslab_free_rcu_wait", RESLAB_RCU_FRAME);
     if (result == 0 && !ended_alone()) {
       rcu.waits.fetch_add(1, std::memory_order_relaxed);
-      reslab_gp_expedite();
+      rcu.reclaimer.hurry();
+      rcu.reclaimer.bell().wake();
       wait_until([] { return !rcu.is_above_limit(); });
     }
   }
