@@ -1,0 +1,399 @@
+// Every instruction of the calls that may be made anywhere: `walk MODE [--seed N] [--all]`.
+//
+// Each operation is first looked at: stepped through as it runs undisturbed, restartable sections and all (the thread's
+// CPU is scripted meanwhile). That gives the instructions of its way and the stack it takes, which must be below 1 KiB.
+// Then it is called again for each of these instructions, with a debug register there, as the kernel runs it; in front of
+// the instruction another operation runs in the handler. Inside a section the context must be that of its abort address
+// by then (26), and the call must come to its end all the same. Among what runs there: more retirings than a page holds;
+// all other threads going on, and waiting for a barrier, while this one stays where it is; and a fork, whose child frees
+// everything. --all has each of these at each instruction, otherwise they take turns.
+//
+// At the end: all that was retired is freed, the ledger of live objects, the audit; and each section of libreslab-rcu was
+// stopped in at every instruction from its first to its commit.
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cpu_slot.h"
+#include "flavor.h"
+#include "support.h"
+#include "traps.h"
+#include "walk/module.h"
+
+using namespace rcu_test;
+using namespace rcu_walk;
+
+namespace {
+
+constexpr size_t kMostStackBytes = 1024;
+constexpr int kPageObjects = 510;
+
+const Module* core;
+const Module* rcu;
+bool with_rseq;
+
+// --- what is interrupted -------------------------------------------------------------------------------------------------
+
+void* subject;  // retired by the operation
+
+void make_subject(size_t bytes) {
+  subject = reslab_malloc(bytes);
+  RCU_CHECK(subject != nullptr);
+}
+void barrier() { RCU_CHECK(reslab_rcu_barrier() == 0); }
+void fill_page(int objects) {
+  barrier();  // the page is taken away
+  for (int i = 0; i < objects; ++i) reslab_free_rcu(reslab_malloc(32));
+}
+
+void with_room() {
+  fill_page(3);
+  make_subject(48);
+}
+void without_page() {
+  fill_page(0);
+  make_subject(48);
+}
+void with_full_page() {
+  fill_page(kPageObjects);
+  make_subject(48);
+}
+void with_run() {
+  fill_page(3);
+  make_subject(400'000);
+}
+void with_nothing() {}
+// The reclaimer sleeps, so there is somebody to wake.
+void idle() {
+  barrier();
+  sleep_ms(2);
+}
+
+unsigned scope;
+void open_scope() {
+  with_full_page();
+  scope = reslab_nolock_save();
+}
+void close_scope() { reslab_nolock_restore(scope); }
+
+uintptr_t retire(uintptr_t, uintptr_t, uintptr_t) {
+  reslab_free_rcu(subject);
+  return 0;
+}
+uintptr_t retire_nothing(uintptr_t, uintptr_t, uintptr_t) {
+  reslab_free_rcu(nullptr);
+  return 0;
+}
+uintptr_t get(uintptr_t, uintptr_t, uintptr_t) { return reslab_gp_get().gp; }
+uintptr_t start(uintptr_t, uintptr_t, uintptr_t) { return reslab_gp_start().gp; }
+uintptr_t poll(uintptr_t, uintptr_t, uintptr_t) { return reslab_gp_poll({0}) ? 1 : 0; }
+uintptr_t expedite(uintptr_t, uintptr_t, uintptr_t) {
+  reslab_gp_expedite();
+  return 0;
+}
+uintptr_t limit(uintptr_t, uintptr_t, uintptr_t) { return reslab_rcu_set_limit(64 << 20) == 0 ? 1 : 0; }
+uintptr_t read_stats(uintptr_t, uintptr_t, uintptr_t) {
+  static reslab_rcu_stats out;
+  return reslab_rcu_get_stats(&out, sizeof out) == 0 ? 1 : 0;
+}
+
+struct Operation {
+  const char* name;
+  void (*prepare)();
+  reentry::Entry call;
+  void (*finish)();
+};
+constexpr Operation kOperations[] = {
+    {"retire, a page with room", with_room, retire, with_nothing},
+    {"retire, no page", without_page, retire, with_nothing},
+    {"retire, a full page", with_full_page, retire, with_nothing},
+    {"retire, a large block", with_run, retire, with_nothing},
+    {"retire in a nolock scope", open_scope, retire, close_scope},
+    {"retire nothing", with_nothing, retire_nothing, with_nothing},
+    {"gp_get", with_nothing, get, with_nothing},
+    {"gp_start", idle, start, with_nothing},
+    {"gp_poll", with_nothing, poll, with_nothing},
+    {"gp_expedite", idle, expedite, with_nothing},
+    {"set_limit", with_nothing, limit, with_nothing},
+    {"get_stats", with_nothing, read_stats, with_nothing},
+};
+
+// --- what runs in between ------------------------------------------------------------------------------------------------
+
+void retire_some() {
+  for (int i = 0; i < 3; ++i) reslab_free_rcu(reslab_malloc(static_cast<size_t>(16 + 30 * i)));
+}
+void retire_pages() {
+  for (int i = 0; i < kPageObjects + 90; ++i) reslab_free_rcu(reslab_malloc(static_cast<size_t>(16 + i % 300)));
+}
+void use_cookies() {
+  const reslab_gp_cookie cookie = reslab_gp_start();
+  if (reslab_gp_poll(cookie)) RCU_CHECK(reslab_gp_poll(cookie));  // true stays true
+}
+void hurry_and_wait() {
+  reslab_free_rcu(reslab_malloc(64));
+  reslab_gp_expedite();
+  for (int i = 0; i < 2000; ++i) asm volatile("pause");
+}
+
+// The others, while the interrupted thread stays.
+sem_t wanted, done;
+void* be_the_others(void*) {
+  for (;;) {
+    while (sem_wait(&wanted) != 0) {}
+    retire_pages();
+    barrier();
+    sem_post(&done);
+  }
+}
+void stay() {
+  sem_post(&wanted);
+  while (sem_wait(&done) != 0) {}
+}
+
+// In the child: all that the parent had retired, and more, is freed.
+[[noreturn]] void be_child() {
+  alarm(20);
+  retire_pages();
+  RCU_CHECK(reslab_rcu_init(nullptr) == 0);
+  if (reslab_rcu_barrier() == EDEADLK) {  // on top of a call of reslab: it may not wait, but all is freed in time
+    reslab_gp_expedite();
+    for (int i = 0; i < 5000 && stats().pending_objects > 0; ++i) sleep_ms(1);
+  }
+  RCU_CHECK(stats().pending_objects == 0);
+  _exit(0);
+}
+void fork_here() {
+  const pid_t child = fork();
+  RCU_CHECK(child >= 0);
+  if (child == 0) {
+    if (freopen("/dev/null", "w", stderr) == nullptr) _exit(8);  // refusals that are expected
+    be_child();
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  if (status != 0) RCU_FAIL("the child ended with status %#x", static_cast<unsigned>(status));
+}
+
+struct Nested {
+  const char* name;
+  void (*run)();
+};
+constexpr Nested kNested[] = {
+    {"retire", retire_some},  {"retire pages", retire_pages},
+    {"cookies", use_cookies}, {"expedite", hurry_and_wait},
+    {"stay", stay},           {"fork", fork_here},
+};
+constexpr size_t kNestedCount = sizeof kNested / sizeof kNested[0];
+
+// --- the walk ------------------------------------------------------------------------------------------------------------
+
+[[noreturn]] void fail_at(const Operation& operation, const Nested* nested, uintptr_t place, const char* what) {
+  const Module& module = rcu->has(place) ? *rcu : *core;
+  RCU_FAIL("%s, at 0x%zx of %s, %s: %s", operation.name, static_cast<size_t>(module.link_address(place)),
+           &module == rcu ? "libreslab-rcu.so" : "libreslab.so", nested == nullptr ? "looking" : nested->name, what);
+}
+
+struct Seen {
+  std::vector<uintptr_t> places;  // in the order of their first visit
+  size_t stack_bytes = 0;
+};
+
+class Look : public reentry::StepObserver {
+ public:
+  void at_step(ucontext_t& context) override {
+    const uintptr_t pc = reentry::pc_of(context), sp = reentry::sp_of(context);
+    if (!core->has(pc) && !rcu->has(pc)) return;
+    if (entry_sp_ == 0) entry_sp_ = sp;
+    if (sp < entry_sp_) seen.stack_bytes = std::max(seen.stack_bytes, static_cast<size_t>(entry_sp_ - sp));
+    if (known_.insert(pc).second) seen.places.push_back(pc);
+  }
+  Seen seen;
+
+ private:
+  std::set<uintptr_t> known_;
+  uintptr_t entry_sp_ = 0;
+};
+
+// The reclaimer shares slots with a scripted thread: it is kept out by there being nothing for it to push.
+Seen look(const Operation& operation) {
+  Look look;
+  operation.prepare();
+  {
+    const reentry::Undisturbed undisturbed;
+    reentry::step_through(look, operation.call, 0, 0, 0);
+  }
+  operation.finish();
+  return look.seen;
+}
+
+// Instructions of a module. Made once: the heap whose ledger is kept is this program's too.
+class Places {
+ public:
+  explicit Places(const Module& module) : module_(module), is_in_(module.text_bytes()) {}
+  void add(uintptr_t pc) {
+    if (module_.has(pc)) is_in_[pc - module_.text()] = true;
+  }
+  bool has(uintptr_t pc) const { return module_.has(pc) && is_in_[pc - module_.text()]; }
+
+ private:
+  const Module& module_;
+  std::vector<bool> is_in_;
+};
+
+class Visits : public reentry::BreakpointObserver {
+ public:
+  Visits() : breakpoint_(*this), in_section_(*rcu) {
+    if (breakpoint_.unavailable() != nullptr) RCU_FAIL("no breakpoints to be had: %s", breakpoint_.unavailable());
+  }
+
+  bool visit(const Operation& operation, uintptr_t place, const Nested& nested) {
+    operation_ = &operation;
+    nested_ = &nested;
+    was_met_ = false;
+    operation.prepare();
+    breakpoint_.arm(place);
+    operation.call(0, 0, 0);
+    breakpoint_.disarm();
+    operation.finish();
+    return was_met_;
+  }
+  bool was_in_section(uintptr_t place) const { return in_section_.has(place); }
+
+ private:
+  void at_breakpoint(uintptr_t place, ucontext_t& context) override {
+    const Module& module = rcu->has(place) ? *rcu : *core;
+    const Section* section = with_rseq ? module.section_at(place) : nullptr;
+    const uintptr_t wanted_pc = section != nullptr ? section->abort : place;
+    if (reentry::pc_of(context) != wanted_pc) fail_at(*operation_, nested_, place, "it goes on elsewhere");
+    const int saved = errno;
+    errno = 77;
+    nested_->run();
+    if (errno != 77 && nested_->run != stay && nested_->run != fork_here) {
+      fail_at(*operation_, nested_, place, "errno is not what it was");
+    }
+    errno = saved;
+    if (section != nullptr) in_section_.add(place);
+    was_met_ = true;
+  }
+
+  reentry::Breakpoint breakpoint_;
+  const Operation* operation_ = nullptr;
+  const Nested* nested_ = nullptr;
+  bool was_met_ = false;
+  Places in_section_;
+};
+
+struct Totals {
+  size_t places = 0, visits = 0, met = 0, stack_bytes = 0;
+};
+
+void walk(const Operation& operation, Visits& visits, uint64_t seed, bool all, Places& seen, Totals& totals) {
+  const Seen way = look(operation);
+  if (way.places.empty()) RCU_FAIL("%s: no instruction of the library was seen", operation.name);
+  if (way.stack_bytes > kMostStackBytes) {
+    RCU_FAIL("%s takes %zu bytes of stack", operation.name, way.stack_bytes);
+  }
+  for (const uintptr_t place : way.places) seen.add(place);
+  totals.places += way.places.size();
+  totals.stack_bytes = std::max(totals.stack_bytes, way.stack_bytes);
+  size_t met = 0, visited = 0;
+  for (size_t i = 0; i < way.places.size(); ++i) {
+    for (size_t kind = 0; kind < (all ? kNestedCount : 1); ++kind) {
+      met += visits.visit(operation, way.places[i], kNested[(seed + i + kind) % kNestedCount]) ? 1 : 0;
+      ++visited;
+    }
+  }
+  printf("%-26s %4zu instructions, %4zu bytes of stack, %5zu of %5zu visits met\n", operation.name, way.places.size(),
+         way.stack_bytes, met, visited);
+  fflush(stdout);
+  totals.visits += visited;
+  totals.met += met;
+}
+
+// From the first instruction of each section to its commit, each was stopped at. What the sections of the core are is
+// test/reentry's to walk.
+void require_sections(const Places& seen, const Visits& visits) {
+  for (const Section& section : rcu->sections()) {
+    uintptr_t last = 0;
+    for (uintptr_t place = section.start; place < section.end; ++place) {
+      if (!seen.has(place)) continue;
+      last = place;
+      if (!visits.was_in_section(place)) {
+        RCU_FAIL("nothing stopped at 0x%zx, inside a section", static_cast<size_t>(rcu->link_address(place)));
+      }
+    }
+    constexpr uintptr_t kLongestStore = 9;
+    if (!seen.has(section.start) || last + kLongestStore < section.end) {
+      RCU_FAIL("the section at 0x%zx was not walked to its commit",
+               static_cast<size_t>(rcu->link_address(section.start)));
+    }
+  }
+  printf("%zu sections walked\n", rcu->sections().size());
+}
+
+void run(uint64_t seed, bool all) {
+  Visits visits;
+  Places seen(*rcu);
+  Totals totals;
+  printf("seed %llu\n", static_cast<unsigned long long>(seed));  // and stdio has its buffer
+  barrier();
+  const uint64_t live_at_start = live_objects();
+  for (const Operation& operation : kOperations) {
+    walk(operation, visits, seed, all, seen, totals);
+    barrier();
+    if (stats().pending_objects != 0 || audit() != 0)
+      RCU_FAIL("after %s: not all is freed, or it is broken", operation.name);
+  }
+  if (stats().pages != 0) require_sections(seen, visits);  // not with check_rcu=1: sections are never entered
+  barrier();
+  const uint64_t live = live_objects();
+  if (live > live_at_start) {
+    RCU_FAIL("%llu objects are lost", static_cast<unsigned long long>(live - live_at_start));
+  }
+  // A call may meet another state than the look did: somebody else was to be woken, or has been.
+  if (totals.met * 10 < totals.visits * 9)
+    RCU_FAIL("only %zu of %zu visits met their place", totals.met, totals.visits);
+  printf("%zu instructions, %zu visits, at most %zu bytes of stack\n", totals.places, totals.visits,
+         totals.stack_bytes);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  uint64_t seed = 1;
+  bool all = false;
+  for (int i = 2; i < count; ++i) {
+    if (strcmp(arguments[i], "--all") == 0) all = true;
+    else if (strcmp(arguments[i], "--seed") == 0 && i + 1 < count) seed = strtoull(arguments[++i], nullptr, 10);
+    else count = 0;
+  }
+  if (count < 2) return fprintf(stderr, "usage: walk rseq|fallback [--seed N] [--all]\n"), 2;
+  require_mode(arguments[1]);
+  with_rseq = strcmp(arguments[1], "rseq") == 0;
+  const Module core_module("libreslab.so"), rcu_module("libreslab-rcu.so");
+  core = &core_module;
+  rcu = &rcu_module;
+  reentry::expect_rseq_mode(with_rseq);
+  reentry::stay_on_one_cpu();
+  RCU_CHECK(reslab_rcu_init(nullptr) == 0);
+  sem_init(&wanted, 0, 0);
+  sem_init(&done, 0, 0);
+  pthread_t others;
+  RCU_CHECK(pthread_create(&others, nullptr, be_the_others, nullptr) == 0);
+  stay();
+  for (const Operation& operation : kOperations) {  // each once, so that the loader has nothing left to do
+    operation.prepare();
+    operation.call(0, 0, 0);
+    operation.finish();
+  }
+  run(seed, all);
+  return 0;
+}
