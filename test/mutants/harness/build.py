@@ -103,7 +103,7 @@ class Builder:
         """Links catch/CATCHER.cc with the core of `tree` into the file `place`."""
         sources = [f"catch/{catcher}.cc", "catch/catcher.cc", *self.support_sources(), *self.library_sources(catcher)]
         objects = [str(self.object(tree, source)) for source in sources]
-        libraries = ["-lurcu-memb", "-lurcu-qsbr"] if is_of_rcu(catcher) else []
+        libraries = ["-lurcu-memb"] if is_of_rcu(catcher) else []
         self._run([*objects, "-pthread", *libraries, "-o", str(place)], tree)
 
     def forget_unused(self):
