@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 
 #include "flavor.h"
@@ -158,10 +159,34 @@ int be_stalled() {
   for (int i = 0; i < 1000; ++i) reslab_free_rcu(object());
   reslab_gp_expedite();
   sleep_ms(600);
+  const uint64_t pages = stats().pages;
+  for (int i = 0; i < 60'000; ++i) reslab_free_rcu(object());  // far more than the spare pages hold
+  sleep_ms(50);
+  RCU_CHECK(stats().pages == pages);  // no memory is spent on an old period
   RCU_CHECK(stats().gp_stalls == 1 && stats().freed == 0 && stats().gp_age_ms >= 400);
   reader.leave();
   RCU_CHECK(reslab_rcu_barrier() == 0 && stats().gp_stalls == 1);
   return 0;
+}
+
+// A reader that stays keeps the process from nothing.
+void* enter_and_stay(void* inside) {
+  Reader reader(urcu_memb_flavor);
+  reader.enter();
+  static_cast<std::atomic<bool>*>(inside)->store(true);
+  for (;;) pause();
+}
+void exit_beside_a_reader() {
+  begin();
+  static std::atomic<bool> inside{false};
+  pthread_t thread;
+  RCU_CHECK(pthread_create(&thread, nullptr, enter_and_stay, &inside) == 0);
+  while (!inside.load()) sleep_ms(1);
+  for (int i = 0; i < 1000; ++i) reslab_free_rcu(object());
+  reslab_gp_expedite();
+  while (stats().gp_age_ms == 0) sleep_ms(1);
+  fputs("exits\n", stderr);
+  exit(0);
 }
 
 struct Case {
@@ -188,6 +213,8 @@ constexpr Case kCases[] = {
     {"in a handler", in_a_handler, End::kGoesOn, "reslab_rcu_barrier in a handler, refused"},
     {"in a nolock scope", in_a_scope, End::kGoesOn, "reslab_rcu_barrier inside a nolock scope, refused"},
     {"stalled", stalled, End::kGoesOn, "the grace period of flavour memb has not ended for"},
+    {"stalled, how much", stalled, End::kGoesOn, " bytes are pending"},
+    {"exit beside a reader", exit_beside_a_reader, End::kGoesOn, "exits"},
 };
 
 // The child's words and its status.
