@@ -1,6 +1,7 @@
 // reslab_free_rcu against liburcu's call_rcu and defer_rcu, in one run, taking turns: `rcu_speed MODE [--rounds N] [--check]`.
 //
-//   retire   ticks of the time-stamp counter for one retiring, in batches of 400 nodes of 24 classes
+//   retire   cycles for one retiring, in batches of 400 nodes of 24 classes: of the core's clock, by the time-stamp counter
+//            and a chain of multiplications beside each batch, of which each takes three
 //   cycle    allocate, publish, unlink, retire, and all freed in the end: nodes a second
 //   pending  most nodes retired and not freed at 500,000 a second
 //
@@ -45,18 +46,31 @@ Node* make_node(uint64_t i) {
   return node;
 }
 
-double ticks_of_batch(const Way& way) {
+double ticks_of_cycle() {
+  constexpr int kRounds = 250, kCycles = 4 * 3;
+  unsigned cpu;
+  uint64_t product = 3;
+  const uint64_t start = __rdtscp(&cpu);
+  for (int i = 0; i < kRounds; ++i) {
+    asm volatile("imul %0, %0; imul %0, %0; imul %0, %0; imul %0, %0" : "+r"(product));
+  }
+  return static_cast<double>(__rdtscp(&cpu) - start) / (kRounds * kCycles);
+}
+
+double cycles_of_batch(const Way& way) {
   Node* nodes[kBatch];
   for (size_t i = 0; i < kBatch; ++i) nodes[i] = make_node(i);
   unsigned cpu;
+  const double ticks_before = ticks_of_cycle();
   const uint64_t start = __rdtscp(&cpu);
   for (Node* node : nodes) way.retire(node);
-  return static_cast<double>(__rdtscp(&cpu) - start) / kBatch;
+  const auto ticks = static_cast<double>(__rdtscp(&cpu) - start) / kBatch;
+  return ticks / std::min(ticks_before, ticks_of_cycle());
 }
 
 double retire(const Way& way) {
   std::vector<double> batches;
-  for (int i = 0; i < 40; ++i) batches.push_back(ticks_of_batch(way));
+  for (int i = 0; i < 40; ++i) batches.push_back(cycles_of_batch(way));
   way.barrier();
   return median(batches);
 }
