@@ -196,7 +196,9 @@ void Reclaimer::let_go() {
 
 // True if it was held: whoever comes to hold it between the two last steps has seen is_held_, or is seen by the next look.
 bool Reclaimer::stay_held() {
-  const auto held = [this] { return holders_.load(std::memory_order_seq_cst) != 0 && !stop_.load(); };
+  const auto held = [this] {
+    return holders_.load(std::memory_order_seq_cst) != 0 && !stop_.load(std::memory_order_relaxed);
+  };
   if (!held()) return false;
   is_held_.store(true, std::memory_order_seq_cst);
   wake_waiters();
