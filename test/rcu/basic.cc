@@ -4,7 +4,9 @@
 #include <semaphore.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
+#include <climits>
 
 #include "flavor.h"
 #include "support.h"
@@ -166,9 +168,8 @@ void* ask_barrier(void*) {
   return nullptr;
 }
 
-// A batch waits for a reader, and a barrier behind it: nothing can be done, and nothing is.
-void waits_without_work() {
-  barrier();
+// Of this process, while a batch waits for a reader, and a barrier behind it.
+long cpu_ms_of_waiting() {
   StalledReader reader;
   reslab_free_rcu(reslab_malloc(64));
   reslab_gp_expedite();
@@ -177,11 +178,19 @@ void waits_without_work() {
   RCU_CHECK(pthread_create(&waiter, nullptr, ask_barrier, nullptr) == 0);
   sleep_ms(20);
   const clock_t before = clock();
-  sleep_ms(600);
-  const auto worked_ms = (clock() - before) * 1000 / CLOCKS_PER_SEC;
-  if (worked_ms > 40) RCU_FAIL("%ld ms of CPU in 600 ms of waiting", static_cast<long>(worked_ms));
+  sleep_ms(300);
+  const auto worked = static_cast<long>(clock() - before) * 1000 / CLOCKS_PER_SEC;
   reader.let_go();
   pthread_join(waiter, nullptr);
+  return worked;
+}
+
+// Nothing can be done, and nothing is. Again where the machine has charged something else to this process.
+void waits_without_work() {
+  barrier();
+  long least = LONG_MAX;
+  for (int i = 0; i < 4 && least > 15; ++i) least = std::min(least, cpu_ms_of_waiting());
+  if (least > 15) RCU_FAIL("%ld ms of CPU in 300 ms of waiting", least);
 }
 
 std::atomic<bool> stop_pushing{false};
