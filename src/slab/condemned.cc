@@ -26,7 +26,7 @@ bool release_if_over(uint32_t unit) {
   const RcuClient* client = rcu_client.load(std::memory_order_acquire);
   if (!client->gp_poll(slab.cookie.load(std::memory_order_relaxed))) return false;
   const uint32_t count = slab.condemned_units.exchange(0, std::memory_order_relaxed);
-  RESLAB_HOOK("condemned_release");
+  RESLAB_HOOK("retired_slab_released");
   arena().release(unit, count, Arena::Content::kDirty);
   return true;
 }
@@ -39,7 +39,7 @@ void condemn_units(uint32_t unit, uint32_t count) {
   slab.cookie.store(rcu_client.load(std::memory_order_acquire)->gp_start(), std::memory_order_relaxed);
   // release: a child after fork that finds the count finds the cookie.
   slab.condemned_units.store(count, std::memory_order_release);
-  RESLAB_HOOK("condemned");
+  RESLAB_HOOK("retired_slab_condemned");
   list(unit, walked.load(std::memory_order_relaxed));
 }
 
