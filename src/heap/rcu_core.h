@@ -7,7 +7,7 @@
 // way round the core asks for grace periods, for what must outlive its readers as a whole: a cache of
 // RESLAB_CACHE_TYPESAFE_BY_RCU is refused while `rcu_client` is nullptr, and gives the units of a slab that it retires to
 // condemn_units (slab/condemned.h) in place of the arena. They come back from release_condemned, which the reclaimer calls
-// here, and whoever runs short of units.
+// here, and a trim.
 #pragma once
 
 #include <cstddef>

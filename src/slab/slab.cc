@@ -4,7 +4,6 @@
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "base/report.h"
-#include "slab/condemned.h"
 #include "slab/retired.h"
 
 namespace reslab {
@@ -107,8 +106,7 @@ UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kReclaims)) {
     const UnitRun run = arena().claim_free(count, align, contract);
     if (run.first != 0) return run;
-    constexpr uint32_t kCondemned = 32;  // looked at
-    if (reclaim_empty_slabs() + release_condemned(kCondemned) == 0) break;
+    if (reclaim_empty_slabs() == 0) break;
   }
   return arena().claim(count, align, contract);
 }
