@@ -10,7 +10,6 @@
 #include "heap/in_hand.h"
 #include "heap/root.h"
 #include "reslab/reslab.h"
-#include "slab/condemned.h"
 
 using namespace reslab;
 
@@ -47,7 +46,6 @@ size_t reslab_trim(size_t keep_bytes) noexcept {
   const SlowCall call;  // a handler's fork from here must leave the drain to its own frame
   recover_abandoned_blocks(own->blocks);
   cache_drain_all();
-  release_condemned(own->arena.frontier());
   const size_t purged = own->arena.purge(keep_bytes);
   return purged + (own->strict_commit ? own->arena.retire_tail() : 0);
 }

@@ -5,7 +5,6 @@
 #include "heap/root.h"
 #include "heap/run.h"
 #include "platform/vm.h"
-#include "slab/condemned.h"
 #include "slab/retired.h"
 
 namespace reslab {
@@ -193,7 +192,6 @@ class Audit {
       const ClassId cls = identity_of(state).cls;
       if (cls == kRunClass) cover(unit, static_cast<uint32_t>(run_bytes(unit) >> kUnitShift), cls);
       else if (cls != kNoClass) check_slab(unit, cls, flags_of(state));
-      else cover_condemned(unit);
     }
     for (uint32_t unit = 1; unit < notes_.units(); ++unit) {
       const bool covered = (notes_.unit(unit) & kCovered) != 0;
@@ -203,15 +201,6 @@ class Audit {
       if (!covered && __atomic_load_n(&arena().window().class_of[unit], __ATOMIC_RELAXED) != 0) {
         fail("C7", "unit map names a class where nothing is", unit, 0);
       }
-    }
-  }
-
-  // Units that wait for a grace period are in use, and nothing else's (slab/condemned.h).
-  void cover_condemned(uint32_t first) {
-    const uint32_t end = first + condemned_at(first);
-    for (uint32_t unit = first; unit < end && unit < notes_.units(); ++unit) {
-      if ((notes_.unit(unit) & kCovered) != 0) fail("C7", "a condemned unit is described", unit, first);
-      notes_.unit(unit) |= kCovered;
     }
   }
 

@@ -8,7 +8,6 @@
 #include "heap/in_hand.h"
 #include "heap/root.h"
 #include "platform/fork_child.h"
-#include "slab/condemned.h"
 
 namespace reslab {
 namespace {
@@ -83,7 +82,6 @@ void empty_active_slots(Root& root) {
 // not free was on its way and becomes free.
 void settle_units(Root& root, uint32_t frontier) {
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) slab_forget_class(cls);
-  forget_condemned();
   for (uint32_t unit = 1; unit < frontier;) {
     const ClassId cls = slab_identity(unit).cls;
     if (cls == kRunClass) {
@@ -91,9 +89,6 @@ void settle_units(Root& root, uint32_t frontier) {
     } else if (cls != kNoClass) {
       slab_settle(unit);
       unit += class_info(cls).slab_units;
-    } else if (const uint32_t condemned = condemned_at(unit); condemned != 0) {
-      settle_condemned(unit);
-      unit += condemned;
     } else {
       slab_unmap_unit(unit);
       if (!root.arena.free_bits().is_free(unit) && !root.arena.is_retired(unit))

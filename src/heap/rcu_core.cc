@@ -13,6 +13,8 @@
 
 namespace reslab {
 
+constinit std::atomic<const RcuClient*> rcu_client{nullptr};
+
 namespace {
 
 constexpr char kCall[] = "reslab_free_rcu";
@@ -146,11 +148,9 @@ Retired give_back() {
   return given;
 }
 
-bool settle(bool idle) {
+void settle(bool idle) {
   const SlowCall slow;
   bulk_free.settle(idle ? BulkFree::Flow::kIdle : BulkFree::Flow::kSteady);
-  release_condemned(arena().frontier());  // as many as there can be
-  return has_condemned();
 }
 
 Retired adopt() {

@@ -4,10 +4,8 @@
 // Functions marked `reclaimer` are for the one thread that owns the waiting bits (slab/retired.h).
 //
 // An object is freed by where it lies: the class of its slab says how, whether a size class or a typed cache's. The other
-// way round the core asks for grace periods, for what must outlive its readers as a whole: a cache of
-// RESLAB_CACHE_TYPESAFE_BY_RCU is refused while `rcu_client` is nullptr, and gives the units of a slab that it retires to
-// condemn_units (slab/condemned.h) in place of the arena. They come back from release_condemned, which the reclaimer calls
-// here, and a trim.
+// way round the core asks for grace periods, for what must outlive its readers as a whole: the slabs of a cache of
+// RESLAB_CACHE_TYPESAFE_BY_RCU, which is refused while `rcu_client` is nullptr.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +13,6 @@
 
 #include "base/options.h"
 #include "platform/fast_path.h"
-#include "slab/condemned.h"
 #include "slab/retired.h"
 
 namespace reslab {
@@ -45,7 +42,7 @@ struct RcuCore {
   Retired (*take_in)(void* const* objects, uint32_t count);
   Retired (*take_pending)(Search search);
   Retired (*give_back)();     // all that waits: its grace period has ended
-  bool (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more. Is there something that still waits?
+  void (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more
   Retired (*adopt)();         // in a child after fork, before any of these
   // Likewise: some of these may have been taken in already.
   Retired (*retire_rest)(void* const* objects, uint32_t count);

@@ -172,9 +172,9 @@ void Reclaimer::settle(uint64_t now) {
   if (cookie_ != 0 || now < settled_ns_ + kEvery) return;
   const bool idle = now > begun_ns_ + kEvery;
   if (idle && is_settled_) return;
-  const bool waits = rcu.core().settle(idle);
+  rcu.core().settle(idle);
   settled_ns_ = now;
-  is_settled_ = idle && !waits;
+  is_settled_ = idle;
 }
 
 void Reclaimer::hold() {

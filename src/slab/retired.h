@@ -25,6 +25,19 @@
 
 namespace reslab {
 
+// What libreslab-rcu offers to the core, which does not know liburcu.
+struct RcuClient {
+  uint64_t (*gp_start)();        // class any+wake; a cookie
+  bool (*gp_poll)(uint64_t gp);  // class any
+  // For the audit, maintenance: from hold() on the reclaimer does nothing, until let_go().
+  void (*hold)();
+  void (*let_go)();
+  // Meanwhile: visit(context, object) for each object that was retired and lies in a page.
+  void (*visit_pages)(void (*visit)(void* context, void* object), void* context);
+};
+// nullptr before libreslab-rcu is loaded: then there are no grace periods, and no slab may need one.
+extern constinit std::atomic<const RcuClient*> rcu_client __attribute__((visibility("hidden")));
+
 struct Retired {
   uint64_t objects;
   uint64_t bytes;

@@ -46,9 +46,8 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint32_t> pages_purged;    // of its free objects, and none was taken since
   std::atomic<uint32_t> pending_listed;  // slab/retired.h
   uint32_t waiting_next;
-  std::atomic<uint32_t> condemned_units;  // slab/condemned.h; 0: none
-  std::atomic<uint64_t> cookie;           // likewise: of the grace period they wait for
-  uint64_t reserved;
+  uint32_t reserved_half;
+  uint64_t reserved[2];
   std::atomic<uint64_t> inline_bits[kInlineBits / 64];
 };
 static_assert(sizeof(Slab) == kDescriptorBytes && offsetof(Slab, inline_bits) == 64);

@@ -4,7 +4,6 @@
 
 #include <vector>
 
-#include "slab/condemned.h"
 #include "slab/retired.h"
 #include "support/audit.h"
 
