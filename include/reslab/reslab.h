@@ -202,6 +202,77 @@ int reslab_reserve_refill(reslab_reserve* reserve) RESLAB_NOEXCEPT;
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_reserve_destroy(reslab_reserve* reserve) RESLAB_NOEXCEPT;
 
+/* ---- typed caches ------------------------------------------------------------------------------------------------
+ * Objects of one kind, at the distance their size asks for, not rounded to a class of malloc; constructed once, if they
+ * have a constructor. After the kernel's kmem_cache_* (Bonwick 1994). The generic functions accept such objects as well:
+ * any free takes them back, reslab_usable_size tells their bytes. */
+typedef struct reslab_cache reslab_cache;
+typedef struct reslab_group reslab_group; /* a budget: below */
+
+struct reslab_cache_args {
+  size_t size;          /* bytes of an object, 262,144 at most; from 4,096 on a multiple of 1,024 that asks for no more
+                           than 64 bytes of alignment gets 64 more, so that objects spread over the processor's cache */
+  size_t align;         /* a power of two up to 65,536; 0: 16 where the size is a multiple of 16, otherwise 8 */
+  unsigned flags;       /* of the RESLAB_CACHE_ values below */
+  void (*ctor)(void*);  /* or NULL: called for each object once, when its slab is made, never again while the object is
+                           freed and allocated; so what is freed must be as constructed. It may allocate; it must
+                           return */
+  reslab_group* group;  /* or NULL: each object is charged to it while it is out */
+};
+
+enum {
+  RESLAB_CACHE_TYPESAFE_BY_RCU = 1u << 0, /* the memory of a freed object stays an object of this cache for a grace period:
+                                             readers inside a read section may still look, and must check whether it is
+                                             the object they meant. Needs reslab_rcu_init (reslab/rcu.h) */
+  RESLAB_CACHE_NO_MERGE = 1u << 1         /* does not share its slabs with other caches of the same stride, as caches
+                                             without constructor, flags and group otherwise do */
+};
+
+/* A cache of the objects that `args` describes; `name` (up to 31 characters are kept) is for statistics and reports.
+ * There can be 4,096 caches, and about 300 with slabs of their own, a destroyed one's place included. NULL and errno:
+ * EINVAL (`args`), ENOTSUP (type-safe without libreslab-rcu), ENOSPC (no place), ENOMEM. Class plain. */
+RESLAB_API RESLAB_CHECK_RESULT
+reslab_cache* reslab_cache_create(const char* name, const struct reslab_cache_args* args) RESLAB_NOEXCEPT;
+
+/* Destroys the cache; NULL does nothing. 0. EBUSY, and a line on stderr that says how many objects are out and where,
+ * while there are any, or while readers may still be inside a type-safe one a second later; EDEADLK where it was refused.
+ * Then the cache is as before. Caches that share slabs with others just go; the last of them answers for the objects.
+ * Any later use of the handle is reported. Class maintenance, errno kept. */
+RESLAB_API RESLAB_CHECK_RESULT
+int reslab_cache_destroy(reslab_cache* cache) RESLAB_NOEXCEPT;
+
+/* An object, or NULL and ENOMEM. Class plain. One restartable sequence, like malloc, without its table of sizes. */
+RESLAB_API RESLAB_FRESH
+void* reslab_cache_alloc(reslab_cache* cache) RESLAB_NOEXCEPT;
+
+/* An object, or NULL. `flags`: as for reslab_malloc_nolock; RESLAB_ZERO is refused for constructed objects. Where there
+ * is a constructor, of existing slabs only: it is called in plain calls alone. Class any. */
+RESLAB_API RESLAB_FRESH
+void* reslab_cache_alloc_nolock(reslab_cache* cache, unsigned flags) RESLAB_NOEXCEPT;
+
+/* Frees an object of this cache; NULL does nothing. An object of another cache is misuse, and reported. Class plain. */
+RESLAB_API
+void reslab_cache_free(reslab_cache* cache, void* ptr) RESLAB_NOEXCEPT;
+
+/* The same. Class any. */
+RESLAB_API
+void reslab_cache_free_nolock(reslab_cache* cache, void* ptr) RESLAB_NOEXCEPT;
+
+/* Stores up to `count` objects in `out`: all, or as many as there is memory for. Returns how many. What the CPU has at
+ * hand leaves in one sequence. Class plain. After kmem_cache_alloc_bulk(). */
+RESLAB_API RESLAB_CHECK_RESULT
+size_t reslab_cache_alloc_bulk(reslab_cache* cache, size_t count, void** out) RESLAB_NOEXCEPT;
+
+/* Frees `count` objects of this cache. Class plain. After kmem_cache_free_bulk(). */
+RESLAB_API
+void reslab_cache_free_bulk(reslab_cache* cache, size_t count, void* const* ptrs) RESLAB_NOEXCEPT;
+
+/* Empties what CPUs have cached of the class and gives its empty slabs back, those of a type-safe cache after a grace
+ * period, so with a later call. Returns how many bytes its slabs have become smaller by; 0 with errno EDEADLK where it
+ * was refused. Class maintenance. */
+RESLAB_API
+size_t reslab_cache_shrink(reslab_cache* cache) RESLAB_NOEXCEPT;
+
 /* ---- upkeep ------------------------------------------------------------------------------------------------------ */
 
 /* Moves what `any` frees have deferred, on every CPU's list, back into circulation; refills do so too, so that no

@@ -47,6 +47,31 @@ namespace reslab {
   return find_class(object, arena_bytes, cls) && section_push(cls, object) == Section::kDone;
 }
 
+// The same two for a class that is known, of a typed cache. 0 is no class: its magazine is closed for ever. Not the size
+// limit, but the other one says whether there is a fast path: scopes of groups are not for caches.
+[[gnu::always_inline]] inline bool fast_allocate_of(ClassId cls, void*& object) {
+  if (__builtin_expect(cls >= fast_path.arena_bytes.load(std::memory_order_acquire), 0)) return false;
+  const PopResult popped = section_pop(cls);
+  object = popped.object;
+  return popped.section == Section::kDone;
+}
+
+// Is this the start of an object of the class? The test is loaded for the class that is expected, not for the one that
+// is found, so the section waits for neither.
+[[gnu::always_inline]] inline bool is_object_of(ClassId cls, const void* object, size_t arena_bytes) {
+  const auto address = reinterpret_cast<uintptr_t>(object);
+  if (__builtin_expect(address - fast_path.arena_base.load(std::memory_order_relaxed) >= arena_bytes, 0)) return false;
+  const uint32_t entry = fast_path.class_of.load(std::memory_order_relaxed)[address >> kUnitShift];
+  const StartTest& test = fast_path.start_tests.load(std::memory_order_relaxed)[cls];
+  const uint64_t in_slab = (uint64_t{entry_place(entry)} << kUnitShift) | (address & (kUnitBytes - 1));
+  return __builtin_expect(entry_class(entry) == cls && in_slab * test.inverse <= test.last, 1);
+}
+
+[[gnu::always_inline]] inline bool fast_free_of(ClassId cls, void* object) {
+  const size_t arena_bytes = fast_path.arena_bytes.load(std::memory_order_acquire);  // before the base, see fast_free
+  return is_object_of(cls, object, arena_bytes) && section_push(cls, object) == Section::kDone;
+}
+
 // The same two without restartable sections: one atomic operation each. They stand at the head of the slow entries.
 [[gnu::always_inline]] inline bool fallback_allocate(size_t bytes, void*& object) {
   if (bytes >= fallback_path.size_limit.load(std::memory_order_acquire)) return false;
@@ -57,8 +82,18 @@ namespace reslab {
 [[gnu::always_inline]] inline bool fallback_free(void* object) {
   ClassId cls;
   const size_t arena_bytes = fallback_path.arena_bytes.load(std::memory_order_acquire);
-  return arena_bytes != 0 && find_class(object, arena_bytes, cls) && cls != kNoClass && cls < kMallocClasses &&
-         fallback_push(cls, object) == Section::kDone;
+  return arena_bytes != 0 && find_class(object, arena_bytes, cls) && fallback_push(cls, object) == Section::kDone;
+}
+
+[[gnu::always_inline]] inline bool fallback_allocate_of(ClassId cls, void*& object) {
+  if (cls >= fallback_path.arena_bytes.load(std::memory_order_acquire)) return false;
+  const PopResult popped = fallback_pop(cls);
+  object = popped.object;
+  return popped.section == Section::kDone;
+}
+[[gnu::always_inline]] inline bool fallback_free_of(ClassId cls, void* object) {
+  const size_t arena_bytes = fallback_path.arena_bytes.load(std::memory_order_acquire);
+  return arena_bytes != 0 && is_object_of(cls, object, arena_bytes) && fallback_push(cls, object) == Section::kDone;
 }
 
 }  // namespace reslab

@@ -58,7 +58,7 @@ void count_memory(reslab_stats& stats) {
   stats.bytes_reserved = uint64_t{arena().reserved()} << kUnitShift;
   stats.bytes_metadata = committed_metadata_bytes();
   stats.bytes_live = take_run_census().bytes;
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+  for (const ClassId cls : all_classes()) {
     const ClassCensus census = take_census(cls);
     stats.bytes_live += census.live() * class_info(cls).object_bytes;
     stats.deferred_pending += census.deferred;
@@ -69,9 +69,10 @@ void count_memory(reslab_stats& stats) {
   }
 }
 
-void name_class(char (&name)[32], size_t bytes) {
+void name_class(char (&name)[32], ClassId cls) {
   Line line;
-  line.dec(bytes);
+  if (cls < kMallocClasses) line.dec(class_info(cls).object_bytes);
+  else line.text(class_table().name(cls));
   __builtin_memcpy(name, line.c_str(), line.length() + 1);
 }
 
@@ -79,7 +80,7 @@ reslab_class_stats stats_of(ClassId cls) {
   const ClassInfo& info = class_info(cls);
   const ClassCensus census = take_census(cls);
   reslab_class_stats stats = {};
-  name_class(stats.name, info.object_bytes);
+  name_class(stats.name, cls);
   stats.class_id = cls;
   stats.object_bytes = info.object_bytes;
   stats.slab_bytes = size_t{info.slab_units} << kUnitShift;
@@ -111,6 +112,20 @@ reslab_class_stats stats_of_runs() {
   return stats;
 }
 
+// Malloc's classes, then runs, then those made at run time.
+struct ClassList {
+  reslab_class_stats* out;
+  size_t max_count, each_size;
+  size_t count = 0;
+
+  void add(ClassId cls) {
+    if (count++ >= max_count) return;
+    const reslab_class_stats stats = cls == kRunClass ? stats_of_runs() : stats_of(cls);
+    __builtin_memcpy(reinterpret_cast<char*>(out) + (count - 1) * each_size, &stats,
+                     each_size < sizeof stats ? each_size : sizeof stats);
+  }
+};
+
 uint32_t index_of(SlotSource source) {
   return source == SlotSource::kCpuId   ? RESLAB_INDEX_CPU_ID
          : source == SlotSource::kMmCid ? RESLAB_INDEX_MM_CID
@@ -136,14 +151,13 @@ int reslab_get_stats(struct reslab_stats* out, size_t out_size) noexcept {
 }
 
 int reslab_get_class_stats(struct reslab_class_stats* out, size_t max_count, size_t each_size) noexcept {
-  if (out == nullptr || !ensure_root(Contract::kAny)) max_count = 0;
-  const size_t bytes = each_size < sizeof *out ? each_size : sizeof *out;
-  for (size_t i = 0; i < max_count && i < kMallocClasses; ++i) {
-    const auto cls = static_cast<ClassId>(i + 1);
-    const reslab_class_stats stats = cls < kMallocClasses ? stats_of(cls) : stats_of_runs();
-    __builtin_memcpy(reinterpret_cast<char*>(out) + i * each_size, &stats, bytes);
+  if (!ensure_root(Contract::kAny)) return kMallocClasses;
+  ClassList list = {out, out == nullptr ? 0 : max_count, each_size};
+  for (ClassId cls = 1; cls <= kRunClass; ++cls) list.add(cls);
+  for (const ClassId cls : all_classes()) {
+    if (cls >= kFirstCacheClass) list.add(cls);
   }
-  return kMallocClasses;
+  return static_cast<int>(list.count);
 }
 
 int reslab_get_status(struct reslab_status* out, size_t out_size) noexcept {

@@ -8,29 +8,11 @@
 #include "heap/check.h"
 #include "heap/context.h"
 #include "heap/in_hand.h"
+#include "heap/maintenance.h"
 #include "heap/root.h"
 #include "reslab/reslab.h"
 
 using namespace reslab;
-
-namespace {
-
-// What every maintenance call begins with: nothing of this thread's lies below, so what it has left behind can be mended.
-// nullptr: errno says why it may not or cannot run.
-Root* begin_maintenance(const char* call, uintptr_t frame) {
-  const auto refuse = [](int why) -> Root* {
-    errno = why;
-    return nullptr;
-  };
-  if (!may_maintain(call, frame)) return refuse(EDEADLK);
-  if (!ensure_root(Contract::kPlain)) return refuse(ENOMEM);
-  resume_repair(root());
-  if (must_keep_aside()) return refuse(EDEADLK);  // another thread repairs what this call would walk
-  aside_give_back(root().aside, Contract::kPlain);
-  return &root();
-}
-
-}  // namespace
 
 extern "C" {
 

@@ -24,7 +24,7 @@ void BulkFree::push(ClassId cls, void* object) {
 void BulkFree::add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
   see(cls);
   counters.add(Counter::kFrees, static_cast<uint64_t>(__builtin_popcountll(bits)));
-  if (cls >= kMallocClasses || !cache_keeps(cls)) {
+  if (cls >= kMallocClasses || !cache_keeps(cls)) {  // others than malloc's go straight to their slabs
     slab_give(unit, word, bits);
     return;
   }

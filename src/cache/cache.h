@@ -29,6 +29,10 @@ uint32_t drain_deferred(uint32_t slot, uint32_t budget);
 // The same for all slots.
 size_t drain_all_deferred();
 
+// Maintenance: empties magazines, depot and active slots of one class and all deferred lists, then retires its empty
+// slabs.
+void cache_drain_class(ClassId cls);
+
 // Maintenance: empties magazines of all slots, depot, deferred lists and active slots, then retires empty slabs.
 void cache_drain_all();
 

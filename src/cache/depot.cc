@@ -2,6 +2,7 @@
 
 #include "base/hooks.h"
 #include "base/thread_line.h"
+#include "slab/class_table.h"
 
 namespace reslab {
 
@@ -50,7 +51,7 @@ uint32_t Depot::take(ClassId cls) {
 
 void Depot::forget() {
   bytes_.store(0, std::memory_order_relaxed);
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+  for (const ClassId cls : all_classes()) {
     classes_[cls].full.reset();
     classes_[cls].objects.store(0, std::memory_order_relaxed);
   }

@@ -129,7 +129,7 @@ void empty_magazine(uint32_t slot, ClassId cls) {
 
 uint64_t used_bytes() {
   uint64_t bytes = 0;
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+  for (const ClassId cls : all_classes()) {
     const int64_t used = objects_used(cls);
     if (used > 0) bytes += static_cast<uint64_t>(used) * class_info(cls).object_bytes;
   }
@@ -138,7 +138,7 @@ uint64_t used_bytes() {
 
 // See cache/tide.h.
 void let_go(uint32_t slot) {
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+  for (const ClassId cls : all_classes()) {
     empty_magazine(slot, cls);
     release_active(slot, cls);
     empty_depot(cls);
@@ -195,9 +195,9 @@ bool free_plain(ClassId cls, void* object) {
   return flush(slot, cls, object) || free_one_bit(object);
 }
 
-bool free_nolock(ClassId, void* object) {
+bool free_nolock(ClassId cls, void* object) {
   const uint32_t slot = slot_index();
-  if (slots().is_ready(slot) && cpu_state(slot).deferred.push(object)) {
+  if (class_info(cls).linkable() && slots().is_ready(slot) && cpu_state(slot).deferred.push(object)) {
     counters.add(Counter::kDeferredPushed);
     return true;
   }
@@ -263,7 +263,8 @@ bool cache_keeps(ClassId cls) {
 void cache_set_allowance(uint64_t bytes) {
   const uint64_t before = depot_allowance.exchange(bytes, std::memory_order_relaxed);
   if (bytes != 0 || before == 0) return;
-  for (ClassId cls = 1; cls < kMallocClasses && depot_is_full(); ++cls) {
+  for (const ClassId cls : all_classes()) {
+    if (!depot_is_full()) break;
     give_back_depot(cls, UINT64_MAX, kMostBlocksAged);
     give_back_empties(cls);
   }
@@ -282,18 +283,31 @@ void cache_settle(ClassId cls) {
   give_back_empties(cls);
 }
 
+void cache_drain_class(ClassId cls) {
+  finish_abandoned_drain(drain_visit);
+  drain_all_deferred();
+  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+    if (!slots().is_ready(slot)) continue;
+    magazine_drain(slot, cls, drain_visit);
+    release_active(slot, cls);
+  }
+  relist_lost_slabs(arena().frontier());
+  empty_depot(cls);
+  slab_sweep_all(cls);
+}
+
 void cache_drain_all() {
   finish_abandoned_drain(drain_visit);
   drain_all_deferred();
   for (uint32_t slot = 0; slot < slots().count(); ++slot) {
     if (!slots().is_ready(slot)) continue;
-    for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    for (const ClassId cls : all_classes()) {
       magazine_drain(slot, cls, drain_visit);
       release_active(slot, cls);
     }
   }
   relist_lost_slabs(arena().frontier());
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+  for (const ClassId cls : all_classes()) {
     empty_depot(cls);
     slab_sweep_all(cls);
   }

@@ -24,7 +24,7 @@ void look_at_active(uint32_t unit, SlabIdentity identity, uint32_t slot) {
 void look_at(uint32_t unit) {
   const uint64_t state = slab_at(unit).state.load(std::memory_order_seq_cst);
   const SlabIdentity identity = identity_of(state);
-  if (identity.cls == kNoClass || identity.cls >= kMallocClasses || (flags_of(state) & kSlabListed) != 0) return;
+  if (!is_slab_class(identity.cls) || (flags_of(state) & kSlabListed) != 0) return;
   if ((flags_of(state) & kSlabActive) == 0) slab_let_go(unit, identity);
   else look_at_active(unit, identity, active_slot_of(flags_of(state)));
 }

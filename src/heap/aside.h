@@ -1,6 +1,7 @@
 // What calls do while a forked child is being repaired (heap/fork.h): they may not wait for the repair and may not touch
 // what it rebuilds. An allocation is a run of fresh units above the frontier where the repair ends; a free goes to a list
-// of its own, through the first word of the object, and is done when the repair is over.
+// of its own, through the first word of the object, and is done when the repair is over. Objects that reslab never writes
+// to (13) have a few places beside that list.
 //
 //                  allocate   free   give_back   handler on the same thread   child after fork
 //   allocate       yes        yes    yes         yes                          a run in transit is lost
@@ -19,6 +20,9 @@ bool must_keep_aside();
 
 // nullptr: no memory that this contract may have.
 void* aside_allocate(const Request& request);
+
+// In place of an object of a class made at run time. nullptr also if it would have to be type-safe.
+void* aside_allocate_of(ClassId cls, Contract contract);
 
 void aside_free(void* object, Contract contract);
 

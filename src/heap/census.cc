@@ -28,7 +28,7 @@ void count_slabs(ClassCensus& census, ClassId cls) {
     const uint64_t state = slab_at(unit).state.load(std::memory_order_acquire);
     const ClassId found = identity_of(state).cls;
     if (found == cls) count_slab(census, unit, cls, flags_of(state));
-    unit += found != kNoClass && found < kMallocClasses ? class_info(found).slab_units : 1;
+    unit += is_slab_class(found) ? class_info(found).slab_units : 1;
   }
 }
 

@@ -57,9 +57,9 @@ class Audit {
     }
     check_block_stacks();
     check_blocks();
-    for (ClassId cls = 1; cls < kMallocClasses; ++cls) check_partial_lists(cls);
+    for (const ClassId cls : all_classes()) check_partial_lists(cls);
     check_units();
-    for (ClassId cls = 1; cls < kMallocClasses; ++cls) check_counts(cls);
+    for (const ClassId cls : all_classes()) check_counts(cls);
     check_retired();
     return violations_;
   }
@@ -77,7 +77,7 @@ class Audit {
   void check_cached(const char* place_name, ClassId cls, void* object) {
     const ObjectPlace place = place_of(object);
     const auto address = reinterpret_cast<uint64_t>(object);
-    if (place.unit == 0 || place.unit >= notes_.units() || place.cls != cls || place.cls >= kMallocClasses ||
+    if (place.unit == 0 || place.unit >= notes_.units() || place.cls != cls || !is_slab_class(cls) ||
         !is_object_start(class_info(cls), place.offset)) {
       fail("C1", place_name, address, cls);
       return;
@@ -90,7 +90,7 @@ class Audit {
   }
 
   void check_slot(uint32_t slot) {
-    for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    for (const ClassId cls : all_classes()) {
       check_magazine(slot, cls);
       check_active(slot, cls);
     }
@@ -153,7 +153,7 @@ class Audit {
 
   void check_block_stacks() {
     check_stack(blocks().pooled(), BlockState::kPooled, kNoClass);
-    for (ClassId cls = 1; cls < kMallocClasses; ++cls) check_stack(depot().of(cls).full, BlockState::kInDepot, cls);
+    for (const ClassId cls : all_classes()) check_stack(depot().of(cls).full, BlockState::kInDepot, cls);
   }
 
   void check_blocks() {
@@ -213,11 +213,12 @@ class Audit {
       notes_.unit(unit) |= kCovered;
     }
     const uint16_t entry = __atomic_load_n(&arena().window().class_of[first], __ATOMIC_RELAXED);
-    if (entry != unit_entry(cls, 0)) fail("C4", "unit map does not name the class of its unit", first, entry);
+    if (entry != unit_entry(cls == kRunClass ? cls : mapped_class(cls), 0))
+      fail("C4", "unit map does not name the class of its unit", first, entry);
   }
 
   void check_slab(uint32_t unit, ClassId cls, uint16_t flags) {
-    if (cls >= kMallocClasses) {
+    if (!is_slab_class(cls)) {
       fail("C4", "descriptor names no class", unit, cls);
       return;
     }
@@ -225,7 +226,8 @@ class Audit {
     cover(unit, info.slab_units, cls);
     for (uint32_t i = 1; i < info.slab_units; ++i) {
       const uint16_t entry = __atomic_load_n(&arena().window().class_of[unit + i], __ATOMIC_RELAXED);
-      if (entry != unit_entry(cls, i)) fail("C4", "unit map does not name the class of its unit", unit + i, entry);
+      if (entry != unit_entry(mapped_class(cls), i))
+        fail("C4", "unit map does not name the class of its unit", unit + i, entry);
     }
     const uint32_t free = count_bits(unit, info);
     if (!root().lost_frames.load(std::memory_order_relaxed) &&
@@ -258,7 +260,7 @@ class Audit {
     client->visit_pages(
         [](void* audit, void* object) {
           const ObjectPlace place = place_of(object);
-          const bool is_start = has_slabs(place.cls) ? is_object_start(class_info(place.cls), place.offset)
+          const bool is_start = is_slab_class(place.cls) ? is_object_start(class_info(place.cls), place.offset)
                                                      : place.cls == kRunClass && place.offset == 0;
           auto& own = *static_cast<Audit*>(audit);
           if (is_start) own.check_waiting(place.unit, place.cls, bit_of(place).word, bit_of(place).mask);
@@ -301,8 +303,8 @@ class Audit {
   int fd_;
   int violations_ = 0;
   Notes notes_;
-  int64_t capacity_[kMallocClasses] = {};
-  int64_t free_[kMallocClasses] = {};
+  int64_t capacity_[kClassEnd] = {};
+  int64_t free_[kClassEnd] = {};
 };
 
 }  // namespace

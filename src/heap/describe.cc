@@ -23,6 +23,7 @@ void describe_small(Line& line, const ObjectPlace& place) {
   }
   if (inside != 0) line.text("not the start of an object: ").dec(inside).text(" bytes into ");
   line.text("object ").dec(index).text(" of a slab of class ").dec(info.object_bytes);
+  if (place.cls >= kFirstCacheClass) line.text(" (").text(class_table().name(place.cls)).text(")");
   const bool free = (slab_bits(place.unit, info)[index / 64].load(std::memory_order_relaxed) >> (index % 64) & 1) != 0;
   if (free) line.text(", which is free");
 }
@@ -51,7 +52,7 @@ void describe_address(Line& line, const void* address) {
     line.text("inside reslab's reserved range, never handed out");
   } else {
     const ObjectPlace place = place_of(address);
-    if (place.cls != kNoClass && place.cls < kMallocClasses) {
+    if (is_slab_class(place.cls)) {
       describe_small(line, place);
     } else if (!describe_run(line, address)) {
       line.text("inside reslab's range, where nothing is allocated");
@@ -76,6 +77,15 @@ void report_double_free(const char* call, const void* object) {
   Line line;
   begin_report(line, call, object);
   line.text("double free: ");
+  describe_address(line, object);
+  die(line);
+}
+
+void report_other_class(const char* call, const void* object) {
+  counters.add(Counter::kInvalidFrees);
+  Line line;
+  begin_report(line, call, object);
+  line.text("not an object of this cache, but ");
   describe_address(line, object);
   die(line);
 }

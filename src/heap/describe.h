@@ -11,6 +11,7 @@ void describe_address(Line& line, const void* address);
 
 [[noreturn]] void report_invalid(const char* call, const void* address);
 [[noreturn]] void report_double_free(const char* call, const void* object);
+[[noreturn]] void report_other_class(const char* call, const void* object);
 [[noreturn]] void report_wrong_size(const char* call, const void* object, size_t bytes);
 
 }  // namespace reslab

@@ -38,7 +38,7 @@ template <class Visit>
 void for_each_class_slot(Root& root, Visit visit) {
   for (uint32_t slot = 0; slot < root.slots.count(); ++slot) {
     if (!root.slots.is_ready(slot)) continue;
-    for (ClassId cls = 1; cls < kMallocClasses; ++cls) visit(slot, cls, class_slot(slot, cls));
+    for (const ClassId cls : all_classes()) visit(slot, cls, class_slot(slot, cls));
   }
 }
 
@@ -81,12 +81,12 @@ void empty_active_slots(Root& root) {
 // Walks the units up to where the frontier was before others had to keep aside; one that nothing describes and that is
 // not free was on its way and becomes free.
 void settle_units(Root& root, uint32_t frontier) {
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) slab_forget_class(cls);
+  for (const ClassId cls : all_classes()) slab_forget_class(cls);
   for (uint32_t unit = 1; unit < frontier;) {
     const ClassId cls = slab_identity(unit).cls;
     if (cls == kRunClass) {
       unit += slab_at(unit).run_units.load(std::memory_order_relaxed);
-    } else if (cls != kNoClass) {
+    } else if (is_slab_class(cls)) {
       slab_settle(unit);
       unit += class_info(cls).slab_units;
     } else {

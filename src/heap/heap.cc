@@ -23,7 +23,7 @@ ClassId class_for(const Request& request) {
 // The place of a pointer that must be the start of an object; anything else is reported.
 ObjectPlace place_of_object(const void* object, const char* call) {
   const ObjectPlace place = ensure_root(Contract::kAny) ? place_of(object) : ObjectPlace{kNoClass, 0, 0};
-  const bool is_small = place.cls != kNoClass && place.cls < kMallocClasses;
+  const bool is_small = is_slab_class(place.cls);
   const bool is_start =
       is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
   if (!is_start) report_invalid(call, object);
@@ -66,15 +66,36 @@ void* heap_allocate(const Request& request, const char* call) {
   return object;
 }
 
-void heap_free(void* object, Contract contract, const char* call) {
-  if (object == nullptr) return;
-  const ObjectPlace place = place_of_object(object, call);
+void* heap_allocate_of(ClassId cls, Contract contract, const char* call) {
+  if (!ensure_root(contract)) return nullptr;
+  if (must_keep_aside()) return aside_allocate_of(cls, contract);
+  const SlowCall slow;
+  if (slow.is_nested()) note_reentry(call);
+  return cache_alloc_slow(cls, contract, Retry::kOwnBucket);
+}
+
+namespace {
+
+void free_at(const ObjectPlace& place, void* object, Contract contract, const char* call) {
   if (must_keep_aside()) return aside_free(object, contract);
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
   const bool freed =
       place.cls == kRunClass ? run_free(place.unit, contract) : cache_free_slow(place.cls, object, contract);
   if (!freed) report_double_free(call, object);
+}
+
+}  // namespace
+
+void heap_free(void* object, Contract contract, const char* call) {
+  if (object != nullptr) free_at(place_of_object(object, call), object, contract, call);
+}
+
+void heap_free_of(ClassId cls, void* object, Contract contract, const char* call) {
+  if (object == nullptr) return;
+  const ObjectPlace place = place_of_object(object, call);
+  if (place.cls != cls && place.cls != kRunClass) report_other_class(call, object);  // a run: kept aside after a fork
+  free_at(place, object, contract, call);
 }
 
 void* heap_reallocate(void* object, size_t bytes, Contract contract, const char* call) {

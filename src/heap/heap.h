@@ -29,6 +29,10 @@ void* heap_allocate(const Request& request, const char* call);
 // Takes any pointer that heap_allocate gave, or nullptr. Everything else ends in a report that names `call`.
 void heap_free(void* object, Contract contract, const char* call);
 
+// The same two for a class made at run time: no other class will do. What heap_free_of is given must be of the class.
+void* heap_allocate_of(ClassId cls, Contract contract, const char* call);
+void heap_free_of(ClassId cls, void* object, Contract contract, const char* call);
+
 // In place, by moving pages (if the contract lets it enter the kernel), or by copying; nullptr leaves the object as it was.
 void* heap_reallocate(void* object, size_t bytes, Contract contract, const char* call);
 

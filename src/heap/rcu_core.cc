@@ -13,8 +13,6 @@
 
 namespace reslab {
 
-constinit std::atomic<const RcuClient*> rcu_client{nullptr};
-
 namespace {
 
 constexpr char kCall[] = "reslab_free_rcu";
@@ -30,8 +28,9 @@ void report_twice_pending(void* object) { report_twice(kCall, object); }
 // The bit of a pointer that must be the start of an object.
 ObjectBit bit_of_object(const void* object, const char* call) {
   const ObjectPlace place = place_of(object);
-  const bool is_start = has_slabs(place.cls) ? is_object_start(class_info(place.cls), place.offset)
-                                             : place.cls == kRunClass && place.offset == 0;
+  const bool is_small = is_slab_class(place.cls);
+  const bool is_start =
+      is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
   if (!is_start) report_invalid(call, object);
   return bit_of(place);
 }
@@ -51,7 +50,7 @@ bool start(const RcuClient* client) {
   const uint32_t frontier = arena().frontier();
   for (uint32_t unit = 1; unit < frontier; ++unit) {
     const ClassId cls = slab_identity(unit).cls;
-    if (cls != kNoClass) touch_retired_bits(unit, cls);
+    if (has_retired_bits(cls)) touch_retired_bits(unit, cls);
   }
   return true;
 }
@@ -77,7 +76,7 @@ size_t measure(void* const* objects, uint32_t count) {
   size_t bytes = 0, looked_at = 0;
   for (uint32_t i = 0; i < count; i += kStep, ++looked_at) {
     const ObjectPlace place = place_of(objects[i]);
-    if (place.cls != kNoClass) bytes += retired_object_bytes(place.unit, place.cls);
+    if (has_retired_bits(place.cls)) bytes += retired_object_bytes(place.unit, place.cls);
   }
   return looked_at == 0 ? 0 : bytes / looked_at * count;
 }

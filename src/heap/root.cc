@@ -119,6 +119,7 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   made.blocks.init(metadata + plan.block_chunks, plan.max_block_chunks);
   made.depot.init(made.depot_classes);
   made.slots.init(made.cpu.slots, made.region_ready);
+  made.class_table.init(made.start_tests);
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) made.start_tests[cls] = start_test(class_info(cls));
 }
 
@@ -163,6 +164,8 @@ void adopt(Root& from) {
   published_blocks.store(&from.blocks, relaxed);
   published_depot.store(&from.depot, relaxed);
   published_slots.store(&from.slots, relaxed);
+  published_class_table.store(&from.class_table, relaxed);
+  published_cache_classes.store(from.class_table.infos(), relaxed);
   deferred_key.store(from.deferred_key, relaxed);
   fence_available.store(from.has_fence, relaxed);
   fast_path.regions.store(from.regions, relaxed);

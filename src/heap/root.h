@@ -18,6 +18,7 @@
 #include "cache/depot.h"
 #include "heap/fork.h"
 #include "platform/cpu.h"
+#include "slab/class_table.h"
 #include "slab/slab.h"
 
 namespace reslab {
@@ -38,6 +39,7 @@ struct Root {
   uint64_t deferred_key;
   ForkPage* fork_page;
   DeferredList aside;  // heap/aside.h
+  std::atomic<void*> aside_unlinked[64];
   Options options;
   CpuSetup cpu;
   Counters* counters;
@@ -50,6 +52,7 @@ struct Root {
   StartTest start_tests[kMaxClasses];
   SlabClass slab_classes[kMaxClasses];
   DepotClass depot_classes[kMaxClasses];
+  ClassTable class_table;
 };
 
 extern constinit std::atomic<Root*> published_root __attribute__((visibility("hidden")));

@@ -52,6 +52,7 @@ bool is_free_page(const HeldBits& held, const ClassInfo& info, size_t page) {
 
 void slab_purge_pages(uint32_t unit, SlabIdentity seen) {
   const ClassInfo& info = class_info(seen.cls);
+  if (info.is(kKeepsContent | kCharged)) return;
   Slab& slab = slab_at(unit);
   const auto free = static_cast<uint32_t>(slab.free_hint.load(std::memory_order_relaxed));
   if (free < info.capacity - info.capacity / 8 || slab.pages_purged.load(std::memory_order_relaxed) != 0) return;

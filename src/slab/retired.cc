@@ -5,6 +5,7 @@
 namespace reslab {
 
 constinit std::atomic<bool> retiring_in_use{false};
+constinit std::atomic<const RcuClient*> rcu_client{nullptr};
 
 namespace {
 
@@ -54,7 +55,7 @@ Retired take_word(uint32_t unit, ClassId cls, const RetiredWords& words, uint32_
 Retired take_unit(uint32_t unit, void (*twice)(void*)) {
   const ClassId cls = slab_identity(unit).cls;
   Retired taken = {0, 0};
-  if (cls == kNoClass) return taken;
+  if (!has_retired_bits(cls)) return taken;
   const RetiredWords words = retired_words(unit, cls);
   for (uint32_t word = 0; word < words.count; ++word) {
     const Retired some = take_word(unit, cls, words, word, twice);
@@ -70,7 +71,7 @@ template <class Visit>
 void for_each_described(Visit visit) {
   const uint32_t frontier = arena().frontier();
   for (uint32_t unit = 1; unit < frontier; ++unit) {
-    if (slab_identity(unit).cls != kNoClass) visit(unit);
+    if (has_retired_bits(slab_identity(unit).cls)) visit(unit);
   }
 }
 

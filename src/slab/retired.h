@@ -49,9 +49,6 @@ enum class RetireResult : uint8_t {
   kFree,   // it is free in its slab
 };
 
-// Do objects of the class lie in slabs? A size class's do, and a typed cache's; a run is its own only object.
-constexpr bool has_slabs(ClassId cls) { return cls != kNoClass && cls != kRunClass; }
-
 // Where an object's bits are. `cls` is that of its place, which the caller has checked to be the start of an object.
 struct ObjectBit {
   uint32_t unit;
@@ -101,6 +98,9 @@ uint32_t pop_waiting();
 // For a child after fork, before anything else of this group: what the parent's reclaimer was waiting for is pending.
 // All that is pending then.
 Retired adopt_waiting();
+
+// Does a unit of this class have such bits?
+inline bool has_retired_bits(ClassId cls) { return cls == kRunClass || is_slab_class(cls); }
 
 // Writes to the pages that hold the bits of a slab, so that no later call faults there. Only once `retiring_in_use`.
 void touch_retired_bits(uint32_t unit, ClassId cls);

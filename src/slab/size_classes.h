@@ -1,11 +1,12 @@
 // Size classes of malloc: 16 to 128 bytes by 16, then eight to a doubling up to 256 KiB, so that at most 12.5 % of an
 // object is waste above 128 bytes. Ids 1 to 96; id 0 is "no object here"; further ids are given out at run time to runs,
-// groups and caches, up to kMaxClasses. Everything is computed at compile time.
+// groups and caches (slab/class_table.h). Malloc's are computed at compile time.
 //
 // A slab is 1 to 16 units of one class, the shortest length whose unused tail is at most 3 % and which holds enough
 // objects to be worth making.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,6 +20,12 @@ using ClassId = uint32_t;
 inline constexpr ClassId kNoClass = 0;
 inline constexpr ClassId kMallocClasses = 97;  // ids below it, 0 included
 inline constexpr ClassId kRunClass = kMallocClasses;
+// In the unit map alone, for all units whose objects are charged to groups: its magazines are closed for ever, so their
+// frees take the slow path, which asks the slab for its real class (33).
+inline constexpr ClassId kChargedClass = kRunClass + 1;
+inline constexpr ClassId kFirstCacheClass = kChargedClass + 1;  // made at run time: slab/class_table.h
+inline constexpr uint32_t kMaxCacheClasses = 1024;
+inline constexpr ClassId kClassEnd = kFirstCacheClass + kMaxCacheClasses;
 inline constexpr size_t kMaxSmallBytes = size_t{256} << 10;
 inline constexpr size_t kTableBytes = 8192;  // sizes up to this find their class by one load
 inline constexpr uint32_t kMaxSlabUnits = 16;
@@ -31,6 +38,15 @@ struct StartTest {
   uint64_t last;
 };
 
+// What is particular about a class made at run time.
+enum ClassFlag : uint16_t {
+  kConstructed = 1,  // objects are constructed when their slab is made, and stay so
+  kTypeSafe = 2,     // a slab outlives its objects by a grace period
+  kCharged = 4,      // each object names its group, behind the last object of its slab
+  kNoLink = 8,       // no link fits into a free object: it is not aligned to 16 bytes
+};
+inline constexpr uint16_t kKeepsContent = kConstructed | kTypeSafe;  // reslab never writes to an object (13)
+
 struct ClassInfo {
   uint32_t object_bytes;
   uint16_t slab_units;
@@ -40,7 +56,11 @@ struct ClassInfo {
   uint32_t magazine;  // slots of the magazine at its largest
   uint32_t batch;     // objects moved at once
   uint64_t inverse;   // ceil(2^64 / object_bytes), see StartTest
+  uint16_t flags;     // ClassFlag
   bool dense() const { return capacity > kInlineBits; }
+  bool is(uint16_t any_of) const { return (flags & any_of) != 0; }
+  // May a free object be linked through its first word?
+  bool linkable() const { return !is(kKeepsContent | kNoLink); }
 };
 
 constexpr ClassId class_of_size(size_t bytes) {
@@ -114,7 +134,12 @@ static_assert(object_bytes_of(kMallocClasses - 1) == kMaxSmallBytes &&
               class_of_size(kMaxSmallBytes) == kMallocClasses - 1);
 static_assert(kSizeClasses.arrays_end < kArraysEnd / 2, "the rest is for the magazines of caches (34)");
 
-inline const ClassInfo& class_info(ClassId cls) { return kSizeClasses.info[cls]; }
+extern constinit std::atomic<const ClassInfo*> published_cache_classes __attribute__((visibility("hidden")));
+
+inline const ClassInfo& class_info(ClassId cls) {
+  if (__builtin_expect(cls < kMallocClasses, 1)) return kSizeClasses.info[cls];
+  return published_cache_classes.load(std::memory_order_relaxed)[cls - kFirstCacheClass];
+}
 
 // The smallest class whose objects are all aligned to `align` (a power of two up to a unit) and hold `bytes`; kNoClass if
 // there is none.

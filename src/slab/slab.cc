@@ -4,6 +4,7 @@
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "base/report.h"
+#include "slab/class_table.h"
 #include "slab/retired.h"
 
 namespace reslab {
@@ -21,7 +22,7 @@ void map_units(uint32_t unit, uint32_t count, ClassId cls) {
   uint16_t* entry = arena().window().class_of + unit;
   for (uint32_t i = 0; i < count; ++i) {
     // relaxed: the objects reach other threads through something that orders this before their frees.
-    __atomic_store_n(&entry[i], cls == kNoClass ? uint16_t{0} : unit_entry(cls, i), __ATOMIC_RELAXED);
+    __atomic_store_n(&entry[i], cls == kNoClass ? uint16_t{0} : unit_entry(mapped_class(cls), i), __ATOMIC_RELAXED);
   }
 }
 
@@ -56,6 +57,28 @@ void raise(std::atomic<uint16_t>& count, uint32_t n) {
   count.store(static_cast<uint16_t>(so_far), std::memory_order_release);
 }
 
+// Before anybody can find the slab: constructors run, and no object is charged to anybody.
+void prepare_objects(const UnitRun& run, ClassId cls, const ClassInfo& info) {
+  if (info.is(kCharged) && !run.zero) {
+    for (uint32_t i = 0; i < info.capacity; ++i) charge_tags(run.first, info)[i].store(0, std::memory_order_relaxed);
+  }
+  if (!info.is(kConstructed)) return;
+  const auto construct = class_table().constructor(cls);
+  char* first = unit_address(run.first);
+  for (uint32_t i = 0; i < info.capacity; ++i) construct(first + size_t{i} * info.object_bytes);
+}
+
+// Of a type-safe slab all of whose bits the caller holds: has a grace period ended since it was first found so? Whoever
+// takes an object from it says that it must be waited for anew.
+bool has_outlived_readers(Slab& slab) {
+  const RcuClient* client = rcu_client.load(std::memory_order_acquire);
+  if (client == nullptr) return true;  // a child without libreslab-rcu's threads has no readers but this thread
+  const uint64_t begun = slab.grace_period.load(std::memory_order_relaxed);
+  if (begun != 0) return client->gp_poll(begun - 1);
+  slab.grace_period.store(client->gp_start() + 1, std::memory_order_relaxed);
+  return false;
+}
+
 uint32_t count_free(uint32_t unit, const ClassInfo& info) {
   uint32_t free = 0;
   for (uint32_t word = 0; word < info.words; ++word) {
@@ -80,7 +103,10 @@ ObjectPlace place_of(const void* p) {
   if (unit == 0) return {kNoClass, 0, 0};
   const uint16_t entry = __atomic_load_n(&arena().window().class_of[unit], __ATOMIC_RELAXED);
   const uint32_t first = unit - entry_place(entry);
-  return {entry_class(entry), first, static_cast<size_t>(static_cast<const char*>(p) - unit_address(first))};
+  const size_t offset = static_cast<size_t>(static_cast<const char*>(p) - unit_address(first));
+  if (__builtin_expect(entry_class(entry) != kChargedClass, 1)) return {entry_class(entry), first, offset};
+  const ClassId cls = slab_identity(first).cls;  // of a pointer that is no live object: whatever is there
+  return {is_slab_class(cls) ? cls : kNoClass, first, offset};
 }
 
 // Gives back empty slabs of classes that have several. Takes turns among them, so that none is searched in vain again
@@ -92,8 +118,11 @@ uint32_t reclaim_empty_slabs() {
   uint32_t cls = last_class.load(std::memory_order_relaxed);  // relaxed: where to begin, no more
   uint32_t retired = 0;
   int left = kClasses;
-  for (uint32_t seen = 1; seen < kMallocClasses && left > 0; ++seen) {
-    cls = cls + 1 < kMallocClasses ? cls + 1 : 1;
+  const ClassId end = class_table().end();
+  for (uint32_t seen = 1; seen < end && left > 0; ++seen) {
+    cls = cls + 1 < end ? cls + 1 : 1;
+    // A type-safe slab's end begins a grace period, which not every caller may.
+    if (!is_slab_class(cls) || class_info(cls).is(kTypeSafe)) continue;
     if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) <= 1) continue;
     --left;
     retired += slab_sweep(cls, kSlabs);
@@ -113,14 +142,17 @@ UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
 
 uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   const ClassInfo& info = class_info(cls);
+  if (info.is(kConstructed) && contract != Contract::kPlain) return 0;  // a constructor is the program's code (P3)
   const UnitRun run = slab_claim_units(info.slab_units, 1, contract);
   if (run.first == 0) return 0;
+  prepare_objects(run, cls, info);
   Slab& slab = slab_at(run.first);
   const uint32_t generation = slab_identity(run.first).generation;
   slab.run_units.store(0, std::memory_order_relaxed);
   slab.free_hint.store(static_cast<int32_t>(info.capacity), std::memory_order_relaxed);
   slab.search_from.store(0, std::memory_order_relaxed);
   slab.pages_purged.store(0, std::memory_order_relaxed);
+  slab.grace_period.store(0, std::memory_order_relaxed);
   if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, cls);  // no fault later (12)
   RESLAB_HOOK("slab_create");
   // release: the fields above; a claimer that reads this state sees them.
@@ -159,6 +191,7 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, 
         if (taken != 0) put_back(unit, bits[word], taken);
         break;
       }
+      if (taken != 0) slab.grace_period.store(0, std::memory_order_relaxed);  // before anybody has the objects
       const uint32_t first_got = got;
       while (taken != 0 && got < want) {
         const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(taken)));
@@ -197,6 +230,7 @@ void* slab_take_one(uint32_t unit, SlabIdentity seen) {
         }
         note_free(slab_at(unit), slab_class(seen.cls), info, -1);
         slab_at(unit).pages_purged.store(0, std::memory_order_relaxed);
+        slab_at(unit).grace_period.store(0, std::memory_order_relaxed);
         const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(bit)));
         return unit_address(unit) + index * info.object_bytes;
       }
@@ -225,7 +259,7 @@ uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask) {
 bool slab_give_object(void* object) {
   const ObjectPlace place = place_of(object);
   // Freed twice, and its slab retired in between: there may be a run by now, or nothing.
-  if (place.cls == kNoClass || place.cls >= kMallocClasses) return false;
+  if (!is_slab_class(place.cls)) return false;
   const ClassInfo& info = class_info(place.cls);
   if (!is_object_start(info, place.offset)) return false;
   const uint32_t index = object_index(info, place.offset);
@@ -305,7 +339,7 @@ bool slab_is_active(uint32_t unit, SlabIdentity seen, uint32_t slot) {
 }
 
 void slab_deactivate(uint32_t unit, SlabIdentity seen, uint32_t slot) {
-  if (seen.cls == kNoClass || seen.cls >= kMallocClasses) return;  // it was taken for a lost one, and retired since
+  if (!is_slab_class(seen.cls)) return;  // it was taken for a lost one, and retired since
   uint64_t active = slab_state(seen.generation, seen.cls, active_in(slot));
   RESLAB_HOOK("slab_deactivate");
   if (!slab_at(unit).state.compare_exchange_strong(active, slab_state(seen.generation, seen.cls, 0),
@@ -334,6 +368,7 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
     sum += static_cast<uint32_t>(__builtin_popcountll(held[word]));
   }
   RESLAB_HOOK("slab_retire");
+  if (info.is(kTypeSafe) && sum == info.capacity && !has_outlived_readers(slab)) sum = 0;
   uint64_t expected = slab_state(seen.generation, seen.cls, 0);
   const uint64_t retired = slab_state(seen.generation + 1, kNoClass, 0);
   // acq_rel: whoever sees the new generation also sees that the words were 0.

@@ -24,6 +24,7 @@
 
 #include "arena/arena.h"
 #include "base/contract.h"
+#include "slab/class_table.h"
 #include "slab/size_classes.h"
 #include "sync/tagged_stack.h"
 
@@ -47,7 +48,8 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint32_t> pending_listed;  // slab/retired.h
   uint32_t waiting_next;
   uint32_t reserved_half;
-  uint64_t reserved[2];
+  std::atomic<uint64_t> grace_period;  // 1 + the cookie that a type-safe slab waits for, or 0
+  uint64_t reserved;
   std::atomic<uint64_t> inline_bits[kInlineBits / 64];
 };
 static_assert(sizeof(Slab) == kDescriptorBytes && offsetof(Slab, inline_bits) == 64);
@@ -75,7 +77,16 @@ inline std::atomic<uint64_t>* slab_bits(uint32_t unit, const ClassInfo& info) {
   return reinterpret_cast<std::atomic<uint64_t>*>(chunk_part(unit, kChunkDense, kDenseBytes));
 }
 
-// What the unit map says of an address.
+// What the unit map says of units of the class.
+inline ClassId mapped_class(ClassId cls) { return class_info(cls).is(kCharged) ? kChargedClass : cls; }
+
+// The groups that a charged slab's objects are charged to, at its very end: 0 for those that are free.
+inline std::atomic<uint16_t>* charge_tags(uint32_t unit, const ClassInfo& info) {
+  char* end = unit_address(unit) + info.slab_units * kUnitBytes;
+  return reinterpret_cast<std::atomic<uint16_t>*>(end) - info.capacity;
+}
+
+// What the unit map says of an address, but for charged units, which ask their slab.
 struct ObjectPlace {
   ClassId cls;    // kNoClass: nothing of ours starts in this unit
   uint32_t unit;  // first unit of the slab or run
