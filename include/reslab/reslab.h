@@ -273,6 +273,74 @@ void reslab_cache_free_bulk(reslab_cache* cache, size_t count, void* const* ptrs
 RESLAB_API
 size_t reslab_cache_shrink(reslab_cache* cache) RESLAB_NOEXCEPT;
 
+/* ---- groups ------------------------------------------------------------------------------------------------------
+ * A budget of bytes for a subsystem or a tenant, after the kernel's memory controller. An object is charged with what it
+ * occupies (reslab_usable_size) while it is out, to its group and to those the group lies in; any function frees it, on
+ * any thread, in any context, also after a fork: then the child's groups are the child's own. What is charged never
+ * exceeds a limit, not for a moment. Allocations that are charged, and their frees, take a slower path than others; the
+ * frees of all other objects are as they would be without groups. */
+
+/* A group with a budget of `limit_bytes` bytes (SIZE_MAX: none); up to 31 characters of `name` are kept for statistics.
+ * There can be 1,023 groups. NULL and errno: ENOSPC (no place), ENOMEM. Class plain. */
+RESLAB_API RESLAB_CHECK_RESULT
+reslab_group* reslab_group_create(const char* name, size_t limit_bytes) RESLAB_NOEXCEPT;
+
+/* The same within `parent`, against whose limit everything counts that is charged to the new group. Class plain. */
+RESLAB_API RESLAB_CHECK_RESULT
+reslab_group* reslab_group_create_in(reslab_group* parent, const char* name, size_t limit_bytes) RESLAB_NOEXCEPT;
+
+/* Destroys the group; NULL does nothing. 0; EBUSY while bytes are charged to it, groups lie in it, or caches use it;
+ * EDEADLK where it was refused. Then the group is as before. Any later use of the handle is reported; a thread that is in
+ * its scope gets no memory. Class maintenance, errno kept. */
+RESLAB_API RESLAB_CHECK_RESULT
+int reslab_group_destroy(reslab_group* group) RESLAB_NOEXCEPT;
+
+/* From here to the matching leave, what this thread's plain calls of the malloc family allocate is charged to the group,
+ * and to none when `group` is NULL; nests (five changes of group deep; those below are charged to the fifth). A
+ * handler inherits the scope of the thread it interrupts. reslab_realloc charges whoever was charged for the object. From
+ * the first call of the process on, plain allocations take a few instructions more, to look for a scope. Class any. */
+RESLAB_API
+void reslab_group_enter(reslab_group* group) RESLAB_NOEXCEPT;
+
+/* Ends the scope that was entered last. Class any. */
+RESLAB_API
+void reslab_group_leave(void) RESLAB_NOEXCEPT;
+
+/* `size` bytes that are charged to the group. NULL and ENOMEM: no memory, or over a limit, which is counted for the
+ * group. Class plain. */
+RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(2)
+void* reslab_group_malloc(reslab_group* group, size_t size) RESLAB_NOEXCEPT;
+
+/* The same as reslab_malloc_nolock: `flags` and limits are its. Class any: before it fails it collects what CPUs hold of
+ * the budget, in steps bounded by groups and CPUs. */
+RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(2)
+void* reslab_group_malloc_nolock(reslab_group* group, size_t size, unsigned flags) RESLAB_NOEXCEPT;
+
+/* Bytes that are charged to the group and to those in it: never above the limit, and exact when no other call runs.
+ * Class any. */
+RESLAB_API RESLAB_CHECK_RESULT
+size_t reslab_group_usage(const reslab_group* group) RESLAB_NOEXCEPT;
+
+/* Changes the limit to `limit_bytes` (SIZE_MAX: none). 0; EBUSY, and the limit stays, when more than that is charged.
+ * Class any. */
+RESLAB_API RESLAB_CHECK_RESULT
+int reslab_group_set_limit(reslab_group* group, size_t limit_bytes) RESLAB_NOEXCEPT;
+
+struct reslab_group_stats {
+  char name[32];
+  uint32_t id;          /* 1 to 1,023 */
+  uint32_t parent;      /* id of the group it lies in, or 0 */
+  uint64_t limit_bytes; /* SIZE_MAX: none */
+  uint64_t usage_bytes; /* as reslab_group_usage */
+  uint64_t peak_bytes;  /* most that was ever set aside for it: charged, and what CPUs held ahead of charges */
+  uint64_t failures;    /* charges refused for a limit, its own or one around it */
+};
+
+/* Stores a line for each of the first `max_count` groups in `out`, an array of elements `each_size` bytes apart, as
+ * reslab_get_class_stats does for classes. Returns how many groups there are. Class any. */
+RESLAB_API
+int reslab_get_group_stats(struct reslab_group_stats* out, size_t max_count, size_t each_size) RESLAB_NOEXCEPT;
+
 /* ---- upkeep ------------------------------------------------------------------------------------------------------ */
 
 /* Moves what `any` frees have deferred, on every CPU's list, back into circulation; refills do so too, so that no

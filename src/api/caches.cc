@@ -6,6 +6,7 @@
 #include "api/entry.h"
 #include "base/counters.h"
 #include "cache/magazine.h"
+#include "group/group.h"
 #include "heap/describe.h"
 #include "heap/heap.h"
 #include "heap/maintenance.h"
@@ -30,7 +31,7 @@ void* allocate(const reslab_cache* cache, Contract contract, const char* call) {
   require_cache(cache, call);
   void* object;
   if (fallback_allocate_of(fast_class_of(cache), object)) return object;
-  return heap_allocate_of(cache->cls, contract, call);
+  return heap_allocate_of(cache->cls, cache->group, contract, call);
 }
 
 [[gnu::noinline]] void* allocate_plain(const reslab_cache* cache) {
@@ -97,10 +98,13 @@ reslab_cache* reslab_cache_create(const char* name, const struct reslab_cache_ar
   if (!args_are_valid(args)) return fail(EINVAL);
   const bool typesafe = (args->flags & RESLAB_CACHE_TYPESAFE_BY_RCU) != 0;
   if (typesafe && rcu_client.load(std::memory_order_acquire) == nullptr) return fail(ENOTSUP);
-  const auto flags = static_cast<uint16_t>((typesafe ? kTypeSafe : 0) | (args->ctor != nullptr ? kConstructed : 0));
+  if (args->group != nullptr) require_group(args->group, "reslab_cache_create");
+  const auto flags = static_cast<uint16_t>((typesafe ? kTypeSafe : 0) | (args->ctor != nullptr ? kConstructed : 0) |
+                                           (args->group != nullptr ? kCharged : 0));
   const bool merges = args->flags == 0 && args->ctor == nullptr && args->group == nullptr;
   int error = 0;
-  reslab_cache* cache = cache_create({name, args->size, args->align, flags, merges, args->ctor, 0}, error);
+  reslab_cache* cache =
+      cache_create({name, args->size, args->align, flags, merges, args->ctor, group_id(args->group)}, error);
   return cache != nullptr ? cache : fail(error);
 }
 

@@ -19,8 +19,17 @@ void* allocate(const Request& request, const char* call) {
 }
 
 [[gnu::always_inline]] inline void* allocate_plain(size_t bytes, size_t align, Fill fill, const char* call) {
-  return allocate({bytes, align, plain_contract(call), fill, Retry::kOtherBuckets}, call);
+  return allocate({bytes, align, plain_contract(call), fill, Retry::kOtherBuckets, thread_group()}, call);
 }
+
+// The fast path of a thread that is in no scope, when some thread is or was.
+[[gnu::noinline]] bool allocate_unscoped(size_t bytes, void*& object) {
+  if (bytes > kTableBytes) return false;
+  const ClassId cls = kSizeClasses.by_size[(bytes + 15) >> 4];
+  return fast_allocate_of(cls, object) || fallback_allocate_of(cls, object);
+}
+
+bool is_unscoped() { return scopes_in_use.load(std::memory_order_relaxed) && thread_group() == 0; }
 
 }  // namespace
 
@@ -32,7 +41,7 @@ void* fail_with(int error) {
 
 void* malloc_slow(size_t bytes) {
   void* object;
-  if (fallback_allocate(bytes, object)) return object;
+  if (fallback_allocate(bytes, object) || (is_unscoped() && allocate_unscoped(bytes, object))) return object;
   return allocate_plain(bytes, 16, Fill::kAny, "malloc");
 }
 
@@ -83,8 +92,8 @@ void* aligned_entry(size_t align, size_t bytes) {
 
 int posix_memalign_entry(void** out, size_t align, size_t bytes) {
   if (!is_power_of_two(align) || align % sizeof(void*) != 0) return EINVAL;
-  const Request request = {bytes, align < 16 ? 16 : align, plain_contract("posix_memalign"), Fill::kAny,
-                           Retry::kOtherBuckets};
+  const Request request = {bytes,      align < 16 ? 16 : align, plain_contract("posix_memalign"),
+                           Fill::kAny, Retry::kOtherBuckets,    thread_group()};
   void* object = heap_allocate(request, "posix_memalign");
   if (object == nullptr) return ENOMEM;
   *out = object;
@@ -117,7 +126,9 @@ void* aligned_nolock_slow(size_t align, size_t bytes, unsigned flags) {
 
 void* malloc_nolock_slow(size_t bytes, unsigned flags) {
   void* object;
-  if (fallback_allocate(bytes, object)) return (flags & RESLAB_ZERO) != 0 ? __builtin_memset(object, 0, bytes) : object;
+  const bool is_open = scopes_in_use.load(std::memory_order_relaxed);  // nolock calls are charged to no scope
+  if (fallback_allocate(bytes, object) || (is_open && allocate_unscoped(bytes, object)))
+    return (flags & RESLAB_ZERO) != 0 ? __builtin_memset(object, 0, bytes) : object;
   if (bytes <= RESLAB_NOLOCK_MAX) return aligned_nolock_slow(16, bytes, flags);
   counters.add(Counter::kNolockFailures);
   return nullptr;

@@ -8,15 +8,15 @@
 namespace reslab {
 
 struct alignas(64) ThreadLine {
-  std::atomic<uint64_t> id;             // 0 until the first slow path; never reused
-  std::atomic<uintptr_t> slow_frame;    // of the innermost slow path that has not returned, or 0
-  std::atomic<uintptr_t> nolock_frame;  // that opened the outermost nolock scope
-  std::atomic<uint32_t> nolock_depth;   // scopes of reslab_nolock_save that are open
-  std::atomic<uint32_t> group;          // group that plain calls are charged to
-  std::atomic<uint32_t> slot;           // 1 + the slot of this thread where threads are spread over slots; 0: not yet
-  std::atomic<uint32_t> locks_held;     // local locks the innermost slow path holds; kept in builds with checks only
-  std::atomic<uint32_t> draining;       // magazine that this thread is emptying (cache/drain.h), or 0
-  uint32_t reserved[5];
+  std::atomic<uint64_t> id;               // 0 until the first slow path; never reused
+  std::atomic<uintptr_t> slow_frame;      // of the innermost slow path that has not returned, or 0
+  std::atomic<uintptr_t> nolock_frame;    // that opened the outermost nolock scope
+  std::atomic<uint32_t> nolock_depth;     // scopes of reslab_nolock_save that are open
+  std::atomic<uint32_t> group;            // scope of a group: {id:10, ...}, see api/groups.cc
+  std::atomic<uint32_t> slot;             // 1 + the slot of this thread where threads are spread over slots; 0: not yet
+  std::atomic<uint32_t> locks_held;       // local locks the innermost slow path holds; kept in builds with checks only
+  std::atomic<uint32_t> draining;         // magazine that this thread is emptying (cache/drain.h), or 0
+  std::atomic<uint32_t> outer_groups[5];  // of the scopes around it
 };
 static_assert(sizeof(ThreadLine) == 64, "fits the surplus that glibc keeps for libraries opened by dlopen");
 
@@ -26,6 +26,9 @@ extern constinit thread_local ThreadLine thread_line __attribute__((tls_model("i
 
 uint64_t draw_thread_id();
 uint64_t newest_thread_id();  // that was drawn by any thread
+
+// The group that plain calls of this thread are charged to, or 0.
+inline uint32_t thread_group() { return thread_line.group.load(std::memory_order_relaxed) & 1023; }
 
 inline uint64_t thread_id() {
   const uint64_t id = thread_line.id.load(std::memory_order_relaxed);

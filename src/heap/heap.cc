@@ -4,6 +4,7 @@
 #include "base/report.h"
 #include "base/thread_line.h"
 #include "heap/aside.h"
+#include "heap/charged.h"
 #include "heap/describe.h"
 #include "heap/reentry.h"
 #include "heap/root.h"
@@ -34,10 +35,20 @@ size_t bytes_at(const ObjectPlace& place) {
   return place.cls == kRunClass ? run_bytes(place.unit) : class_info(place.cls).object_bytes;
 }
 
-void* allocate_and_copy(const void* object, size_t old_bytes, size_t bytes, Contract contract, const char* call) {
-  void* moved = heap_allocate({bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets}, call);
+// Whoever is charged for the object is charged for what becomes of it.
+void* allocate_and_copy(const void* object, const ObjectPlace& place, size_t bytes, Contract contract,
+                        const char* call) {
+  const size_t old_bytes = bytes_at(place);
+  const Request request = {bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets, charged_group(place)};
+  void* moved = heap_allocate(request, call);
   if (moved != nullptr) __builtin_memcpy(moved, object, old_bytes < bytes ? old_bytes : bytes);
   return moved;
+}
+
+void* allocate_charged(const Request& request, ClassId cls, const char* call) {
+  const SlowCall slow;
+  if (slow.is_nested()) note_reentry(call);
+  return charged_allocate(request, cls);
 }
 
 // A run that changes its length and stays a run.
@@ -56,21 +67,28 @@ bool fits_in_place(const ObjectPlace& place, size_t bytes) {
 
 void* heap_allocate(const Request& request, const char* call) {
   if (request.bytes > kMaxBytes || !ensure_root(request.contract)) return nullptr;
-  if (must_keep_aside()) return aside_allocate(request);
-  const SlowCall slow;
-  if (slow.is_nested()) note_reentry(call);
   const ClassId cls = class_for(request);
-  if (cls == kNoClass) return run_allocate(request);
-  void* object = cache_alloc_slow(cls, request.contract, request.retry);
+  void* object;
+  if (__builtin_expect(request.group != 0, 0)) {
+    object = allocate_charged(request, cls, call);
+  } else if (must_keep_aside()) {
+    return aside_allocate(request);
+  } else {
+    const SlowCall slow;
+    if (slow.is_nested()) note_reentry(call);
+    if (cls == kNoClass) return run_allocate(request);
+    object = cache_alloc_slow(cls, request.contract, request.retry);
+  }
   if (object != nullptr && request.fill == Fill::kZero) __builtin_memset(object, 0, request.bytes);
   return object;
 }
 
-void* heap_allocate_of(ClassId cls, Contract contract, const char* call) {
+void* heap_allocate_of(ClassId cls, uint32_t group, Contract contract, const char* call) {
   if (!ensure_root(contract)) return nullptr;
-  if (must_keep_aside()) return aside_allocate_of(cls, contract);
+  if (group == 0 && must_keep_aside()) return aside_allocate_of(cls, contract);
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
+  if (group != 0) return charged_allocate_of(cls, group, contract);
   return cache_alloc_slow(cls, contract, Retry::kOwnBucket);
 }
 
@@ -80,6 +98,8 @@ void free_at(const ObjectPlace& place, void* object, Contract contract, const ch
   if (must_keep_aside()) return aside_free(object, contract);
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
+  const bool is_charged = place.cls != kRunClass && class_info(place.cls).is(kCharged);
+  if (is_charged && !charged_release(place)) report_double_free(call, object);
   const bool freed =
       place.cls == kRunClass ? run_free(place.unit, contract) : cache_free_slow(place.cls, object, contract);
   if (!freed) report_double_free(call, object);
@@ -110,7 +130,7 @@ void* heap_reallocate(void* object, size_t bytes, Contract contract, const char*
       if (resized != nullptr) return resized;
     }
   }
-  void* moved = allocate_and_copy(object, bytes_at(place), bytes, contract, call);
+  void* moved = allocate_and_copy(object, place, bytes, contract, call);
   if (moved != nullptr) heap_free(object, contract, call);
   return moved;
 }

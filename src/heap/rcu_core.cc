@@ -6,6 +6,7 @@
 #include "base/thread_line.h"
 #include "cache/bulk_free.h"
 #include "cache/magazine.h"
+#include "heap/charged.h"
 #include "heap/context.h"
 #include "heap/describe.h"
 #include "heap/root.h"
@@ -127,6 +128,7 @@ Retired give_back_unit(BulkFree& bulk, uint32_t unit) {
       break;
     }
     require_not_free(unit, cls, word, bits);
+    if (class_info(cls).is(kCharged)) charged_release_bits(unit, cls, word, bits);
     bulk.add(unit, cls, word, bits);
   }
   return {objects, objects * each};

@@ -3,6 +3,7 @@
 #include "arena/arena.h"
 #include "base/counters.h"
 #include "base/hooks.h"
+#include "group/group.h"
 #include "platform/vm.h"
 #include "slab/retired.h"
 #include "slab/slab.h"
@@ -73,6 +74,8 @@ bool run_free(uint32_t unit, Contract contract) {
                                          std::memory_order_acq_rel)) {
     return false;
   }
+  const uint32_t group = run.group.load(std::memory_order_relaxed);
+  if (group != 0) group_uncharge(group, size_t{units} << kUnitShift);
   map_first_unit(unit, kNoClass);
   runs().slabs.fetch_sub(1, std::memory_order_relaxed);
   count_units(-static_cast<int64_t>(units));
@@ -92,14 +95,21 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
   const size_t want = units_for(bytes);
   if (want >= kMaxUnits) return false;
   const auto units = static_cast<uint32_t>(want);
+  const uint32_t group = run.group.load(std::memory_order_relaxed);
   if (units > have) {
+    const size_t more = size_t{units - have} << kUnitShift;
+    if (group != 0 && !group_charge(group, more)) return false;
     bool zero;
-    if (!arena().claim_behind(unit + have, units - have, zero)) return false;
+    if (!arena().claim_behind(unit + have, units - have, zero)) {
+      if (group != 0) group_uncharge(group, more);
+      return false;
+    }
   }
   RESLAB_HOOK("run_resized");
   run.run_units.store(units, std::memory_order_relaxed);
   count_units(int64_t{units} - int64_t{have});
   if (units < have) {
+    if (group != 0) group_uncharge(group, size_t{have - units} << kUnitShift);
     arena().release(unit + units, have - units, Arena::Content::kDirty);
     if (may_purge(contract)) arena().purge_above_bound();
   }
@@ -112,12 +122,21 @@ void* run_move(uint32_t unit, size_t bytes) {
   void* moved = run_allocate(request);
   if (moved == nullptr) return nullptr;
   const size_t old_bytes = size_t{old_units} << kUnitShift;
+  const uint32_t group = slab_at(unit).group.load(std::memory_order_relaxed);
+  const size_t more = run_bytes(unit_of(moved)) - old_bytes;  // the old run's charge goes to the new one
+  if (group != 0 && !group_charge(group, more)) {
+    run_free(unit_of(moved), Contract::kPlain);
+    return nullptr;
+  }
   if (!vm_move_pages(unit_address(unit), moved, old_bytes)) {
     // The kernel may have left a hole: discarding fails where nothing is mapped. Units that cannot be touched must not be
     // handed out: if they cannot be had back, they stay this run's for ever.
     if (vm_discard(moved, old_bytes) || vm_renew(moved, old_bytes)) run_free(unit_of(moved), Contract::kPlain);
+    if (group != 0) group_uncharge(group, more);
     return nullptr;
   }
+  slab_at(unit_of(moved)).group.store(group, std::memory_order_relaxed);
+  slab_at(unit).group.store(0, std::memory_order_relaxed);
   run_free(unit, Contract::kPlain);  // its units read as zero now, but saying so would save little
   return moved;
 }

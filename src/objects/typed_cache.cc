@@ -8,6 +8,7 @@
 #include "base/hooks.h"
 #include "base/report.h"
 #include "cache/cache.h"
+#include "group/group.h"
 #include "heap/census.h"
 #include "heap/root.h"
 #include "platform/syscall.h"
@@ -135,6 +136,7 @@ reslab_cache* cache_create(const CacheRequest& request, int& error) {
   }
   cache->cls = cls;
   cache->group = request.group;
+  if (request.group != 0) group_depend(request.group, 1);
   cache->merges = request.merges;
   size_t length = request.name == nullptr ? 0 : __builtin_strlen(request.name);
   if (length >= sizeof cache->name) length = sizeof cache->name - 1;
@@ -151,6 +153,7 @@ int cache_destroy(reslab_cache* cache) {
     const int busy = give_up_class(*cache);
     if (busy != 0) return busy;
   }
+  if (cache->group != 0) group_depend(cache->group, -1);
   cache->fast_class.store(0, std::memory_order_relaxed);
   cache->state.store(kDestroyed, std::memory_order_release);
   return 0;
