@@ -130,7 +130,7 @@ void* reslab_cache_alloc(reslab_cache* cache) noexcept {
 }
 
 void* reslab_cache_alloc_nolock(reslab_cache* cache, unsigned flags) noexcept {
-  constexpr unsigned kNothingToDo = kKnownFlags & ~RESLAB_ZERO;
+  constexpr unsigned kNothingToDo = kKnownFlags & ~unsigned{RESLAB_ZERO};
   void* object;
   const bool is_plain_sort = (flags & ~kNothingToDo) == 0;
   if (__builtin_expect(is_plain_sort && fast_allocate_of(fast_class_of(cache), object), 1)) return object;

@@ -171,6 +171,63 @@ void refill_reserve(Hand&) { expect(reslab_reserve_refill(reserve) == 0, "a rese
 
 void destroy_reserve() { expect(reslab_reserve_destroy(reserve) == 0, "a reserve cannot be destroyed"); }
 
+// --- typed caches and groups -------------------------------------------------------------------------------------------
+
+constexpr size_t kBudget = 1 << 20;
+reslab_group* group;
+reslab_cache* cache;
+
+void construct(void* object) { *static_cast<uint64_t*>(object) = 0; }
+
+void make_group(Hand& hand) {
+  clean(hand);
+  if (group == nullptr) group = reslab_group_create("progress", kBudget);
+  expect(group != nullptr, "no place for a group");
+}
+
+void make_cache(Hand& hand) {
+  clean(hand);
+  const reslab_cache_args args = {kBytes, 0, RESLAB_CACHE_NO_MERGE, construct, nullptr};
+  if (cache == nullptr) cache = reslab_cache_create("progress", &args);
+  expect(cache != nullptr, "no place for a cache");
+}
+
+void allocate_charged(Hand& hand) { hand.add(reslab_group_malloc(group, kBytes), kBytes); }
+
+void allocate_charged_nolock(Hand& hand) {
+  void* object = reslab_group_malloc_nolock(group, kBytes, 0);
+  if (object != nullptr) hand.add(object, kBytes);
+}
+
+void allocate_in_group_scope(Hand& hand) {
+  reslab_group_enter(group);
+  void* object = reslab_malloc(kBytes);
+  reslab_group_leave();
+  hand.add(object, kBytes);
+}
+
+// All of the budget is used but for what frees have put into a stock.
+void use_up_budget(Hand& hand) {
+  make_group(hand);
+  for (void* object; (object = reslab_group_malloc(group, kBytes)) != nullptr;) hand.add(object, kBytes);
+  hand.free_last(20);
+}
+
+void allocate_typed(Hand& hand) { hand.add(reslab_cache_alloc(cache), kBytes); }
+void release_typed(Hand& hand) { reslab_cache_free(cache, hand.take_last()); }
+
+// NULL is an answer: a constructor runs in plain calls alone.
+void allocate_typed_nolock(Hand& hand) {
+  void* object = reslab_cache_alloc_nolock(cache, 0);
+  if (object != nullptr) hand.add(object, kBytes);
+}
+
+void allocate_typed_bulk(Hand& hand) {
+  void* objects[8];
+  const size_t got = reslab_cache_alloc_bulk(cache, 8, objects);
+  for (size_t i = 0; i < got; ++i) hand.add(objects[i], kBytes);
+}
+
 // The library has taken over setrlimit, and gives back what it had reserved; later growth reserves anew.
 void limit_address_space(Hand&) {
   constexpr rlim_t kPlenty = rlim_t{1} << 44;
@@ -256,6 +313,26 @@ constexpr Operation kOperations[] = {
      .prepare = [](Hand& hand) { make_reserve(hand), allocate_from_reserve(hand); },
      .run = refill_reserve,
      .clean_up = destroy_reserve},
+    {.name = "malloc for a group", .prepare = make_group, .run = allocate_charged},
+    {.name = "nolock malloc for a group",
+     .prepare = [](Hand& hand) { make_group(hand), allocate_charged(hand); },
+     .run = allocate_charged_nolock},
+    {.name = "malloc in the scope of a group", .prepare = make_group, .run = allocate_in_group_scope},
+    {.name = "malloc for a group out of stocks", .prepare = use_up_budget, .run = allocate_charged},
+    {.name = "free of a charged object",
+     .prepare = [](Hand& hand) { make_group(hand), allocate_charged(hand); },
+     .run = release},
+    {.name = "typed cache, first object", .prepare = make_cache, .run = allocate_typed},
+    {.name = "typed cache, hit",
+     .prepare = [](Hand& hand) { make_cache(hand), allocate_typed(hand), allocate_typed(hand), hand.free_last(1); },
+     .run = allocate_typed},
+    {.name = "typed cache, nolock",
+     .prepare = [](Hand& hand) { make_cache(hand), allocate_typed(hand); },
+     .run = allocate_typed_nolock},
+    {.name = "typed cache, bulk", .prepare = make_cache, .run = allocate_typed_bulk},
+    {.name = "typed cache, free",
+     .prepare = [](Hand& hand) { make_cache(hand), allocate_typed(hand); },
+     .run = release_typed},
     {.name = "purge", .prepare = dirty_to_the_bound, .run = release},
     // While a trim empties a magazine that magazine is closed, so a trim that never goes on leaves one class on one CPU to
     // the depot, at some ten times the cost: maintenance, on no path of an allocation or a free. Nobody waits.
