@@ -97,6 +97,8 @@ void objects_can_be_retired() {
   reslab_group* group = reslab_group_create("retired", 1 << 20);
   reslab_cache* plain = make_cache(0, construct);
   reslab_cache* charged = make_cache(0, nullptr, group);
+  Reader reader(urcu_memb_flavor);
+  reader.enter();
   for (int i = 0; i < 2000; ++i) {
     reslab_free_rcu(reslab_cache_alloc(plain));
     reslab_free_rcu(reslab_cache_alloc(charged));
@@ -104,6 +106,7 @@ void objects_can_be_retired() {
   }
   reslab_free_rcu(reslab_group_malloc(group, 300000));
   RCU_CHECK(reslab_group_usage(group) >= 2000 * (kBytes + 100));
+  reader.leave();
   RCU_CHECK(reslab_rcu_barrier() == 0);
   RCU_CHECK(reslab_group_usage(group) == 0);
   RCU_CHECK(reslab_check(2) == 0);

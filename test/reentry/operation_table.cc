@@ -6,8 +6,9 @@ const std::vector<Operation>& all_operations() {
   using namespace table;
   static const std::vector<Operation> all = [] {
     std::vector<Operation> made;
-    for (const auto& part : {allocating_entries(), freeing_entries(), refills(), flushes(), units(),
-                             pages_scopes_and_reserves(), edges(), shortages(), races(), growth()}) {
+    for (const auto& part :
+         {allocating_entries(), freeing_entries(), refills(), flushes(), units(), pages_scopes_and_reserves(), edges(),
+          shortages(), races(), growth(), caches_and_groups()}) {
       made.insert(made.end(), part.begin(), part.end());
     }
     return made;

@@ -26,5 +26,6 @@ std::vector<Operation> edges();
 std::vector<Operation> shortages();
 std::vector<Operation> races();
 std::vector<Operation> growth();
+std::vector<Operation> caches_and_groups();
 
 }  // namespace reentry::table
