@@ -84,6 +84,8 @@ class Arena {
   void adopt_orphan(uint32_t unit, bool may_be_retired);
 
  private:
+  friend struct ImageWriter;  // tells readers outside where its parts are
+
   struct Tail {
     uint32_t first, count;
   };

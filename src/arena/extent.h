@@ -34,6 +34,8 @@ class Extent {
   size_t writable_bytes() const { return writable() * writable_bytes_; }
 
  private:
+  friend struct ImageWriter;  // tells readers outside where its parts are
+
   // {returns:16, reserved:24, writable:24}. `returns` counts the tails given back: one that was given back and reserved
   // again looks as before, but is no longer writable to whoever made it so in between.
   static constexpr uint64_t kPart = (uint64_t{1} << 24) - 1;

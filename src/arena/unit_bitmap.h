@@ -57,6 +57,8 @@ class UnitBitmap {
   int64_t free_units() const { return free_units_.load(std::memory_order_relaxed); }
 
  private:
+  friend struct ImageWriter;  // tells readers outside where its parts are
+
   uint32_t claim_one(uint32_t limit);
   uint32_t claim_several(uint32_t count, uint32_t align, uint32_t from, uint32_t limit);
   void note_free(uint32_t word);

@@ -55,6 +55,8 @@ class Counters {
   }
 
  private:
+  friend struct ImageWriter;  // tells readers outside where its parts are
+
   static constexpr uint32_t kShards = 16;
   struct alignas(64) Shard {
     std::atomic<uint64_t> value[static_cast<uint32_t>(Counter::kCount)];

@@ -74,6 +74,8 @@ class BlockPool {
   TaggedStack& pooled() { return pooled_; }
 
  private:
+  friend struct ImageWriter;  // tells readers outside where its parts are
+
   char* chunk_of(uint32_t block) { return chunks_ + (block / kBlocksInChunk) * kBlockChunkBytes; }
   uint32_t make(Contract contract);
   bool extend(Contract contract);

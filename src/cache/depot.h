@@ -41,6 +41,8 @@ class Depot {
   DepotClass& of(ClassId cls) { return classes_[cls]; }
 
  private:
+  friend struct ImageWriter;  // tells readers outside where its parts are
+
   void forget_drift(ClassId cls);
 
   static constexpr uint32_t kAgeFlushes = 512;

@@ -12,6 +12,21 @@ namespace reslab {
 
 constinit std::atomic<Root*> published_root{nullptr};
 
+// The way to the root from outside: an alias, since the core reaches its own by a hidden name, and protected, so that no
+// program gets a copy of it by linking; and its address in a note, relative to the note itself.
+extern "C" {
+extern std::atomic<Root*> reslab_image __attribute__((visibility("protected"), alias("_ZN6reslab14published_rootE")));
+}
+__asm__(
+    ".pushsection .note.reslab, \"a\", %note\n"
+    "  .balign 4\n"
+    "  .long 7, 8, 1\n"
+    "  .asciz \"reslab\"\n"
+    "  .balign 4\n"
+    "0: .quad _ZN6reslab14published_rootE - 0b\n"
+    ".popsection\n");
+static_assert(kImageNoteType == 1);
+
 namespace {
 
 constinit std::atomic<bool> adopted{false};
@@ -105,8 +120,6 @@ ForkPage* make_fork_page(bool& wipes) {
 }
 
 void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
-  made.magic = kRootMagic;
-  made.version = kRootVersion;
   made.metadata = metadata;
   made.metadata_bytes = plan.total;
   made.reserved_bytes = size_t{plan.reserved_units} << kUnitShift;
@@ -153,6 +166,7 @@ Root* build_root() {
   made->strict_commit = read_numbers("/proc/sys/vm/overcommit_memory", &overcommit, 1) == 1 && overcommit == 2;
   made->has_fence = cpu.mode == Mode::kRseq && register_rseq_fence();
   fill_root(*made, plan, metadata, window);
+  ImageWriter::fill(*made);
   return made;
 }
 

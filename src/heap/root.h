@@ -1,4 +1,5 @@
-// The root: everything global, in one object that a debugger or another process can walk from `published_root`.
+// The root: everything global, in one object that a debugger or another process can walk from `published_root`
+// (heap/image.h).
 //
 // There is no initialisation state and nobody waits for one (19): each first comer builds a whole root in mappings of
 // its own and publishes it by one compare-and-swap; losers unmap theirs. Whoever finds a root copies the same values
@@ -17,18 +18,15 @@
 #include "cache/deferred_list.h"
 #include "cache/depot.h"
 #include "heap/fork.h"
+#include "heap/image.h"
 #include "platform/cpu.h"
 #include "slab/class_table.h"
 #include "slab/slab.h"
 
 namespace reslab {
 
-inline constexpr uint64_t kRootMagic = 0x746f6f7262617365;
-inline constexpr uint32_t kRootVersion = 1;
-
 struct Root {
-  uint64_t magic;
-  uint32_t version;
+  Image image;  // first: whoever looks from outside begins here
   bool has_fence;
   bool wipes_on_fork;
   std::atomic<bool> lost_frames;  // a child after fork without its whole repair: counts and lists may be off

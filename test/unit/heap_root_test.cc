@@ -167,7 +167,7 @@ TEST(HeapRoot, IsMadeOnceAndFoundByEverybody) {
   Root* const made = published_root.load();
   EXPECT_TRUE(ensure_root(Contract::kAny));
   EXPECT_EQ(published_root.load(), made);
-  EXPECT_EQ(made->magic, kRootMagic);
+  EXPECT_EQ(made->image.magic, kImageMagic);
   EXPECT_EQ(&arena(), &made->arena);
   EXPECT_EQ(windows(), 1);
 }

@@ -9,7 +9,7 @@ LAYERS = ("base", "platform", "sync", "arena", "slab", "cache", "group", "heap",
 UPWARD = {"base": {"platform/syscall.h"}}
 
 # What only some layers may include of what is no layer: the public header, and the header that meson makes.
-OUTSIDE = {"reslab/reslab.h": {"api", "malloc"}, "reslab/rcu.h": {"rcu"}, "reslab_version.h": {"api"}}
+OUTSIDE = {"reslab/reslab.h": {"api", "malloc"}, "reslab/rcu.h": {"rcu"}, "reslab_version.h": {"api", "heap"}}
 
 # The layer that is a library of its own: it has threads, which sleep, and hooks that are not in the core's files.
 APART = "rcu"

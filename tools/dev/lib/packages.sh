@@ -3,11 +3,14 @@
 # The names are those of Debian 12. On a system without dpkg nothing can be looked up or installed: the user is told, and
 # the command goes on with what is there.
 
-build_packages=(g++ meson ninja-build pkg-config python3 liburcu-dev)
+build_packages=(
+  g++ meson ninja-build pkg-config python3 liburcu-dev
+  libcli11-dev libfmt-dev nlohmann-json3-dev libncurses-dev  # the command reslab
+)
 test_packages=(
   "${build_packages[@]}"
   clang clang-format libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev
-  libjemalloc2 libjemalloc-dev gdb valgrind
+  libjemalloc2 libjemalloc-dev gdb valgrind tmux
   # The programs that run under the preloaded library.
   bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless
 )

@@ -1,0 +1,88 @@
+"""What the tests of the command share: the programs that are looked at, and runs of the command."""
+
+import json
+import os
+import subprocess
+import sys
+
+KINDS = ("live", "live_runs", "cached", "free_in_slabs", "slab_tails", "free_dirty", "free_zero", "in_transit",
+         "never_used")
+
+
+def fail(what, output=""):
+    sys.exit(f"tools: FAILED: {what}" + (f"\n{output}" if output else ""))
+
+
+class Target:
+    """A program that says "ready" and then waits for the end of its input. `said`: its lines before that."""
+
+    def __init__(self, command, mode, preload=None):
+        env = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "RESLAB_OPTIONS")}
+        env["RESLAB_OPTIONS"] = f"mode={mode}"
+        if preload:
+            env["LD_PRELOAD"] = preload
+        self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said = {}
+        for line in self.process.stdout:
+            if line == "ready\n":
+                return
+            name, value = line.split()
+            self.said[name] = int(value)
+        fail(f"{command} ended with status {self.process.wait()} before it was ready")
+
+    @property
+    def pid(self):
+        return str(self.process.pid)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
+class Command:
+    """`reslab`, under a filter that kills it if it would stop or signal the target."""
+
+    def __init__(self, unstopped, path):
+        self.before, self.path = ([unstopped] if unstopped else []), path
+
+    def run(self, *arguments, seconds=30):
+        return subprocess.run([*self.before, self.path, *arguments], capture_output=True, text=True, timeout=seconds,
+                              stdin=subprocess.DEVNULL)
+
+    def succeed(self, *arguments):
+        done = self.run(*arguments)
+        if done.returncode != 0 or done.stderr:
+            fail(f"reslab {' '.join(arguments)}: status {done.returncode}", done.stdout[-2000:] + done.stderr)
+        return done.stdout
+
+    def refuse(self, wanted, *arguments):
+        """It ends with status 1 and one line that holds each of the words `wanted`."""
+        done = self.run(*arguments)
+        lines = done.stderr.splitlines()
+        if done.returncode != 1 or len(lines) != 1 or not lines[0].startswith("reslab: "):
+            fail(f"reslab {' '.join(arguments)}: status {done.returncode}, not one clear line", done.stderr)
+        for word in wanted:
+            if word not in lines[0]:
+                fail(f"reslab {' '.join(arguments)} does not say '{word}'", lines[0])
+
+    def survey(self, target):
+        return json.loads(self.succeed("info", target, "--json"))
+
+
+def require_sums(survey):
+    """Everything committed is of one kind, and every object of a class in one place, but for what was on its way."""
+    memory = survey["memory"]
+    found = sum(memory[kind] for kind in KINDS) - memory["overcounted"]
+    if found != memory["committed"]:
+        fail(f"the kinds of memory are {found} bytes, committed are {memory['committed']}", json.dumps(memory))
+    for one in survey["classes"]:
+        parts = sum(one[part] for part in ("live", "in_magazines", "in_depot", "deferred", "in_hand", "free_in_slabs"))
+        if parts - one["overcounted"] != one["capacity"]:
+            fail(f"class of {one['object_bytes']} bytes: {parts} objects in all places, capacity {one['capacity']}",
+                 json.dumps(one))
+        slabs = sum(one["slabs_" + state] for state in ("active", "partial", "full", "empty"))
+        if slabs * (one["slab_bytes"] // one["object_bytes"]) != one["capacity"]:
+            fail(f"class of {one['object_bytes']} bytes: {slabs} slabs and a capacity of {one['capacity']}")

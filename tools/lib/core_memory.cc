@@ -1,0 +1,194 @@
+// A core file: segments of memory, and the list of files that were mapped, from which comes what the kernel leaves out
+// (unchanged pages of programs and libraries).
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/procfs.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "failure.h"
+#include "memory.h"
+
+namespace reslab::outside {
+namespace {
+
+// A file in memory, read-only.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+      error_ = errno;
+      return;
+    }
+    struct stat found;
+    if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_size > 0) {
+      bytes_ = static_cast<size_t>(found.st_size);
+      void* mapped = mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE, fd, 0);
+      if (mapped != MAP_FAILED) start_ = static_cast<const char*>(mapped);
+    }
+    if (start_ == nullptr) error_ = S_ISDIR(found.st_mode) ? EISDIR : EINVAL;
+    close(fd);
+  }
+  ~MappedFile() {
+    if (start_ != nullptr) munmap(const_cast<char*>(start_), bytes_);
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  bool holds(uint64_t offset, uint64_t bytes) const { return offset <= bytes_ && bytes <= bytes_ - offset; }
+  const char* at(uint64_t offset) const { return start_ + offset; }
+  bool is_there() const { return start_ != nullptr; }
+  int error() const { return error_; }
+
+ private:
+  const char* start_ = nullptr;
+  size_t bytes_ = 0;
+  int error_ = 0;
+};
+
+struct FilePart {
+  uint64_t start, end, offset;
+  std::string path;
+};
+
+class CoreMemory : public Memory {
+ public:
+  explicit CoreMemory(const std::string& path) : path_(path), file_(path) {
+    if (!file_.is_there()) throw Failure("cannot open " + path + ": " + strerror(file_.error()));
+    const auto* header = part<Elf64_Ehdr>(0);
+    if (header == nullptr || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_type != ET_CORE ||
+        header->e_ident[EI_CLASS] != ELFCLASS64) {
+      throw Failure(path + " is no core file of a 64-bit process");
+    }
+    for (uint32_t i = 0; i < header->e_phnum; ++i) {
+      const auto* segment = part<Elf64_Phdr>(header->e_phoff + i * sizeof(Elf64_Phdr));
+      if (segment == nullptr || !file_.holds(segment->p_offset, segment->p_filesz)) {
+        throw Failure(path + " is cut off: the disk was full, or RLIMIT_CORE too small (see core(5))");
+      }
+      if (segment->p_type == PT_LOAD) segments_.push_back(*segment);
+      if (segment->p_type == PT_NOTE) take_notes(segment->p_offset, segment->p_filesz);
+    }
+  }
+
+  void read(std::span<const Piece> pieces) const override {
+    for (const Piece& piece : pieces) {
+      if (try_read(piece.address, piece.into, piece.bytes)) continue;
+      char where[32];
+      snprintf(where, sizeof where, "0x%lx", piece.address);
+      throw Failure(path_ + " does not hold " + where + " (see core(5), coredump_filter)");
+    }
+  }
+
+  bool try_read(uint64_t address, void* into, size_t bytes) const override {
+    auto* out = static_cast<char*>(into);
+    while (bytes > 0) {
+      const size_t got = read_prefix(address, out, bytes);
+      if (got == 0) return false;
+      address += got, out += got, bytes -= got;
+    }
+    return true;
+  }
+
+  std::vector<Module> modules() const override {
+    std::vector<Module> found;
+    for (const FilePart& mapped : files_) {
+      if (mapped.offset == 0) found.push_back({mapped.start, mapped.path});
+    }
+    return found;
+  }
+
+  void require_alive(Look) const override {}
+  bool is_live() const override { return false; }
+  std::string name() const override { return name_; }
+  std::string title() const override { return "core file " + path_; }
+  int64_t process_id() const override { return process_id_; }
+  uint64_t resident_bytes() const override { return 0; }
+
+ private:
+  template <class T>
+  const T* part(uint64_t offset) const {
+    return file_.holds(offset, sizeof(T)) ? reinterpret_cast<const T*>(file_.at(offset)) : nullptr;
+  }
+
+  const Elf64_Phdr* segment_of(uint64_t address) const {
+    for (const Elf64_Phdr& segment : segments_) {
+      if (address - segment.p_vaddr < segment.p_memsz) return &segment;
+    }
+    return nullptr;
+  }
+
+  // As many of the bytes as lie together: of the core, or of a file that was mapped there.
+  size_t read_prefix(uint64_t address, char* out, size_t bytes) const {
+    const Elf64_Phdr* segment = segment_of(address);
+    if (segment != nullptr && address - segment->p_vaddr < segment->p_filesz) {
+      const uint64_t skip = address - segment->p_vaddr;
+      const size_t here = std::min<size_t>(bytes, segment->p_filesz - skip);
+      memcpy(out, file_.at(segment->p_offset + skip), here);
+      return here;
+    }
+    for (const FilePart& mapped : files_) {
+      if (address < mapped.start || address >= mapped.end) continue;
+      const MappedFile file(mapped.path);
+      const uint64_t offset = mapped.offset + (address - mapped.start);
+      const size_t here = std::min<size_t>(bytes, mapped.end - address);
+      if (!file.is_there() || !file.holds(offset, here)) return 0;
+      memcpy(out, file.at(offset), here);
+      return here;
+    }
+    return 0;
+  }
+
+  void take_notes(uint64_t offset, uint64_t bytes) {
+    const uint64_t end = offset + bytes;
+    while (offset + sizeof(Elf64_Nhdr) <= end) {
+      const auto* note = part<Elf64_Nhdr>(offset);
+      if (note == nullptr) return;
+      const uint64_t description = offset + sizeof *note + (note->n_namesz + 3) / 4 * 4;
+      if (!file_.holds(description, note->n_descsz)) return;
+      if (note->n_type == NT_FILE) take_files(description, note->n_descsz);
+      if (note->n_type == NT_PRPSINFO) take_program(description, note->n_descsz);
+      offset = description + (note->n_descsz + 3) / 4 * 4;
+    }
+  }
+
+  void take_program(uint64_t offset, uint64_t bytes) {
+    const auto* info = part<elf_prpsinfo>(offset);
+    if (info == nullptr || bytes < sizeof *info) return;
+    process_id_ = info->pr_pid;
+    name_.assign(info->pr_fname, strnlen(info->pr_fname, sizeof info->pr_fname));
+  }
+
+  // {count, page size, count times {start, end, offset in pages}, count names}
+  void take_files(uint64_t offset, uint64_t bytes) {
+    const uint64_t end = offset + bytes;
+    const auto* head = part<uint64_t[2]>(offset);
+    if (head == nullptr || (*head)[0] > bytes / 24) return;
+    const uint64_t count = (*head)[0];
+    uint64_t name = offset + 16 + count * 24;
+    for (uint64_t i = 0; i < count && name < end; ++i) {
+      const auto* place = part<uint64_t[3]>(offset + 16 + i * 24);
+      const std::string path(file_.at(name), strnlen(file_.at(name), end - name));
+      files_.push_back({(*place)[0], (*place)[1], (*place)[2] * (*head)[1], path});
+      name += path.size() + 1;
+    }
+  }
+
+  std::string path_;
+  MappedFile file_;
+  std::vector<Elf64_Phdr> segments_;
+  std::vector<FilePart> files_;
+  std::string name_;
+  int64_t process_id_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Memory> open_core(const std::string& path) { return std::make_unique<CoreMemory>(path); }
+
+}  // namespace reslab::outside
