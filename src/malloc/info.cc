@@ -30,16 +30,28 @@ int saturated(uint64_t n) { return n < INT32_MAX ? static_cast<int>(n) : INT32_M
 
 }  // namespace
 
-// What corresponds: arena = committed, uordblks = live, fordblks = committed but not live, hblks and hblkhd = large blocks.
+// As mallinfo(3) divides it: what glibc would have mapped by itself are the large blocks (hblks, hblkhd); the rest of what
+// is committed is the arena, of which uordblks is handed out and fordblks is not, in ordblks free objects. keepcost is
+// what malloc_trim finds without searching: free units that are still in memory.
 RESLAB_EXPORT struct mallinfo2 mallinfo2() noexcept {
-  const reslab_stats stats = stats_now();
   struct mallinfo2 info = {};
-  info.arena = stats.bytes_committed;
-  info.uordblks = stats.bytes_live;
-  info.fordblks = stats.bytes_committed > stats.bytes_live ? stats.bytes_committed - stats.bytes_live : 0;
-  const RunCensus runs = ensure_root(Contract::kAny) ? take_run_census() : RunCensus{0, 0};
+  if (!ensure_root(Contract::kAny)) return info;
+  const RunCensus runs = take_run_census();
+  uint64_t live = 0, free_objects = 0;
+  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+    const ClassCensus census = take_census(cls);
+    live += census.live() * class_info(cls).object_bytes;
+    free_objects += census.capacity - census.live();
+  }
+  const uint64_t committed = uint64_t{arena().committed()} << kUnitShift;
+  info.arena = committed > runs.bytes ? committed - runs.bytes : 0;
+  info.uordblks = live;
+  info.fordblks = info.arena > live ? info.arena - live : 0;
+  info.ordblks = free_objects;
   info.hblks = runs.runs;
   info.hblkhd = runs.bytes;
+  const int64_t dirty = arena().dirty_units();
+  info.keepcost = dirty > 0 ? static_cast<uint64_t>(dirty) << kUnitShift : 0;
   return info;
 }
 
@@ -47,32 +59,53 @@ RESLAB_EXPORT struct mallinfo mallinfo() noexcept {
   const struct mallinfo2 wide = mallinfo2();
   struct mallinfo info = {};
   info.arena = saturated(wide.arena);
+  info.ordblks = saturated(wide.ordblks);
   info.hblks = saturated(wide.hblks);
   info.hblkhd = saturated(wide.hblkhd);
   info.uordblks = saturated(wide.uordblks);
   info.fordblks = saturated(wide.fordblks);
+  info.keepcost = saturated(wide.keepcost);
   return info;
 }
 
 RESLAB_EXPORT void malloc_stats() noexcept { write_stats(STDERR_FILENO, "reslab: "); }
 
+// A name as XML has it.
+struct Escaped {
+  explicit Escaped(const char* name) {
+    Line line;
+    for (; *name != '\0'; ++name) {
+      const char c = *name;
+      if (c == '<') line.text("&lt;");
+      else if (c == '&') line.text("&amp;");
+      else if (c == '"') line.text("&quot;");
+      else line.text(c < ' ' && c >= 0 ? "?" : name, 1);
+    }
+    __builtin_memcpy(text, line.c_str(), line.length() + 1);
+  }
+  char text[32 * 6 + 1];  // each of a name's characters may become six
+};
+
 // One <class> element for each size class in use; attributes are the fields of reslab_class_stats.
 RESLAB_EXPORT int malloc_info(int options, FILE* stream) noexcept {
   if (options != 0) return EINVAL;
-  const reslab_stats stats = stats_now();
   fprintf(stream, "<malloc version=\"reslab-%s\">\n", reslab_version());
   reslab_class_stats classes[kMallocClasses];
   const int count = reslab_get_class_stats(classes, kMallocClasses, sizeof classes[0]);
   for (int i = 0; i < count; ++i) {
-    const reslab_class_stats& one = classes[i];
-    if (one.capacity == 0) continue;
+    const reslab_class_stats& c = classes[i];
+    if (c.capacity == 0) continue;
     fprintf(stream,
-            "<class name=\"%s\" bytes=\"%zu\" capacity=\"%zu\" live=\"%zu\" magazines=\"%zu\" depot=\"%zu\"/>\n",
-            one.name, static_cast<size_t>(one.object_bytes), static_cast<size_t>(one.capacity),
-            static_cast<size_t>(one.live), static_cast<size_t>(one.in_magazines), static_cast<size_t>(one.in_depot));
+            "<class name=\"%s\" bytes=\"%lu\" capacity=\"%lu\" live=\"%lu\" magazines=\"%lu\" depot=\"%lu\" "
+            "deferred=\"%lu\" in_hand=\"%lu\" free=\"%lu\" slabs=\"%lu\"/>\n",
+            Escaped(c.name).text, c.object_bytes, c.capacity, c.live, c.in_magazines, c.in_depot, c.deferred, c.in_hand,
+            c.free_in_slabs, c.slabs_active + c.slabs_partial + c.slabs_full + c.slabs_empty);
   }
-  fprintf(stream, "<system type=\"current\" size=\"%zu\"/>\n<total type=\"live\" size=\"%zu\"/>\n</malloc>\n",
-          static_cast<size_t>(stats.bytes_committed), static_cast<size_t>(stats.bytes_live));
+  const reslab_stats stats = stats_now();
+  fprintf(stream,
+          "<system type=\"current\" size=\"%lu\"/>\n<system type=\"reserved\" size=\"%lu\"/>\n"
+          "<system type=\"metadata\" size=\"%lu\"/>\n<total type=\"live\" size=\"%lu\"/>\n</malloc>\n",
+          stats.bytes_committed, stats.bytes_reserved, stats.bytes_metadata, stats.bytes_live);
   return 0;
 }
 
