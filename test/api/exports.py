@@ -22,11 +22,12 @@ OPERATORS = re.compile(r"_Z(nw|na)m|_Z(dl|da)Pv")
 def names(path, *options):
     """Kind and name of each symbol that nm lists."""
     text = subprocess.run(["nm", *options, path], capture_output=True, text=True, timeout=60, check=True).stdout
-    return [(kind, name) for kind, name in re.findall(r"^(?:[0-9a-f]+)?\s+([A-Za-z])\s+(\S+)$", text, re.MULTILINE)]
+    return [(kind, re.sub("@@?RESLAB.*", "", name))
+            for kind, name in re.findall(r"^(?:[0-9a-f]+)?\s+([A-Za-z])\s+(\S+)$", text, re.MULTILINE)]
 
 
 def defined(path, *options):
-    return {name for kind, name in names(path, "--defined-only", "--extern-only", *options)}
+    return {name for kind, name in names(path, "--defined-only", "--extern-only", *options) if kind != "A"}  # a version's
 
 
 def declared(header):

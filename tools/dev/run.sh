@@ -4,12 +4,12 @@ dev_run() {
   [[ ${1:-} != -- ]] || shift
   need "${build_packages[@]}"
   make_build_for use gcc
-  local library=$root/build/gcc/src/libreslab.so storm=$root/build/gcc/tools/demo/reslab-storm
+  local library=$root/build/gcc/src/libreslab.so.1 storm=$root/build/gcc/tools/demo/reslab-storm
   if (($# == 0)); then
-    compile gcc src/libreslab.so tools/demo/reslab-storm || die "the build failed"
+    compile gcc src/libreslab.so.1 tools/demo/reslab-storm || die "the build failed"
     exec python3 "$root/tools/demo/demo.py" --storm "$storm" --library "$library"
   fi
-  compile gcc src/libreslab.so || die "the build failed"
+  compile gcc src/libreslab.so.1 || die "the build failed"
   command -v -- "$1" >/dev/null || die "there is no command '$1'"
   # Ahead of what the user preloads already.
   exec env LD_PRELOAD="$library${LD_PRELOAD:+:$LD_PRELOAD}" "$@"

@@ -21,11 +21,11 @@ std::string find_library() {
   std::error_code ignored;
   const fs::path here = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   for (const fs::path& place :
-       {here / RESLAB_LIBRARY_FROM_BIN, here / "../../src/libreslab.so", fs::path(RESLAB_LIBRARY)}) {
+       {here / RESLAB_LIBRARY_FROM_BIN, here / "../src/libreslab.so.1", fs::path(RESLAB_LIBRARY)}) {
     const fs::path found = fs::weakly_canonical(place, ignored);
     if (!ignored && fs::is_regular_file(found, ignored)) return found.string();
   }
-  throw Failure("the library libreslab.so is not where this command was installed; name it by --library");
+  throw Failure("the library is not where this command was installed; name it by --library");
 }
 
 void put_before(const char* name, const std::string& value) {

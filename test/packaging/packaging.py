@@ -1,0 +1,90 @@
+"""Tiny projects outside build with an installed reslab, and their programs find the malloc they should.
+
+Usage: packaging.py BUILD SOURCE make|make-static|cmake|meson
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def fail(what, output=""):
+    sys.exit(f"packaging: FAILED: {what}\n{output[-6000:]}")
+
+
+def run(*command, **more):
+    done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=500, **more)
+    if done.returncode != 0:
+        fail(f"{' '.join(map(str, command))}: status {done.returncode}", done.stdout)
+    return done.stdout
+
+
+def install(build, folder):
+    """The folder that stands for the root of the system, and that of the libraries in it."""
+    run("meson", "install", "-C", build, "--no-rebuild", "--destdir", folder)
+    return next(folder.rglob("libreslab.so.1")).parent
+
+
+def run_programs(folder, names, libraries):
+    for name in names:
+        program = next((path for path in folder.rglob(name) if path.is_file()), None)
+        if program is None:
+            fail(f"{name} was not built")
+        said = run(program, env={"LD_LIBRARY_PATH": str(libraries), "PATH": os.environ["PATH"]})
+        if not said.startswith("ok: "):
+            fail(f"{name} says", said)
+        print(f"{name}: {said.strip()}")
+
+
+def names_of(*forms):
+    return [f"{kind}{form}-{language}" for form in forms for kind in ("own", "malloc") for language in ("c", "cc")]
+
+
+def with_make(root, libraries, work, static):
+    env = os.environ | {"PKG_CONFIG_PATH": str(libraries / "pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": str(root)}
+    run("make", "-C", work / "make", f"STATIC={'--static' if static else ''}", env=env)
+    run_programs(work / "make", names_of("") + ([] if static else ["rcu-c"]), libraries)
+
+
+def with_cmake(root, libraries, work):
+    run("cmake", "-S", work / "cmake", "-B", work / "build", f"-Dreslab_DIR={libraries / 'cmake/reslab'}")
+    run("cmake", "--build", work / "build")
+    run_programs(work / "build", names_of("", "-static") + ["rcu-c"], libraries)
+
+
+def with_meson(source, work):
+    """Compiles reslab as well, so only two of the programs are made."""
+    (work / "meson/subprojects").mkdir()
+    (work / "meson/subprojects/reslab").symlink_to(source)
+    run("meson", "setup", work / "build", work / "meson")
+    run("ninja", "-C", work / "build", *names_of("", "-static"), "rcu-c")
+    run_programs(work / "build", names_of("", "-static") + ["rcu-c"], work / "build/subprojects/reslab/src")
+
+
+def main():
+    build, source, kind = sys.argv[1:]
+    needed = {"make": "pkg-config", "make-static": "pkg-config", "cmake": "cmake", "meson": "meson"}[kind]
+    if shutil.which(needed) is None:
+        sys.exit(77)
+    with tempfile.TemporaryDirectory(prefix="reslab-packaging-") as folder:
+        work = Path(folder) / "projects"
+        shutil.copytree(HERE / "projects", work)
+        if kind == "meson":
+            with_meson(Path(source), work)
+            return
+        root = Path(folder) / "root"
+        libraries = install(build, root)
+        if kind == "cmake":
+            with_cmake(root, libraries, work)
+        else:
+            with_make(root, libraries, work, kind == "make-static")
+
+
+if __name__ == "__main__":
+    main()
