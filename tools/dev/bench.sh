@@ -40,13 +40,17 @@ debian_python() { if [[ -x /usr/bin/python3 ]]; then /usr/bin/python3 "$@"; else
 bench_kind() {
   local outcome=(--json "$root/build/bench" --markdown "$root/docs/benchmarks.md" --plots "$root/docs/plots")
   [[ " $* " != *\ --only* && " $* " != *\ --allocators* ]] || outcome=(--json "$root/build/bench/part")
-  debian_python "$root/bench/bench.py" "$1" --build "$root/build/gcc" "${outcome[@]}" "${@:2}"
+  debian_python "$root/bench/bench.py" "$1" --build "$root/build/gcc" "${outcome[@]}" "${@:2}" || return
+  [[ ${outcome[1]} == */part ]] || renew_readme
 }
+
+# README's figures are some of those in docs/.
+renew_readme() { python3 "$commands/lib/readme_figures.py" "$root"; }
 
 bench_instructions() {
   debian_python "$root/bench/callgrind_pair.py" --build "$root/build/gcc" --markdown "$root/docs/benchmarks.md" "$@"
 }
 
-bench_storm() { python3 "$root/bench/storm/run_storm.py" --build "$root/build/gcc" --markdown "$root/docs/storm.md"; }
+bench_storm() { python3 "$root/bench/storm/run_storm.py" --build "$root/build/gcc" --markdown "$root/docs/storm.md" && renew_readme; }
 
 bench_latency() { python3 "$root/bench/latency/run_latency.py" --build "$root/build/gcc" --markdown "$root/docs/latency.md"; }
