@@ -1,0 +1,178 @@
+"""Commands of gdb for a program on reslab, running, stopped or a core file: `source reslab_gdb.py`, or installed beside the
+library, where gdb finds it by itself.
+
+  reslab heap            mode, memory, and the classes in use
+  reslab where ADDRESS   what an address is: class, slab, state of its free bit
+  reslab unit NUMBER     the descriptor of a unit
+
+Works without debug information: everything is read through the image of the heap (src/heap/image.h).
+"""
+
+import struct
+
+import gdb
+
+MAGIC, VERSION = 0x6567616d69627372, 1
+HEAD = 24  # magic, version and bytes, layout
+
+# The words of src/heap/image.def, in their order.
+WORDS = """
+root_bytes version_text_at mode mode_reason_at slot_source features lost_frames_at options_at options_bytes counters_at
+counters_shards counters_stride counters_count metadata_at metadata_fixed_bytes
+window_at window_units unit_bytes class_of_at frontier_at window_marks_at free_bits_at zero_bits_at retired_at
+dirty_units_at
+chunks_at chunk_units chunk_bytes chunk_marks_at chunk_descriptors descriptor_bytes chunk_dense dense_bytes inline_bits
+slab_state slab_next slab_free_hint slab_run_units slab_bits
+class_info_at class_info_stride class_count run_class info_object_bytes info_slab_units info_capacity info_begin
+info_magazine slab_classes_at slab_classes_stride slab_class_partial slab_class_capacity slab_class_free
+slab_class_slabs
+regions_at region_bytes region_ready_at slots closed_top cpu_state class_slots class_slot_stride class_slot_active
+class_slot_warmth class_slot_saved aside_at deferred_key
+block_chunks_at block_chunk_bytes blocks_in_chunk block_marks_at blocks_made_at block_header_stride block_next
+block_count block_state block_slots block_objects pooled_at depot_classes_at depot_classes_stride depot_bytes_at
+""".split()
+
+
+def read(address, layout):
+    return struct.unpack("<" + layout, gdb.selected_inferior().read_memory(address, struct.calcsize("<" + layout)))
+
+
+class Heap:
+    def __init__(self):
+        root = self._root()
+        magic, version, size = read(root, "QII")
+        if magic != MAGIC or version != VERSION or size != HEAD + 8 * len(WORDS):
+            raise gdb.GdbError("this is another version of reslab than these commands know")
+        for name, value in zip(WORDS, read(root + HEAD, f"{len(WORDS)}Q")):
+            setattr(self, name, value)
+        self.frontier = read(self.frontier_at, "I")[0]
+
+    @staticmethod
+    def _root():
+        try:
+            root = int(gdb.parse_and_eval("*(unsigned long *)&reslab_image"))
+        except gdb.error:
+            raise gdb.GdbError("the program does not run on reslab") from None
+        if root == 0:
+            raise gdb.GdbError("nothing has been allocated yet")
+        return root
+
+    def info(self, cls):
+        """(object bytes, units of a slab, objects of a slab)"""
+        at = self.class_info_at + cls * self.class_info_stride
+        return (read(at + self.info_object_bytes, "I")[0], read(at + self.info_slab_units, "H")[0],
+                read(at + self.info_capacity, "I")[0])
+
+    def is_small(self, cls):
+        return 0 < cls < self.class_count
+
+    def descriptor(self, unit):
+        """(class, flags, generation, address)"""
+        at = (self.chunks_at + unit // self.chunk_units * self.chunk_bytes + self.chunk_descriptors
+              + unit % self.chunk_units * self.descriptor_bytes)
+        state = read(at + self.slab_state, "Q")[0]
+        return state >> 16 & 0xffff, state & 0xffff, state >> 32, at
+
+    def bits(self, unit, capacity):
+        at = self.descriptor(unit)[3] + self.slab_bits
+        if capacity > self.inline_bits:
+            at = (self.chunks_at + unit // self.chunk_units * self.chunk_bytes + self.chunk_dense
+                  + unit % self.chunk_units * self.dense_bytes)
+        return read(at, f"{(capacity + 63) // 64}Q")
+
+    def slabs(self):
+        """(unit, class, flags, free objects) of each."""
+        unit = 1
+        while unit < self.frontier:
+            cls, flags, _, at = self.descriptor(unit)
+            if self.is_small(cls):
+                _, units, capacity = self.info(cls)
+                yield unit, cls, flags, sum(bin(word).count("1") for word in self.bits(unit, capacity))
+                unit += units
+            else:
+                run = read(at + self.slab_run_units, "I")[0] if cls == self.run_class else 0
+                unit += max(run, 1)
+
+
+def state_of(flags):
+    return f"active in slot {flags >> 2}" if flags & 1 else "listed" if flags & 2 else "full, or on its way"
+
+
+class Reslab(gdb.Command):
+    """Look at the heap of a program on reslab: heap, where ADDRESS, unit NUMBER."""
+
+    def __init__(self):
+        super().__init__("reslab", gdb.COMMAND_DATA, prefix=True)
+
+
+class ReslabHeap(gdb.Command):
+    """reslab heap: mode, memory, and the classes in use."""
+
+    def __init__(self):
+        super().__init__("reslab heap", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        heap = Heap()
+        print(f"mode {'rseq' if heap.mode == 1 else 'fallback'}, units 1 to {heap.frontier - 1} of "
+              f"{heap.unit_bytes >> 10} KiB at {heap.window_at:#x}")
+        classes = {}
+        for _, cls, _, free in heap.slabs():
+            count = classes.setdefault(cls, [0, 0])
+            count[0] += 1
+            count[1] += free
+        print(f"{'class':>6}{'bytes':>8}{'slabs':>8}{'objects':>10}{'free':>10}")
+        for cls, (slabs, free) in sorted(classes.items()):
+            size, _, capacity = heap.info(cls)
+            print(f"{cls:>6}{size:>8}{slabs:>8}{slabs * capacity:>10}{free:>10}")
+        runs, units = (read(heap.slab_classes_at + heap.run_class * heap.slab_classes_stride + offset, layout)[0]
+                       for offset, layout in ((heap.slab_class_slabs, "I"), (heap.slab_class_capacity, "q")))
+        print(f"large blocks: {runs} of {units} units")
+
+
+class ReslabWhere(gdb.Command):
+    """reslab where ADDRESS: what an address is."""
+
+    def __init__(self):
+        super().__init__("reslab where", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, argument, from_tty):
+        heap = Heap()
+        address = int(gdb.parse_and_eval(argument)) & (1 << 64) - 1
+        unit = (address - heap.window_at) // heap.unit_bytes
+        if not 0 < unit < heap.frontier:
+            print(f"{address:#x}: no memory of reslab's")
+            return
+        entry = read(heap.class_of_at + unit * 2, "H")[0]
+        cls, first = entry & 0xfff, unit - (entry >> 12)
+        if not heap.is_small(cls):
+            print(f"{address:#x}: unit {unit}, " + ("a large block begins here" if cls == heap.run_class
+                                                    else "no object begins here"))
+            return
+        size, _, capacity = heap.info(cls)
+        index, inside = divmod(address - heap.window_at - first * heap.unit_bytes, size)
+        if index >= capacity:
+            print(f"{address:#x}: behind the last object of slab {first}")
+            return
+        free = heap.bits(first, capacity)[index // 64] >> index % 64 & 1
+        print(f"{address:#x}: byte {inside} of object {index} of {size} bytes, slab {first} "
+              f"({state_of(heap.descriptor(first)[1])}), {'free' if free else 'handed out, or cached'}")
+
+
+class ReslabUnit(gdb.Command):
+    """reslab unit NUMBER: the descriptor of a unit."""
+
+    def __init__(self):
+        super().__init__("reslab unit", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        heap = Heap()
+        unit = int(gdb.parse_and_eval(argument))
+        if not 0 < unit < heap.frontier:
+            raise gdb.GdbError(f"units are 1 to {heap.frontier - 1}")
+        cls, flags, generation, at = heap.descriptor(unit)
+        print(f"unit {unit} at {heap.window_at + unit * heap.unit_bytes:#x}: descriptor {at:#x}, class {cls}, "
+              f"{state_of(flags)}, generation {generation}")
+
+
+for command in (Reslab, ReslabHeap, ReslabWhere, ReslabUnit):
+    command()
