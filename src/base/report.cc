@@ -8,6 +8,12 @@
 namespace reslab {
 namespace {
 
+constexpr const char* kWords[] = {
+#define REPORT(name, words) words,
+#include "base/reports.def"
+#undef REPORT
+};
+
 void raise_abort() {
   const long pid = sys_call(SYS_getpid);
   const long tid = sys_call(SYS_gettid);
@@ -28,6 +34,24 @@ void raise_abort() {
 }
 
 }  // namespace
+
+Line& say(Line& line, Report report, std::initializer_list<uint64_t> values) {
+  const uint64_t* value = values.begin();
+  const char* words = kWords[static_cast<size_t>(report)];
+  for (; *words != '\0'; ++words) {
+    if (words[0] == '{' && words[1] == '}' && value != values.end()) {
+      line.dec(*value++);
+      ++words;
+    } else {
+      line.text(words, 1);
+    }
+  }
+  return line;
+}
+
+void begin_report(Line& line, const char* call, const void* address) {
+  line.text("reslab: ").text(call).text("(").ptr(address).text("): ");
+}
 
 void die(Line& line) {
   line.write_to(STDERR_FILENO);

@@ -1,13 +1,28 @@
 // The ways to die. Misuse and corruption end here: one clear line on stderr, then SIGABRT, with nothing held, so that a
-// handler of the program may allocate (lesson 21). The wording is part of the interface; tests compare it.
+// handler of the program may allocate (lesson 21). The wording is part of the interface: one list, base/reports.def, which
+// the tests read.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "base/text.h"
 
 namespace reslab {
+
+// The words of each, from base/reports.def.
+enum class Report : uint8_t {
+#define REPORT(name, words) k##name,
+#include "base/reports.def"
+#undef REPORT
+};
+
+// Appends the words of a report; each {} in them is the next of `values`.
+Line& say(Line& line, Report report, std::initializer_list<uint64_t> values = {});
+
+// "reslab: CALL(ADDRESS): ", how every report about a pointer begins.
+void begin_report(Line& line, const char* call, const void* address);
 
 // Writes `line` to stderr and raises SIGABRT; does not come back even if SIGABRT is handled or ignored.
 [[noreturn]] void die(Line& line);

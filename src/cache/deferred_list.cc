@@ -12,8 +12,8 @@ constinit std::atomic<uint64_t> deferred_key{0};
 namespace {
 [[noreturn]] void report_overwritten(const void* object) {
   Line line;
-  line.text("reslab: object ").ptr(object).text(" was written after it was freed: its deferred-free link is damaged");
-  die(line);
+  line.text("reslab: object ").ptr(object);
+  die(say(line, Report::kLinkDamaged));
 }
 }  // namespace
 

@@ -31,8 +31,8 @@ constexpr uint32_t kMostBlocksAged = 32;
 [[noreturn]] void report_double_free(void* object) {
   counters.add(Counter::kDoubleFrees);
   Line line;
-  line.text("reslab: free(").ptr(object).text("): double free: found free in its slab when a magazine was flushed");
-  die(line);
+  begin_report(line, "free", object);
+  die(say(line, Report::kDoubleFreeAtFlush));
 }
 
 // The objects of a block in hand go back to their slabs; the block is used up.

@@ -9,23 +9,18 @@
 namespace reslab {
 namespace {
 
-void begin_report(Line& line, const char* call, const void* address) {
-  line.text("reslab: ").text(call).text("(").ptr(address).text("): ");
-}
-
 void describe_small(Line& line, const ObjectPlace& place) {
   const ClassInfo& info = class_info(place.cls);
   const uint32_t index = object_index(info, place.offset);
   const size_t inside = place.offset - size_t{index} * info.object_bytes;
   if (index >= info.capacity) {
-    line.text("in the unused tail of a slab of class ").dec(info.object_bytes);
+    say(line, Report::kSlabTail, {info.object_bytes});
     return;
   }
-  if (inside != 0) line.text("not the start of an object: ").dec(inside).text(" bytes into ");
-  line.text("object ").dec(index).text(" of a slab of class ").dec(info.object_bytes);
-  if (place.cls >= kFirstCacheClass) line.text(" (").text(class_table().name(place.cls)).text(")");
   const bool free = (slab_bits(place.unit, info)[index / 64].load(std::memory_order_relaxed) >> (index % 64) & 1) != 0;
-  if (free) line.text(", which is free");
+  if (inside == 0) say(line, free ? Report::kFreeObject : Report::kObject, {index, info.object_bytes});
+  else say(line, free ? Report::kInteriorOfFree : Report::kInterior, {inside, index, info.object_bytes});
+  if (place.cls >= kFirstCacheClass) line.text(" (").text(class_table().name(place.cls)).text(")");
 }
 
 // A run is mapped by its first unit alone: look for one that reaches this far.
@@ -36,7 +31,8 @@ bool describe_run(Line& line, const void* address) {
     if (identity.cls == kNoClass) continue;
     if (identity.cls != kRunClass || unit - first >= run_bytes(first) >> kUnitShift) return false;
     const auto inside = static_cast<size_t>(static_cast<const char*>(address) - unit_address(first));
-    line.text("not the start of an object: ").dec(inside).text(" bytes into a large block of ").dec(run_bytes(first));
+    if (inside == 0) say(line, Report::kLargeBlock, {run_bytes(first)});
+    else say(line, Report::kInteriorOfBlock, {inside, run_bytes(first)});
     return true;
   }
   return false;
@@ -47,15 +43,15 @@ bool describe_run(Line& line, const void* address) {
 void describe_address(Line& line, const void* address) {
   const uint32_t unit = unit_of(address);
   if (unit == 0) {
-    line.text("no part of reslab's memory");
+    say(line, Report::kNotOurs);
   } else if (unit >= arena().frontier()) {
-    line.text("inside reslab's reserved range, never handed out");
+    say(line, Report::kNeverHandedOut);
   } else {
     const ObjectPlace place = place_of(address);
     if (is_slab_class(place.cls)) {
       describe_small(line, place);
     } else if (!describe_run(line, address)) {
-      line.text("inside reslab's range, where nothing is allocated");
+      say(line, Report::kNothingThere);
     }
   }
 }
@@ -65,7 +61,7 @@ void report_invalid(const char* call, const void* address) {
   Line line;
   begin_report(line, call, address);
   if (published_root.load(std::memory_order_acquire) == nullptr) {
-    line.text("no part of reslab's memory");
+    say(line, Report::kNotOurs);
   } else {
     describe_address(line, address);
   }
@@ -76,7 +72,7 @@ void report_double_free(const char* call, const void* object) {
   counters.add(Counter::kDoubleFrees);
   Line line;
   begin_report(line, call, object);
-  line.text("double free: ");
+  say(line, Report::kDoubleFree);
   describe_address(line, object);
   die(line);
 }
@@ -93,7 +89,7 @@ void report_other_class(const char* call, const void* object) {
 void report_wrong_size(const char* call, const void* object, size_t bytes) {
   Line line;
   begin_report(line, call, object);
-  line.text("freed with size ").dec(bytes).text(", but it is ");
+  say(line, Report::kWrongSize, {bytes});
   describe_address(line, object);
   die(line);
 }

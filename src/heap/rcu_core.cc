@@ -21,8 +21,8 @@ constexpr char kCall[] = "reslab_free_rcu";
 void report_twice(const char* call, const void* object) {
   counters.add(Counter::kDoubleFrees);
   Line line;
-  line.text("reslab: ").text(call).text("(").ptr(object).text("): double free: it waits for a grace period already");
-  die(line);
+  begin_report(line, call, object);
+  die(say(line, Report::kDoubleFreeRetired));
 }
 void report_twice_pending(void* object) { report_twice(kCall, object); }
 

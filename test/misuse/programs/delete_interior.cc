@@ -1,0 +1,9 @@
+// expect [] free: Interior(32, *, 1024)
+#include "../misuse.h"
+
+#include <new>
+
+int main(void) {
+  operator delete(object(1000) + 32);
+  return 0;
+}

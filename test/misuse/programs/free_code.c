@@ -1,0 +1,7 @@
+// expect [] free: NotOurs
+#include "../misuse.h"
+
+int main(void) {
+  free(hide((void*)(uintptr_t)main));
+  return 0;
+}

@@ -1,0 +1,7 @@
+// expect [] free: Interior(16, *, 64)
+#include "../misuse.h"
+
+int main(void) {
+  free(object(64) + 16);
+  return 0;
+}

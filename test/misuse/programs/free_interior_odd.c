@@ -1,0 +1,7 @@
+// expect [] free: Interior(1, *, 64)
+#include "../misuse.h"
+
+int main(void) {
+  free(object(64) + 1);
+  return 0;
+}

@@ -1,0 +1,7 @@
+// expect [] free: Interior(4096, *, 212992)
+#include "../misuse.h"
+
+int main(void) {
+  free(object(200000) + 4096);
+  return 0;
+}

@@ -1,0 +1,8 @@
+// expect [] nothing
+// expect [check_sizes=1] free_sized: WrongSize(9000000) + LargeBlock(3145728)
+#include "../misuse.h"
+
+int main(void) {
+  free_sized(object(3 << 20), 9000000);
+  return 0;
+}

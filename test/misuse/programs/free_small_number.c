@@ -1,0 +1,7 @@
+// expect [] free: NotOurs
+#include "../misuse.h"
+
+int main(void) {
+  free(hide((void*)1));
+  return 0;
+}

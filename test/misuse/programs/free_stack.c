@@ -1,0 +1,8 @@
+// expect [] free: NotOurs
+#include "../misuse.h"
+
+int main(void) {
+  char local[64];
+  free(hide(local));
+  return 0;
+}

@@ -1,0 +1,12 @@
+// expect [] free: DoubleFreeAtFlush
+#include "../misuse.h"
+
+int main(void) {
+  char *one = object(64), *other = object(64);
+  free(one);
+  free(other);
+  free(one);
+  churn(64);
+  reslab_trim(0);
+  return 0;
+}

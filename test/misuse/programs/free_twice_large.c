@@ -1,0 +1,11 @@
+// expect [] free: DoubleFree + FreeObject(*, 212992)
+// expect [] free: NothingThere
+#include "../misuse.h"
+
+int main(void) {
+  char* one = object(200000);
+  free(one);
+  free(one);
+  churn(200000);
+  return 0;
+}

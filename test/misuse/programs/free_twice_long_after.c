@@ -1,0 +1,15 @@
+// expect [] free: DoubleFreeAtFlush
+// expect [] free: DoubleFree + FreeObject(*, 64)
+// expect [] free: NothingThere
+#include "../misuse.h"
+
+int main(void) {
+  char* one = object(64);
+  free(one);
+  churn(64);
+  reslab_trim(0);
+  free(one);
+  churn(64);
+  reslab_trim(0);
+  return 0;
+}

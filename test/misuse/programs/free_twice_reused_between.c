@@ -1,0 +1,11 @@
+// expect [] nothing
+#include "../misuse.h"
+
+int main(void) {
+  char* one = object(64);
+  free(one);
+  char* again = object(64);  // the same object, somebody else's by now
+  free(one);
+  free(again == one ? NULL : again);
+  return 0;
+}

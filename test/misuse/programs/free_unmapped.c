@@ -1,0 +1,9 @@
+// expect [] free: NotOurs
+#include "../misuse.h"
+
+int main(void) {
+  void* page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  munmap(page, 4096);
+  free(hide(page));
+  return 0;
+}

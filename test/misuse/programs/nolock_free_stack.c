@@ -1,0 +1,8 @@
+// expect [] reslab_free_nolock: NotOurs
+#include "../misuse.h"
+
+int main(void) {
+  char local[64];
+  reslab_free_nolock(hide(local));
+  return 0;
+}

@@ -1,0 +1,12 @@
+// expect [] reslab_free_rcu: DoubleFreeRetired
+#include "../misuse.h"
+
+#include <reslab/rcu.h>
+
+int main(void) {
+  char* one = object(64);
+  reslab_free_rcu(one);
+  reslab_free_rcu(one);
+  return reslab_rcu_init(NULL) != 0 || reslab_rcu_barrier() != 0;
+  return 0;
+}

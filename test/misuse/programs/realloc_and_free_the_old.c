@@ -1,0 +1,9 @@
+// expect [] free: DoubleFree + Object(*, 64)
+#include "../misuse.h"
+
+int main(void) {
+  char* one = object(64);
+  hide(realloc(one, 100));
+  free(one);
+  return 0;
+}

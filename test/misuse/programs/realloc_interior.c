@@ -1,0 +1,7 @@
+// expect [] realloc: Interior(16, *, 64)
+#include "../misuse.h"
+
+int main(void) {
+  free(hide(realloc(object(64) + 16, 100)));
+  return 0;
+}

@@ -1,0 +1,7 @@
+// expect [] free: Interior(32, *, 1024)
+#include "../misuse.h"
+
+int main(void) {
+  reslab_free(object(1000) + 32);
+  return 0;
+}

@@ -1,0 +1,9 @@
+// expect [] nothing
+#include "../misuse.h"
+
+int main(void) {
+  char* one = object(64);
+  free(one);
+  return malloc_usable_size(one) == 0;
+  return 0;
+}

@@ -1,0 +1,10 @@
+// expect [] nothing
+#include "../misuse.h"
+
+int main(void) {
+  char* one = object(64);
+  free(one);
+  one[40] = 1;
+  for (int i = 0; i < 3; ++i) object(64);
+  return 0;
+}

@@ -1,0 +1,10 @@
+// expect [] nothing
+#include "../misuse.h"
+
+int main(void) {
+  char* objects[3];
+  for (int i = 0; i < 3; ++i) objects[i] = object(64);
+  for (int i = 0; i < 3; ++i) objects[i][-1] = 1;
+  for (int i = 0; i < 3; ++i) free(objects[i]);
+  return 0;
+}
