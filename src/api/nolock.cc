@@ -2,6 +2,7 @@
 
 #include "api/entry.h"
 #include "base/counters.h"
+#include "heap/debug_tables.h"
 #include "heap/heap.h"
 #include "platform/vm.h"
 #include "reslab/reslab.h"
@@ -29,6 +30,7 @@ void* reslab_aligned_alloc_nolock(size_t alignment, size_t size, unsigned flags)
   const bool valid = flags_are_known(flags) && alignment != 0 && (alignment & (alignment - 1)) == 0;
   if (!valid) return nullptr;
   if (alignment <= 16) return reslab_malloc_nolock(size, flags);
+  if (debug_is_on() && size <= RESLAB_NOLOCK_MAX) return aligned_nolock_slow(alignment, size, flags);
   if (size > RESLAB_NOLOCK_MAX) return malloc_nolock_slow(size, flags);  // counts the refusal
   // An object of a class that keeps the alignment; beyond a unit, or beyond the classes, a run of units.
   const ClassId cls = alignment > kUnitBytes ? kNoClass : class_of_aligned(alignment, size);
@@ -55,7 +57,8 @@ void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) noexcept {
     return nullptr;
   }
   const size_t bytes = kPageBytes << order;
-  if (bytes <= kTableBytes) return reslab_malloc_nolock(bytes, flags);
+  // With red zones a size is aligned only where that is asked for.
+  if (bytes <= kTableBytes && !debug_is_on()) return reslab_malloc_nolock(bytes, flags);
   return aligned_nolock_slow(bytes, bytes, flags);
 }
 

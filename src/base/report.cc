@@ -58,6 +58,8 @@ void die(Line& line) {
   abort_with_nothing_held();
 }
 
+void die_said() { abort_with_nothing_held(); }
+
 void die_corrupt(const char* what, uint64_t value) {
   Line line;
   line.text("reslab: corrupt state: ").text(what).text(" does not hold, value ").hex(value);

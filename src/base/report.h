@@ -27,6 +27,9 @@ void begin_report(Line& line, const char* call, const void* address);
 // Writes `line` to stderr and raises SIGABRT; does not come back even if SIGABRT is handled or ignored.
 [[noreturn]] void die(Line& line);
 
+// As die(), when all has been written already.
+[[noreturn]] void die_said();
+
 // An invariant of reslab's own does not hold: `what` names it.
 [[noreturn]] void die_corrupt(const char* what, uint64_t value);
 

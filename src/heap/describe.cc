@@ -1,7 +1,10 @@
 #include "heap/describe.h"
 
+#include <unistd.h>
+
 #include "base/counters.h"
 #include "base/report.h"
+#include "heap/debug.h"
 #include "heap/root.h"
 #include "heap/run.h"
 #include "slab/slab.h"
@@ -38,6 +41,13 @@ bool describe_run(Line& line, const void* address) {
   return false;
 }
 
+// With a debug mode, the object's history stands below the line.
+[[noreturn]] void end_report(Line& line, const void* address) {
+  line.write_to(STDERR_FILENO);
+  print_history(address);
+  die_said();
+}
+
 }  // namespace
 
 void describe_address(Line& line, const void* address) {
@@ -65,7 +75,7 @@ void report_invalid(const char* call, const void* address) {
   } else {
     describe_address(line, address);
   }
-  die(line);
+  end_report(line, address);
 }
 
 void report_double_free(const char* call, const void* object) {
@@ -74,7 +84,7 @@ void report_double_free(const char* call, const void* object) {
   begin_report(line, call, object);
   say(line, Report::kDoubleFree);
   describe_address(line, object);
-  die(line);
+  end_report(line, object);
 }
 
 void report_other_class(const char* call, const void* object) {
@@ -91,7 +101,7 @@ void report_wrong_size(const char* call, const void* object, size_t bytes) {
   begin_report(line, call, object);
   say(line, Report::kWrongSize, {bytes});
   describe_address(line, object);
-  die(line);
+  end_report(line, object);
 }
 
 }  // namespace reslab

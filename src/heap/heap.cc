@@ -5,6 +5,8 @@
 #include "base/thread_line.h"
 #include "heap/aside.h"
 #include "heap/charged.h"
+#include "heap/debug.h"
+#include "heap/debug_guard.h"
 #include "heap/describe.h"
 #include "heap/reentry.h"
 #include "heap/root.h"
@@ -21,26 +23,12 @@ ClassId class_for(const Request& request) {
   return request.align <= 16 ? class_of_size(request.bytes) : class_of_aligned(request.align, request.bytes);
 }
 
-// The place of a pointer that must be the start of an object; anything else is reported.
-ObjectPlace place_of_object(const void* object, const char* call) {
-  const ObjectPlace place = ensure_root(Contract::kAny) ? place_of(object) : ObjectPlace{kNoClass, 0, 0};
-  const bool is_small = is_slab_class(place.cls);
-  const bool is_start =
-      is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
-  if (!is_start) report_invalid(call, object);
-  return place;
-}
-
-size_t bytes_at(const ObjectPlace& place) {
-  return place.cls == kRunClass ? run_bytes(place.unit) : class_info(place.cls).object_bytes;
-}
-
 // Whoever is charged for the object is charged for what becomes of it.
 void* allocate_and_copy(const void* object, const ObjectPlace& place, size_t bytes, Contract contract,
                         const char* call) {
-  const size_t old_bytes = bytes_at(place);
+  const size_t old_bytes = heap_bytes_at(place);
   const Request request = {bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets, charged_group(place)};
-  void* moved = heap_allocate(request, call);
+  void* moved = heap_allocate_untracked(request, call);
   if (moved != nullptr) __builtin_memcpy(moved, object, old_bytes < bytes ? old_bytes : bytes);
   return moved;
 }
@@ -59,14 +47,32 @@ void* reallocate_run(void* object, uint32_t unit, size_t bytes, Contract contrac
 
 // In place if the class stays, or if shrinking would save less than half.
 bool fits_in_place(const ObjectPlace& place, size_t bytes) {
-  const size_t have = bytes_at(place);
+  const size_t have = heap_bytes_at(place);
   return place.cls != kRunClass && bytes <= have && (class_of_size(bytes) == place.cls || bytes > have / 2);
 }
 
 }  // namespace
 
+ObjectPlace heap_place_of(const void* object, const char* call) {
+  const ObjectPlace place = ensure_root(Contract::kAny) ? place_of(object) : ObjectPlace{kNoClass, 0, 0};
+  const bool is_small = is_slab_class(place.cls);
+  const bool is_start =
+      is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
+  if (!is_start) report_invalid(call, object);
+  return place;
+}
+
+size_t heap_bytes_at(const ObjectPlace& place) {
+  return place.cls == kRunClass ? run_bytes(place.unit) : class_info(place.cls).object_bytes;
+}
+
 void* heap_allocate(const Request& request, const char* call) {
   if (request.bytes > kMaxBytes || !ensure_root(request.contract)) return nullptr;
+  const bool is_tracked = debug_is_on() && request.group == 0;
+  return is_tracked ? debug_allocate(request, call) : heap_allocate_untracked(request, call);
+}
+
+void* heap_allocate_untracked(const Request& request, const char* call) {
   const ClassId cls = class_for(request);
   void* object;
   if (__builtin_expect(request.group != 0, 0)) {
@@ -92,9 +98,13 @@ void* heap_allocate_of(ClassId cls, uint32_t group, Contract contract, const cha
   return cache_alloc_slow(cls, contract, Retry::kOwnBucket);
 }
 
-namespace {
+void heap_free(void* object, Contract contract, const char* call) {
+  if (object == nullptr) return;
+  if (debug_is_on()) return debug_free(object, contract, call);
+  heap_free_untracked(object, heap_place_of(object, call), contract, call);
+}
 
-void free_at(const ObjectPlace& place, void* object, Contract contract, const char* call) {
+void heap_free_untracked(void* object, const ObjectPlace& place, Contract contract, const char* call) {
   if (must_keep_aside()) return aside_free(object, contract);
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
@@ -105,22 +115,17 @@ void free_at(const ObjectPlace& place, void* object, Contract contract, const ch
   if (!freed) report_double_free(call, object);
 }
 
-}  // namespace
-
-void heap_free(void* object, Contract contract, const char* call) {
-  if (object != nullptr) free_at(place_of_object(object, call), object, contract, call);
-}
-
 void heap_free_of(ClassId cls, void* object, Contract contract, const char* call) {
   if (object == nullptr) return;
-  const ObjectPlace place = place_of_object(object, call);
+  const ObjectPlace place = heap_place_of(object, call);
   if (place.cls != cls && place.cls != kRunClass) report_other_class(call, object);  // a run: kept aside after a fork
-  free_at(place, object, contract, call);
+  heap_free_untracked(object, place, contract, call);
 }
 
 void* heap_reallocate(void* object, size_t bytes, Contract contract, const char* call) {
   if (bytes > kMaxBytes) return nullptr;
-  const ObjectPlace place = place_of_object(object, call);
+  if (debug_is_on() && debug_tracks(object)) return debug_reallocate(object, bytes, contract, call);
+  const ObjectPlace place = heap_place_of(object, call);
   if (fits_in_place(place, bytes)) return object;
   if (!must_keep_aside()) {
     const SlowCall slow;  // of the steps that no inner call marks: the run as it grows
@@ -136,7 +141,8 @@ void* heap_reallocate(void* object, size_t bytes, Contract contract, const char*
 }
 
 size_t heap_usable_bytes(const void* object, const char* call) {
-  return object == nullptr ? 0 : bytes_at(place_of_object(object, call));
+  if (object == nullptr) return 0;
+  return debug_is_on() ? debug_usable_bytes(object, call) : heap_bytes_at(heap_place_of(object, call));
 }
 
 size_t heap_good_bytes(size_t bytes) {
@@ -145,12 +151,15 @@ size_t heap_good_bytes(size_t bytes) {
 }
 
 void heap_check_size(const void* object, size_t bytes, const char* call) {
-  if (object != nullptr && options().check_sizes) heap_require_size(object, bytes, call);
+  if (object == nullptr) return;
+  if (debug_is_on()) debug_check_size(object, bytes, call);
+  if (options().check_sizes) heap_require_size(object, bytes, call);
 }
 
 // A request may have been served by a larger class, never by a smaller one.
 void heap_require_size(const void* object, size_t bytes, const char* call) {
-  if (heap_good_bytes(bytes) > bytes_at(place_of_object(object, call))) report_wrong_size(call, object, bytes);
+  if (debug_is_on() && guard_owns(*debug_tables.load(std::memory_order_acquire), object)) return;
+  if (heap_good_bytes(bytes) > heap_bytes_at(heap_place_of(object, call))) report_wrong_size(call, object, bytes);
 }
 
 }  // namespace reslab

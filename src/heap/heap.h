@@ -8,6 +8,7 @@
 #include "base/contract.h"
 #include "cache/cache.h"
 #include "slab/size_classes.h"
+#include "slab/slab.h"
 
 namespace reslab {
 
@@ -46,5 +47,14 @@ size_t heap_good_bytes(size_t bytes);
 // Reports a sized free whose size does not fit the object: always, or if the option asks for it.
 void heap_require_size(const void* object, size_t bytes, const char* call);
 void heap_check_size(const void* object, size_t bytes, const char* call);
+
+// --- for the debug modes (heap/debug.h), which stand between these and the functions above ----------------------------
+
+// The place of a pointer that must be the start of an object; anything else is reported. And the bytes of the object.
+ObjectPlace heap_place_of(const void* object, const char* call);
+size_t heap_bytes_at(const ObjectPlace& place);
+
+void* heap_allocate_untracked(const Request& request, const char* call);
+void heap_free_untracked(void* object, const ObjectPlace& place, Contract contract, const char* call);
 
 }  // namespace reslab

@@ -8,6 +8,7 @@
 #include "cache/magazine.h"
 #include "heap/charged.h"
 #include "heap/context.h"
+#include "heap/debug.h"
 #include "heap/describe.h"
 #include "heap/root.h"
 #include "heap/run.h"
@@ -33,6 +34,7 @@ ObjectBit bit_of_object(const void* object, const char* call) {
   const bool is_start =
       is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
   if (!is_start) report_invalid(call, object);
+  if (debug_is_on()) debug_retire(object, place, call);
   return bit_of(place);
 }
 

@@ -1,8 +1,10 @@
 #include "heap/root.h"
 
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "base/hooks.h"
+#include "base/text.h"
 #include "cache/magazine.h"
 #include "platform/fast_path.h"
 #include "platform/small_file.h"
@@ -106,6 +108,7 @@ char* reserve_what_fits(Plan& plan) {
 void unmap_root(Root* made) {
   vm_release(reinterpret_cast<void*>(made->arena.window().base), made->reserved_bytes);
   vm_release(made->fork_page, kPageBytes);
+  if (made->debug != nullptr) vm_release(made->debug, made->debug_bytes);
   vm_release(made->metadata, made->metadata_bytes);
 }
 
@@ -136,12 +139,30 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) made.start_tests[cls] = start_test(class_info(cls));
 }
 
+// The window of a process with debug modes: as large as tables can be had for.
+DebugTables* make_debug_tables(const DebugSettings& settings, Plan& plan) {
+  if (settings.modes == 0) return nullptr;
+  constexpr uint32_t kMostUnits = 1u << 20, kLeastUnits = 1u << 10;
+  if (plan.window_units > kMostUnits) plan.window_units = kMostUnits;
+  for (; plan.window_units >= kLeastUnits; plan.window_units /= 2) {  // ends: it halves
+    if (plan.reserved_units > plan.window_units) plan.reserved_units = plan.window_units;
+    auto* made = static_cast<DebugTables*>(vm_map_sparse(DebugTables::bytes_for(plan.window_units)));
+    if (made == nullptr) continue;
+    made->settings = settings;
+    return made;
+  }
+  return nullptr;
+}
+
 Root* build_root() {
   Options options;
   parse_options(options, Speak::kNo);
+  DebugSettings debug_settings;
+  read_debug_settings(options, debug_settings);
   const CpuSetup cpu = detect_cpu(static_cast<ModeOption>(options.mode), static_cast<SlotsOption>(options.slots));
   Plan plan;
   plan_window(plan, vm_address_space());
+  DebugTables* debug = make_debug_tables(debug_settings, plan);
   plan_metadata(plan, cpu.slots);
 
   auto* metadata = static_cast<char*>(vm_reserve(plan.total, 0));
@@ -154,11 +175,14 @@ Root* build_root() {
       !vm_make_readable(metadata + plan.writable_end, regions_bytes) || (window = reserve_what_fits(plan)) == nullptr ||
       (fork_page = make_fork_page(wipes)) == nullptr) {
     if (window != nullptr) vm_release(window, size_t{plan.reserved_units} << kUnitShift);
+    if (debug != nullptr) vm_release(debug, DebugTables::bytes_for(plan.window_units));
     vm_release(metadata, plan.total);
     return nullptr;
   }
   auto* made = reinterpret_cast<Root*>(metadata);
   made->options = options;
+  made->debug = debug;
+  made->debug_bytes = DebugTables::bytes_for(plan.window_units);
   made->cpu = cpu;
   made->fork_page = fork_page;
   made->wipes_on_fork = wipes;
@@ -190,7 +214,9 @@ void adopt(Root& from) {
   fast_path.start_tests.store(from.start_tests, relaxed);
   RESLAB_HOOK("root_adopted");
   process_mode.store(from.cpu.mode, std::memory_order_release);
-  if (!from.options.report_reentry) {  // which sees each call (30)
+  slabs_keep_pages.store(from.debug != nullptr && from.debug->has(kDebugPoison), relaxed);
+  debug_tables.store(from.debug, std::memory_order_release);
+  if (!from.options.report_reentry && from.debug == nullptr) {  // which see each call (30)
     const bool rseq = from.cpu.mode == Mode::kRseq;
     // release: on x86-64 the fast path's plain loads see the values above once they see a limit.
     (rseq ? fast_path.arena_bytes : fallback_path.arena_bytes)
@@ -201,6 +227,16 @@ void adopt(Root& from) {
     if (scopes_in_use.load(std::memory_order_seq_cst)) size_limit.store(0, std::memory_order_seq_cst);
   }
   adopted.store(true, std::memory_order_release);
+}
+
+void complain_of_debug(const Root& made) {
+  DebugSettings settings;
+  if (made.debug != nullptr || made.options.debug[0] == '\0') return;
+  Line line;
+  line.text("reslab: RESLAB_OPTIONS: ");
+  if (read_debug_settings(made.options, settings)) line.text("no memory for the tables of 'debug', which is ignored");
+  else line.text("bad value for option 'debug' is ignored");
+  line.write_to(STDERR_FILENO);
 }
 
 bool make_or_adopt(Contract contract) {
@@ -215,6 +251,7 @@ bool make_or_adopt(Contract contract) {
       found = made;
       Options spoken;
       parse_options(spoken, Speak::kYes);  // the winner complains, so each complaint is made once
+      complain_of_debug(*made);
     } else {
       unmap_root(made);
     }

@@ -17,6 +17,7 @@
 #include "cache/cpu_state.h"
 #include "cache/deferred_list.h"
 #include "cache/depot.h"
+#include "heap/debug_tables.h"
 #include "heap/fork.h"
 #include "heap/image.h"
 #include "platform/cpu.h"
@@ -43,6 +44,8 @@ struct Root {
   Counters* counters;
   Arena arena;
   BlockPool blocks;
+  DebugTables* debug;  // nullptr: no debug mode
+  size_t debug_bytes;
   Depot depot;
   Slots slots;
   char* regions;

@@ -69,10 +69,15 @@ constinit KeptStderr kept_stderr = {-1, {}};
 
 void* load_library(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
 
+bool wants_stacks() {
+  const DebugTables* debug = root().debug;
+  return options().report_reentry || options().check_context || (debug != nullptr && debug->has(kDebugUsers));
+}
+
 __attribute__((constructor(102))) void start() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;
   if (options().stats) kept_stderr.keep();
-  if (options().report_reentry || options().check_context) prepare_unwinder(load_library, dlsym);
+  if (wants_stacks()) prepare_unwinder(load_library, dlsym);
 }
 
 __attribute__((destructor(101))) void end() {

@@ -59,6 +59,13 @@ bool vm_make_writable(void* start, size_t bytes) { return protect(start, bytes, 
 
 bool vm_make_readable(void* start, size_t bytes) { return protect(start, bytes, PROT_READ); }
 
+bool vm_make_unreadable(void* start, size_t bytes) { return protect(start, bytes, PROT_NONE); }
+
+void* vm_map_sparse(size_t bytes) {
+  const long result = map(nullptr, bytes, PROT_READ | PROT_WRITE, kPrivate | MAP_NORESERVE);
+  return is_error(result) ? nullptr : reinterpret_cast<void*>(result);
+}
+
 bool vm_discard(void* start, size_t bytes) {
   check_kernel_entry();
   return sys_call(SYS_madvise, reinterpret_cast<long>(start), static_cast<long>(bytes), MADV_DONTNEED) == 0;

@@ -22,6 +22,12 @@ void* vm_map(size_t bytes);
 bool vm_make_writable(void* start, size_t bytes);
 bool vm_make_readable(void* start, size_t bytes);
 
+// Makes it impossible to touch.
+bool vm_make_unreadable(void* start, size_t bytes);
+
+// A fresh mapping for tables that are mostly never touched: charged to nobody, but under vm.overcommit_memory=2.
+void* vm_map_sparse(size_t bytes);
+
 // Gives the pages back; they read as zero afterwards only if this returned true (locked memory refuses).
 bool vm_discard(void* start, size_t bytes);
 

@@ -50,7 +50,10 @@ bool is_free_page(const HeldBits& held, const ClassInfo& info, size_t page) {
 
 }  // namespace
 
+constinit std::atomic<bool> slabs_keep_pages{false};
+
 void slab_purge_pages(uint32_t unit, SlabIdentity seen) {
+  if (slabs_keep_pages.load(std::memory_order_relaxed)) return;
   const ClassInfo& info = class_info(seen.cls);
   if (info.is(kKeepsContent | kCharged)) return;
   Slab& slab = slab_at(unit);

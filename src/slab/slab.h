@@ -173,6 +173,8 @@ uint32_t slab_sweep_all(ClassId cls);
 
 // Of a slab that is marked as listed and popped by the caller: if no more than an eighth of it is in use, the pages with
 // none of that go back to the system (slab/purge.cc).
+// Not while free objects are poisoned (heap/debug.h): their pages would read as zero.
+extern constinit std::atomic<bool> slabs_keep_pages __attribute__((visibility("hidden")));
 void slab_purge_pages(uint32_t unit, SlabIdentity seen);
 
 inline SlabIdentity slab_identity(uint32_t unit) {

@@ -9,6 +9,8 @@ The comments, one a line:
   // expect [OPTIONS] nothing                 goes unnoticed with these options of reslab: the program exits with 0
   // expect [OPTIONS] CALL: NAME(1, *) + ...  ends by SIGABRT, and the first line is the report of that name in
                                               src/base/reports.def; * stands for any number
+  // expect-history [OPTIONS]                 the lines below say who allocated it, and where there are stacks, that it
+                                              was this program
   // expect-form FORM                         only in this form
 
 Several lines with the same options are alternatives.
@@ -50,11 +52,12 @@ class Program:
         text = source.read_text()
         self.name = source.stem
         self.forms = re.findall(r"^// expect-form (\w+)$", text, re.M)
+        self.with_history = set(re.findall(r"^// expect-history \[(.*?)\]$", text, re.M))
         self.expected = {}  # {options: [(what the table says, pattern or None)]}
         for options, what in re.findall(r"^// expect \[(.*?)\] (.*)$", text, re.M):
             self.expected.setdefault(options, []).append((what, self._pattern(what, words)))
-        if not self.expected:
-            raise ValueError(f"{source.name} expects nothing at all")
+        if all(pattern is None for found in self.expected.values() for _, pattern in found):
+            raise ValueError(f"{source.name} is caught by nothing")
 
     @staticmethod
     def _pattern(what, words):
@@ -89,6 +92,15 @@ def problem_of(ended, alternatives):
     return f"ended with {ended.returncode}, said {ended.stderr!r}, expected {wanted}"
 
 
+def history_problem(ended, path, form):
+    """None, or what is missing below the report. Static programs have no unwinder."""
+    if not re.search(r"^reslab:   allocated by thread \d+ at \d+ ms:$", ended.stderr, re.M):
+        return f"does not say who allocated it: {ended.stderr!r}"
+    if form != "static" and not re.search(rf"^reslab:     #\d+ .*(?:{re.escape(path.name)}|program)\+0x", ended.stderr, re.M):
+        return f"no frame of the program in {ended.stderr!r}"
+    return None
+
+
 def run_all(arguments):
     known = read_programs()
     failures = runs = 0
@@ -98,7 +110,10 @@ def run_all(arguments):
             continue
         for options, alternatives in program.expected.items():
             runs += 1
-            problem = problem_of(run(path, arguments, options), alternatives)
+            ended = run(path, arguments, options)
+            problem = problem_of(ended, alternatives)
+            if problem is None and options in program.with_history:
+                problem = history_problem(ended, path, arguments.form)
             if problem:
                 failures += 1
                 print(f"FAILED {program.name} [{options}]: {problem}", file=sys.stderr)
@@ -114,7 +129,7 @@ def sentence(alternatives):
 def make_table():
     rows = ["| misuse | always on | with an option |", "|---|---|---|"]
     for name, program in read_programs().items():
-        always = sentence(program.expected[""]) if "" in program.expected else ""
+        always = sentence(program.expected[""])
         others = [f"`{options}`: {sentence(found)}" for options, found in program.expected.items() if options]
         rows.append(f"| {name.replace('_', ' ')} | {'**missed**' if always == '-' else always} | {'; '.join(others)} |")
     return "\n".join(rows)

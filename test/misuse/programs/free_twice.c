@@ -1,4 +1,7 @@
 // expect [] free: DoubleFree + Object(*, 64)
+// expect [debug=FU] free: DoubleFree + Object(*, 64)
+// expect-history [debug=FU]
+// expect [debug=G:guard=1] free: DoubleFree + Guarded(64)
 #include "../misuse.h"
 
 int main(void) {

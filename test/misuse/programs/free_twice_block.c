@@ -1,4 +1,5 @@
 // expect [] free: NothingThere
+// expect [debug=F:quarantine=16m] free: DoubleFree + LargeBlock(3145728)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,5 +1,8 @@
 // expect [] free: DoubleFree + FreeObject(*, 212992)
 // expect [] free: NothingThere
+// expect [debug=F] free: DoubleFree + Object(*, 212992)
+// expect [debug=F] free: DoubleFree + FreeObject(*, 212992)
+// expect [debug=F] free: NothingThere
 #include "../misuse.h"
 
 int main(void) {

@@ -1,6 +1,9 @@
 // expect [] free: DoubleFreeAtFlush
 // expect [] free: DoubleFree + FreeObject(*, 64)
 // expect [] free: NothingThere
+// expect [debug=F] free: DoubleFree + Object(*, 64)
+// expect [debug=F] free: DoubleFree + FreeObject(*, 64)
+// expect [debug=F] free: NothingThere
 #include "../misuse.h"
 
 int main(void) {

@@ -1,4 +1,6 @@
 // expect [] nothing
+// expect [debug=F] nothing
+// expect [debug=F:quarantine=1m] free: DoubleFree + Object(*, 64)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,5 +1,6 @@
 // expect [] nothing
 // expect [check_sizes=1] reslab_free_sized_nolock: WrongSize(4000) + Object(*, 64)
+// expect [debug=F] reslab_free_sized_nolock: WrongSizeAsked(4000, 64) + Object(*, 64)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,4 +1,5 @@
 // expect [] reslab_free_nolock: DoubleFree + Object(*, 64)
+// expect [debug=FP] reslab_free_nolock: DoubleFree + Object(*, 64)
 #include "../misuse.h"
 
 int main(void) {

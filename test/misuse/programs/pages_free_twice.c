@@ -1,4 +1,5 @@
 // expect [] reslab_free_nolock: DoubleFree + Object(*, 4096)
+// expect [debug=FZPU] reslab_free_nolock: DoubleFree + Object(*, 8192)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,4 +1,5 @@
 // expect [] reslab_pages_free_nolock: WrongSize(16384) + Object(*, 4096)
+// expect [debug=FZPU] reslab_pages_free_nolock: WrongSize(16384) + Object(*, 8192)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,5 +1,6 @@
 // expect [] reslab_free_rcu: DoubleFree + FreeObject(*, 64)
 // expect [] reslab_free_rcu: NothingThere
+// expect [debug=F:quarantine=1m] reslab_free_rcu: DoubleFree + Object(*, 64)
 #include "../misuse.h"
 
 #include <reslab/rcu.h>

@@ -1,4 +1,8 @@
 // expect [] nothing
+// expect [debug=FZPU] nothing
+// expect [debug=G:guard=1] fault: GuardAfterFree(40, 64)
+// expect [debug=GU:guard=1] fault: GuardAfterFree(40, 64)
+// expect-history [debug=GU:guard=1]
 #include "../misuse.h"
 
 int main(void) {

@@ -1,4 +1,6 @@
 // expect [] nothing
+// expect [debug=F] realloc: UsedAfterFree + Object(*, 64)
+// expect [debug=G:guard=1] realloc: UsedAfterFree + Guarded(64)
 #include "../misuse.h"
 
 int main(void) {

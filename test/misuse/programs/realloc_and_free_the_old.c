@@ -1,4 +1,5 @@
 // expect [] free: DoubleFree + Object(*, 64)
+// expect [debug=F] free: DoubleFree + Object(*, 64)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,4 +1,5 @@
 // expect [] nothing
+// expect [debug=F] malloc_usable_size: UsedAfterFree + Object(*, 64)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,4 +1,8 @@
 // expect [] nothing
+// expect [debug=P] malloc: WrittenAfterFree(40) + Object(*, 64)
+// expect [debug=PU] malloc: WrittenAfterFree(40) + Object(*, 64)
+// expect-history [debug=PU]
+// expect [debug=G:guard=1] fault: GuardAfterFree(40, 64)
 #include "../misuse.h"
 
 int main(void) {

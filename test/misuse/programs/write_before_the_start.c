@@ -1,4 +1,5 @@
 // expect [] nothing
+// expect [debug=Z] free: WrittenPastEnd(79, 64) + Object(*, 80)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,4 +1,6 @@
 // expect [] nothing
+// expect [debug=Z] free: WrittenPastEnd(1000, 1000) + Object(*, 1024)
+// expect [debug=G:guard=1] fault: GuardPastEnd(1008, 1000)
 #include "../misuse.h"
 
 int main(void) {

@@ -1,4 +1,5 @@
 // expect [] nothing
+// expect [debug=P] malloc: WrittenAfterFree(0) + Object(*, 64)
 #include "../misuse.h"
 
 int main(void) {

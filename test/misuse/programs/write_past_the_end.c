@@ -1,4 +1,6 @@
 // expect [] nothing
+// expect [debug=Z] free: WrittenPastEnd(60, 60) + Object(*, 80)
+// expect [debug=G:guard=1] nothing
 #include "../misuse.h"
 
 int main(void) {

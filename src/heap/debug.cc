@@ -1,0 +1,228 @@
+#include "heap/debug.h"
+
+#include "base/thread_line.h"
+#include "cache/magazine.h"
+#include "heap/aside.h"
+#include "heap/charged.h"
+#include "heap/debug_guard.h"
+#include "heap/describe.h"
+#include "heap/reentry.h"
+#include "heap/run.h"
+
+namespace reslab {
+namespace {
+
+constexpr size_t kZoneLeast = 16;
+constexpr size_t kZoneMost = 4096;
+constexpr unsigned char kZoneByte = 0xbb;
+constexpr unsigned char kFreeByte = 0x6b;
+constexpr unsigned char kNewByte = 0x5a;
+
+DebugTables& tables() { return *debug_tables.load(std::memory_order_acquire); }
+
+bool is_wanted(const DebugSettings& settings, const Request& request) {
+  if (!settings.names_classes) return true;
+  if (request.bytes > kMaxSmallBytes) return false;
+  const ClassId cls = class_of_size(request.bytes);
+  return (settings.classes[cls / 64] >> (cls % 64) & 1) != 0;
+}
+
+// Index of the first byte that differs, or `end`.
+size_t first_difference(const void* object, size_t begin, size_t end, unsigned char expected) {
+  const auto* bytes = static_cast<const unsigned char*>(object);
+  size_t i = begin;
+  while (i < end && bytes[i] == expected) ++i;
+  return i;
+}
+
+// An object, its record, and what that says while it is of the slab that is there now.
+class Tracked {
+ public:
+  Tracked(DebugTables& tables, const ObjectPlace& place)
+      : tables_(tables), place_(place), record_(tables.record_of(place)) {}
+
+  uint64_t word() const {
+    const bool is_of_it = record_.generation.load(std::memory_order_relaxed) == slab_identity(place_.unit).generation;
+    return is_of_it ? record_.word.load(std::memory_order_relaxed) : 0;
+  }
+  bool poisons() const { return tables_.has(kDebugPoison) && place_.cls != kRunClass; }
+  size_t capacity() const { return heap_bytes_at(place_); }
+
+  void begin(void* object, const Request& request, bool is_zero) {
+    if (request.fill == Fill::kZero && !is_zero) __builtin_memset(object, 0, request.bytes);
+    else if (request.fill == Fill::kAny && poisons()) __builtin_memset(object, kNewByte, request.bytes);
+    if (tables_.has(kDebugZones)) {
+      __builtin_memset(static_cast<char*>(object) + request.bytes, kZoneByte, zone_end(request.bytes) - request.bytes);
+    }
+    note_event(tables_, record_.allocated);
+    record_.freed.ms.store(0, std::memory_order_relaxed);
+    record_.freed.stack.store(0, std::memory_order_relaxed);
+    record_.generation.store(slab_identity(place_.unit).generation, std::memory_order_relaxed);
+    record_.word.store(DebugRecord::word_of(DebugState::kLive, request.bytes), std::memory_order_relaxed);
+  }
+
+  // One of two frees wins.
+  bool end(uint64_t seen) {
+    const uint64_t freed = DebugRecord::word_of(DebugState::kFreed, DebugRecord::bytes_of(seen));
+    return DebugRecord::state_of(seen) == DebugState::kLive &&
+           record_.word.compare_exchange_strong(seen, freed, std::memory_order_relaxed);
+  }
+
+  void forget() { record_.word.store(0, std::memory_order_relaxed); }
+  void note_free() { note_event(tables_, record_.freed); }
+  void poison(void* object) const { __builtin_memset(object, kFreeByte, capacity()); }
+
+  void check_zone(const void* object, size_t bytes, const char* call) const {
+    if (!tables_.has(kDebugZones)) return;
+    const size_t end = zone_end(bytes);
+    const size_t bad = first_difference(object, bytes, end, kZoneByte);
+    if (bad != end) report_debug(Report::kWrittenPastEnd, {bad, bytes}, call, object);
+  }
+
+  void check_poison(const void* object, const char* call) const {
+    const size_t end = capacity();
+    const size_t bad = first_difference(object, 0, end, kFreeByte);
+    if (bad != end) report_debug(Report::kWrittenAfterFree, {bad}, call, object);
+  }
+
+  // Nobody else has it: its bit in the slab must say so.
+  bool is_free_in_slab() const {
+    if (place_.cls == kRunClass) return false;
+    const uint32_t index = object_index(class_info(place_.cls), place_.offset);
+    return (slab_bits(place_.unit, class_info(place_.cls))[index / 64].load(std::memory_order_relaxed) >> (index % 64) &
+            1) != 0;
+  }
+
+ private:
+  size_t zone_end(size_t bytes) const {
+    const size_t end = capacity();
+    return end - bytes > kZoneMost ? bytes + kZoneMost : end;
+  }
+
+  DebugTables& tables_;
+  const ObjectPlace& place_;
+  DebugRecord& record_;
+};
+
+// Back to the heap. Where poison is to be compared later, nothing may write a link into the object: no deferred list.
+void give_back(void* object, const ObjectPlace& place, Contract contract, const char* call) {
+  Tracked tracked(tables(), place);
+  if (must_keep_aside()) {
+    tracked.forget();  // kept by a link of its own
+    return aside_free(object, contract);
+  }
+  const SlowCall slow;
+  if (slow.is_nested()) note_reentry(call);
+  bool freed;
+  if (place.cls == kRunClass) freed = run_free(place.unit, contract);
+  else if (contract == Contract::kPlain || !tracked.poisons()) freed = cache_free_slow(place.cls, object, contract);
+  else freed = magazine_push(place.cls, object) == Section::kDone || slab_give_object(object);
+  if (!freed) report_double_free(call, object);
+}
+
+void leave_quarantine(void* object, Contract contract, const char* call) {
+  const ObjectPlace place = place_of(object);
+  const Tracked tracked(tables(), place);
+  if (tracked.poisons()) tracked.check_poison(object, call);
+  give_back(object, place, contract, call);
+}
+
+}  // namespace
+
+void* debug_allocate(const Request& request, const char* call) {
+  DebugTables& own = tables();
+  const bool wanted = is_wanted(own.settings, request);
+  if (wanted && own.has(kDebugGuards)) {
+    void* guarded = guard_allocate(own, request);
+    if (guarded != nullptr) return guarded;
+  }
+  Request inner = request;
+  if (wanted && own.has(kDebugZones)) inner.bytes += kZoneLeast;
+  // Zeroed here, behind the look at the poison; but units that are zero already need not be.
+  if (inner.bytes <= kMaxSmallBytes) inner.fill = Fill::kAny;
+  void* object = heap_allocate_untracked(inner, call);
+  if (object == nullptr) return nullptr;
+
+  const ObjectPlace place = place_of(object);
+  Tracked tracked(own, place);
+  const bool was_poisoned = tracked.poisons() && DebugRecord::state_of(tracked.word()) == DebugState::kFreed;
+  if (was_poisoned) tracked.check_poison(object, call);
+  if (wanted) {
+    tracked.begin(object, request, inner.fill == Fill::kZero);
+  } else {
+    tracked.forget();
+    if (request.fill == Fill::kZero && inner.fill == Fill::kAny) __builtin_memset(object, 0, request.bytes);
+  }
+  return object;
+}
+
+bool debug_tracks(const void* object) {
+  if (guard_owns(tables(), object)) return true;
+  const ObjectPlace place = place_of(object);
+  return place.cls < kFirstCacheClass && charged_group(place) == 0;
+}
+
+void debug_free(void* object, Contract contract, const char* call) {
+  DebugTables& own = tables();
+  if (guard_free(own, object, contract, call)) return;
+  const ObjectPlace place = heap_place_of(object, call);
+  if (!debug_tracks(object)) return heap_free_untracked(object, place, contract, call);
+  Tracked tracked(own, place);
+  const uint64_t word = tracked.word();
+  if (DebugRecord::state_of(word) == DebugState::kUntracked) {
+    return heap_free_untracked(object, place, contract, call);
+  }
+  if (!tracked.end(word) || tracked.is_free_in_slab()) report_double_free(call, object);
+  tracked.check_zone(object, DebugRecord::bytes_of(word), call);
+  tracked.note_free();
+  if (tracked.poisons()) tracked.poison(object);
+  own.quarantine.keep(object, tracked.capacity(), own.settings.quarantine_bytes,
+                      [&](void* left) { leave_quarantine(left, contract, call); });
+}
+
+// Always to another place: a pointer to the old one is a mistake that is then found.
+void* debug_reallocate(void* object, size_t bytes, Contract contract, const char* call) {
+  const size_t have = debug_usable_bytes(object, call);
+  void* moved = debug_allocate({bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets}, call);
+  if (moved == nullptr) return nullptr;
+  __builtin_memcpy(moved, object, have < bytes ? have : bytes);
+  debug_free(object, contract, call);
+  return moved;
+}
+
+size_t debug_usable_bytes(const void* object, const char* call) {
+  DebugTables& own = tables();
+  size_t bytes;
+  if (guard_usable_bytes(own, object, call, bytes)) return bytes;
+  const ObjectPlace place = heap_place_of(object, call);
+  if (!debug_tracks(object)) return heap_bytes_at(place);
+  const uint64_t word = Tracked(own, place).word();
+  if (DebugRecord::state_of(word) == DebugState::kFreed) report_debug(Report::kUsedAfterFree, {}, call, object);
+  const bool is_exact = DebugRecord::state_of(word) == DebugState::kLive && own.has(kDebugZones);
+  return is_exact ? DebugRecord::bytes_of(word) : heap_bytes_at(place);
+}
+
+void debug_check_size(const void* object, size_t bytes, const char* call) {
+  DebugTables& own = tables();
+  if (!own.has(kDebugChecks) || guard_owns(own, object) || !debug_tracks(object)) return;
+  const ObjectPlace place = heap_place_of(object, call);
+  const uint64_t word = Tracked(own, place).word();
+  if (DebugRecord::state_of(word) != DebugState::kLive) return;
+  // What good_size() promises may be given back as the size as well.
+  const size_t asked = DebugRecord::bytes_of(word);
+  if (bytes != asked && heap_good_bytes(bytes) != heap_good_bytes(asked)) {
+    report_debug(Report::kWrongSizeAsked, {bytes, asked}, call, object);
+  }
+}
+
+void debug_retire(const void* object, const ObjectPlace& place, const char* call) {
+  if (!debug_tracks(object)) return;
+  Tracked tracked(tables(), place);
+  const uint64_t word = tracked.word();
+  if (DebugRecord::state_of(word) == DebugState::kUntracked) return;
+  if (DebugRecord::state_of(word) == DebugState::kFreed) report_double_free(call, object);
+  tracked.check_zone(object, DebugRecord::bytes_of(word), call);
+  tracked.forget();
+}
+
+}  // namespace reslab

@@ -1,0 +1,161 @@
+#include "heap/debug_guard.h"
+
+#include <signal.h>
+
+#include "base/for_tries.h"
+#include "heap/debug.h"
+#include "heap/run.h"
+#include "platform/vm.h"
+
+namespace reslab {
+namespace {
+
+constexpr size_t kSlotBytes = 2 * kPageBytes;
+constexpr int kSlotTries = 8;
+
+struct sigaction former_action;
+
+GuardPool& pool() { return debug_tables.load(std::memory_order_acquire)->guards; }
+
+char* page_of(const GuardPool& guards, uint32_t slot) {
+  return guards.pages.load(std::memory_order_acquire) + size_t{slot} * kSlotBytes;
+}
+
+[[noreturn]] void report_fault(const char* address) {
+  DebugTables& tables = *debug_tables.load(std::memory_order_acquire);
+  const GuardSlot& slot = guard_slot_of(tables, address);
+  const uint64_t word = slot.word.load(std::memory_order_relaxed);
+  const uint64_t byte = reinterpret_cast<uintptr_t>(address) - slot.object.load(std::memory_order_relaxed);
+  const bool is_live = DebugRecord::state_of(word) == DebugState::kLive;
+  Line line;
+  begin_report(line, "fault", address);
+  say(line, is_live ? Report::kGuardPastEnd : Report::kGuardAfterFree, {byte, DebugRecord::bytes_of(word)});
+  line.write_to(2);
+  print_history(address);
+  die_said();
+}
+
+void on_fault(int number, siginfo_t* info, void* context) {
+  if (guard_owns(*debug_tables.load(std::memory_order_acquire), info->si_addr)) {
+    report_fault(static_cast<const char*>(info->si_addr));
+  }
+  if ((former_action.sa_flags & SA_SIGINFO) != 0) return former_action.sa_sigaction(number, info, context);
+  if (former_action.sa_handler != SIG_DFL && former_action.sa_handler != SIG_IGN)
+    return former_action.sa_handler(number);
+  sigaction(SIGSEGV, &former_action, nullptr);  // the instruction faults again, and nobody is here any more
+}
+
+// Each comer makes pages, one publishes its own.
+bool ensure_pool(GuardPool& guards) {
+  if (guards.pages.load(std::memory_order_acquire) != nullptr) return true;
+  constexpr size_t kBytes = GuardPool::kSlots * kSlotBytes;
+  auto* made = static_cast<char*>(run_allocate({kBytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket}));
+  if (made == nullptr) return false;
+  if (!vm_make_unreadable(made, kBytes)) return run_free(unit_of(made), Contract::kPlain), false;
+  char* none = nullptr;
+  if (!guards.pages.compare_exchange_strong(none, made, std::memory_order_acq_rel)) {
+    if (vm_make_writable(made, kBytes)) run_free(unit_of(made), Contract::kPlain);
+    return true;
+  }
+  struct sigaction action = {};
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  sigaction(SIGSEGV, &action, &former_action);
+  return true;
+}
+
+// A slot that holds nothing, now the caller's.
+GuardSlot* claim_slot(GuardPool& guards, size_t bytes) {
+  for ([[maybe_unused]] int round : for_tries(kSlotTries)) {
+    GuardSlot& slot = guards.slots[guards.next.fetch_add(1, std::memory_order_relaxed) % GuardPool::kSlots];
+    uint64_t word = slot.word.load(std::memory_order_relaxed);
+    if (DebugRecord::state_of(word) == DebugState::kLive) continue;
+    const uint64_t live = DebugRecord::word_of(DebugState::kLive, bytes);
+    if (slot.word.compare_exchange_strong(word, live, std::memory_order_acq_rel)) return &slot;
+  }
+  return nullptr;  // others are as good
+}
+
+[[noreturn]] void report_slot(Report report, const GuardSlot& slot, const char* call, const void* address) {
+  const uint64_t byte = reinterpret_cast<uintptr_t>(address) - slot.object.load(std::memory_order_relaxed);
+  const size_t bytes = DebugRecord::bytes_of(slot.word.load(std::memory_order_relaxed));
+  Line line;
+  begin_report(line, call, address);
+  if (report == Report::kInteriorOfGuarded) say(line, report, {byte, bytes});
+  else say(say(line, report), Report::kGuarded, {bytes});
+  line.write_to(2);
+  print_history(address);
+  die_said();
+}
+
+GuardSlot& require_live(DebugTables& tables, const void* object, const char* call, Report when_free) {
+  GuardSlot& slot = guard_slot_of(tables, object);
+  if (slot.object.load(std::memory_order_relaxed) != reinterpret_cast<uintptr_t>(object)) {
+    report_slot(Report::kInteriorOfGuarded, slot, call, object);
+  }
+  if (DebugRecord::state_of(slot.word.load(std::memory_order_relaxed)) != DebugState::kLive) {
+    report_slot(when_free, slot, call, object);
+  }
+  return slot;
+}
+
+}  // namespace
+
+bool guard_owns(const DebugTables& tables, const void* address) {
+  const char* pages = tables.guards.pages.load(std::memory_order_acquire);
+  return pages != nullptr &&
+         reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(pages) < GuardPool::kSlots * kSlotBytes;
+}
+
+GuardSlot& guard_slot_of(DebugTables& tables, const void* address) {
+  const char* pages = tables.guards.pages.load(std::memory_order_acquire);
+  return tables.guards.slots[static_cast<size_t>(static_cast<const char*>(address) - pages) / kSlotBytes];
+}
+
+void* guard_allocate(DebugTables& tables, const Request& request) {
+  GuardPool& guards = tables.guards;
+  const bool is_possible =
+      request.contract == Contract::kPlain && request.bytes <= kPageBytes && request.align <= kPageBytes;
+  if (!is_possible || guards.calls.fetch_add(1, std::memory_order_relaxed) % tables.settings.guard_every != 0) {
+    return nullptr;
+  }
+  GuardSlot* slot = ensure_pool(guards) ? claim_slot(guards, request.bytes) : nullptr;
+  if (slot == nullptr) return nullptr;
+  char* page = page_of(guards, static_cast<uint32_t>(slot - guards.slots));
+  if (!vm_make_writable(page, kPageBytes)) {
+    slot->word.store(0, std::memory_order_relaxed);
+    return nullptr;
+  }
+  const size_t align = request.align < 16 ? 16 : request.align;
+  char* object = page + ((kPageBytes - request.bytes) & ~(align - 1));
+  __builtin_memset(object, request.fill == Fill::kZero ? 0 : 0x5a, request.bytes);
+  note_event(tables, slot->allocated);
+  slot->freed.ms.store(0, std::memory_order_relaxed);
+  slot->freed.stack.store(0, std::memory_order_relaxed);
+  slot->object.store(reinterpret_cast<uintptr_t>(object), std::memory_order_relaxed);
+  return object;
+}
+
+bool guard_free(DebugTables& tables, void* object, Contract contract, const char* call) {
+  if (!guard_owns(tables, object)) return false;
+  GuardSlot& slot = require_live(tables, object, call, Report::kDoubleFree);
+  note_event(tables, slot.freed);
+  if (contract == Contract::kPlain) {
+    vm_make_unreadable(page_of(pool(), static_cast<uint32_t>(&slot - pool().slots)), kPageBytes);
+  }
+  uint64_t word = slot.word.load(std::memory_order_relaxed);
+  const uint64_t freed = DebugRecord::word_of(DebugState::kFreed, DebugRecord::bytes_of(word));
+  const bool won = DebugRecord::state_of(word) == DebugState::kLive &&
+                   slot.word.compare_exchange_strong(word, freed, std::memory_order_acq_rel);
+  if (!won) report_slot(Report::kDoubleFree, slot, call, object);
+  return true;
+}
+
+bool guard_usable_bytes(DebugTables& tables, const void* object, const char* call, size_t& bytes) {
+  if (!guard_owns(tables, object)) return false;
+  const GuardSlot& slot = require_live(tables, object, call, Report::kUsedAfterFree);
+  bytes = DebugRecord::bytes_of(slot.word.load(std::memory_order_relaxed));
+  return true;
+}
+
+}  // namespace reslab

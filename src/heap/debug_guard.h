@@ -1,0 +1,30 @@
+// Guard pages (debug=G): one allocation in so many lies at the end of a page of its own, before a page that cannot be
+// touched, and its own page cannot be touched either once it is free. A fault there is reported by a handler of SIGSEGV,
+// with both stacks; other faults go to whoever had the signal before. Slots are used in turn, so a freed one rests longest.
+//
+// Only plain calls make guarded objects and close them, since that is a system call; what an `any` call frees is closed
+// when its slot is used again. A program that installs a handler of its own for SIGSEGV afterwards has the faults, without
+// the report.
+#pragma once
+
+#include <cstddef>
+
+#include "base/contract.h"
+#include "heap/debug_tables.h"
+#include "heap/heap.h"
+
+namespace reslab {
+
+// nullptr: not this time.
+void* guard_allocate(DebugTables& tables, const Request& request);
+
+// False: not in a guarded page. Anything there but a live object is reported.
+bool guard_free(DebugTables& tables, void* object, Contract contract, const char* call);
+bool guard_usable_bytes(DebugTables& tables, const void* object, const char* call, size_t& bytes);
+
+bool guard_owns(const DebugTables& tables, const void* address);
+
+// The slot whose pages hold an address that guard_owns().
+GuardSlot& guard_slot_of(DebugTables& tables, const void* address);
+
+}  // namespace reslab

@@ -1,0 +1,115 @@
+#include "heap/debug_tables.h"
+
+#include <time.h>
+
+#include "base/thread_line.h"
+#include "base/unwind.h"
+
+namespace reslab {
+
+constinit std::atomic<DebugTables*> debug_tables{nullptr};
+
+namespace {
+
+constexpr int kProbes = 16;
+
+uint32_t mode_of(char letter) {
+  switch (letter) {
+    case 'F':
+      return kDebugChecks;
+    case 'Z':
+      return kDebugZones;
+    case 'P':
+      return kDebugPoison;
+    case 'U':
+      return kDebugUsers;
+    case 'G':
+      return kDebugGuards;
+    default:
+      return 0;
+  }
+}
+
+// ",64,128": the classes of these sizes.
+bool read_classes(const char* text, DebugSettings& settings) {
+  while (*text == ',') {
+    size_t bytes = 0;
+    const char* digits = ++text;
+    for (; *text >= '0' && *text <= '9' && bytes <= kMaxSmallBytes; ++text) {
+      bytes = bytes * 10 + static_cast<size_t>(*text - '0');
+    }
+    if (text == digits || bytes > kMaxSmallBytes) return false;
+    const ClassId cls = class_of_size(bytes);
+    settings.classes[cls / 64] |= uint64_t{1} << (cls % 64);
+    settings.names_classes = true;
+  }
+  return *text == '\0';
+}
+
+uint64_t hash_of(const Stack& stack) {
+  uint64_t hash = 0x9e3779b97f4a7c15;
+  for (size_t i = 0; i < stack.depth; ++i) hash = (hash ^ stack.pc[i]) * 0xff51afd7ed558ccd + (hash >> 29);
+  return hash | 1;
+}
+
+uint64_t now_ms() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // the vdso's: no system call
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1000000;
+}
+
+}  // namespace
+
+static_assert(kMallocClasses <= 128, "fits DebugSettings::classes");
+
+bool read_debug_settings(const Options& options, DebugSettings& settings) {
+  settings = {};
+  const char* text = options.debug;
+  uint32_t modes = 0;
+  for (; *text != '\0' && *text != ','; ++text) {
+    const uint32_t mode = mode_of(*text);
+    if (mode == 0) return false;
+    modes |= mode;
+  }
+  if (!read_classes(text, settings)) return false;
+  settings.modes = modes;
+  settings.quarantine_bytes = options.quarantine;
+  settings.guard_every = options.guard == 0 ? 1 : options.guard;
+  return true;
+}
+
+DebugRecord& DebugTables::record_of(const ObjectPlace& place) {
+  const size_t index = place.cls == kRunClass ? 0 : object_index(class_info(place.cls), place.offset);
+  return records[size_t{place.unit} * kRecordsInUnit + index];
+}
+
+uint32_t StackDepot::keep_current() {
+  Stack stack;
+  take_stack(stack);
+  if (stack.depth == 0) return 0;
+  if (stack.depth > kFrames) stack.depth = kFrames;
+  const uint64_t hash = hash_of(stack);
+  uint64_t at = hash >> 20;
+  for ([[maybe_unused]] int round : for_tries(kProbes)) {
+    const auto index = static_cast<uint32_t>(at++ % (kEntries - 1) + 1);
+    Entry& entry = entries_[index];
+    uint64_t seen = 0;
+    if (!entry.hash.compare_exchange_strong(seen, hash, std::memory_order_relaxed)) {
+      if (seen == hash) return index;
+      continue;
+    }
+    for (size_t i = 0; i < stack.depth; ++i) entry.pc[i].store(stack.pc[i], std::memory_order_relaxed);
+    entry.depth.store(stack.depth, std::memory_order_release);  // the frames are there
+    return index;
+  }
+  return 0;  // full here: this stack stays unknown
+}
+
+void note_event(DebugTables& tables, DebugEvent& event) {
+  const bool users = tables.has(kDebugUsers);
+  event.stack.store(users ? tables.stacks.keep_current() : 0, std::memory_order_relaxed);
+  event.thread.store(users ? static_cast<uint32_t>(thread_id()) : 0, std::memory_order_relaxed);
+  event.ms.store(users ? now_ms() : 0, std::memory_order_relaxed);
+}
+
+}  // namespace reslab
