@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 
-LAYERS_WITHOUT_CORE = {"malloc"}  # the names that a preload library takes over; the programs keep libc's malloc
+OUTSIDE_CORE = {"malloc", "rcu"}  # the names that a preload library takes over (the programs keep libc's malloc); liburcu's
 COPIED = {"src": "src", "include": "include", "test/mutants/catch": "catch", "test/support": "support"}
 LIBRARY_TESTS = {"hooks_test.cc"}
 
@@ -56,7 +56,7 @@ class Builder:
     def learn(self, tree):
         """Finds out, once and from sound sources, what each source file includes."""
         sources = sorted(str(path.relative_to(tree)) for path in tree.rglob("*.cc")
-                         if path.relative_to(tree).parts[:2] != ("src", "malloc") and path.name not in LIBRARY_TESTS)
+                         if not self.is_outside_core(path.relative_to(tree).parts) and path.name not in LIBRARY_TESTS)
         made = self._run([*self.flags, "-MM", *sources], tree)
         for rule in made.replace("\\\n", " ").splitlines():
             files = rule.split(":", 1)[1].split()
@@ -71,6 +71,10 @@ class Builder:
         """Programs named rcu_ have libreslab-rcu as well, and liburcu."""
         extra = [name for name in self.dependencies if name.startswith("src/rcu/")] if is_of_rcu(catcher) else []
         return self.core_sources() + extra
+
+    @staticmethod
+    def is_outside_core(parts):
+        return parts[0] == "src" and parts[1] in OUTSIDE_CORE
 
     def support_sources(self):
         return [name for name in self.dependencies if name.startswith("support/")]
