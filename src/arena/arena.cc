@@ -39,25 +39,32 @@ void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint
 }
 
 UnitRun Arena::claim_free(uint32_t count, uint32_t align, Contract contract) {
-  const uint32_t first = free_.claim(count, align, frontier(), reach_of(contract));
-  return {first, count, first != 0 && take_zero_bits(first, count)};
-}
-
-UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
   const UnitBitmap::Reach reach = reach_of(contract);
   uint32_t first = free_.claim(count, align, frontier(), reach);
-  if (first == 0 && may_enter_kernel(contract) && revive_tail()) first = free_.claim(count, align, frontier(), reach);
-  if (first == 0) return claim_at_frontier(count, align, contract);
+  if (first == 0 && release_kept() != 0) first = free_.claim(count, align, frontier(), reach);
+  if (first == 0) return {0, 0, false};
   return {first, count, take_zero_bits(first, count)};
 }
 
+UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
+  UnitRun run = claim_free(count, align, contract);
+  if (run.first == 0 && may_enter_kernel(contract) && revive_tail()) run = claim_free(count, align, contract);
+  return run.first != 0 ? run : claim_at_frontier(count, align, contract);
+}
+
 bool Arena::claim_behind(uint32_t first, uint32_t count, bool& zero) {
-  if (first + count > frontier() || !free_.claim_exactly(first, count)) return false;
+  if (first + count > frontier()) return false;
+  if (!free_.claim_exactly(first, count) && (release_kept() == 0 || !free_.claim_exactly(first, count))) return false;
   zero = take_zero_bits(first, count);
   return true;
 }
 
 void Arena::release(uint32_t first, uint32_t count, Content content) {
+  bound_.note_release(units_in_use(), count);
+  set_free(first, count, content);
+}
+
+void Arena::set_free(uint32_t first, uint32_t count, Content content) {
   if (content == Content::kZero) set_zero_bits(first, count);
   else dirty_units_.fetch_add(count, std::memory_order_relaxed);
   RESLAB_HOOK("unit_release");
@@ -75,10 +82,35 @@ UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contra
     RESLAB_HOOK("frontier");
     // acq_rel: what was committed before is visible to whoever reads the frontier.
     if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) continue;
-    if (first > start) release(start, static_cast<uint32_t>(first) - start, Content::kZero);
+    if (first > start) set_free(start, static_cast<uint32_t>(first) - start, Content::kZero);
     return {static_cast<uint32_t>(first), count, true};
   }
   return {0, 0, false};
+}
+
+// --- kept runs -------------------------------------------------------------------------------------------------------
+
+bool Arena::keep(uint32_t first, uint32_t count) {
+  if (count > RunCache::kLongest) return false;
+  const int64_t live = units_in_use();
+  bound_.note_release(live, count);
+  return dirty_units() + count <= dirty_bound(live - count) && kept_.put({first, count});
+}
+
+UnitRun Arena::claim_kept(uint32_t count, uint32_t align) {
+  const RunCache::Entry run = kept_.take(count, [&](uint32_t first) { return free_.aligned(first, align) == first; });
+  return {run.first, run.count, false};
+}
+
+uint32_t Arena::release_kept() {
+  uint32_t units = 0;
+  if (kept_.units() == 0) return 0;
+  kept_.drain([&](RunCache::Entry run) {
+    counters.add(Counter::kFrees);
+    set_free(run.first, run.count, Content::kDirty);
+    units += run.count;
+  });
+  return units;
 }
 
 void Arena::keep_ready() {
@@ -165,46 +197,57 @@ void Arena::set_zero_bits(uint32_t first, uint32_t count) {
 
 // --- purge ---------------------------------------------------------------------------------------------------------
 
-// How many units from `first` on are as that one is, known to be zero or not; at most `count`.
-uint32_t Arena::alike(uint32_t first, uint32_t count) const {
-  const bool zero = bit_is_zero(first);
-  uint32_t n = 1;
-  while (n < count && bit_is_zero(first + n) == zero) ++n;
-  return n;
+// How many of the last units below `end`, none below `first`, are as the last one is: known to be zero, or not.
+uint32_t Arena::alike(uint32_t first, uint32_t end) const {
+  const bool zero = bit_is_zero(end - 1);
+  uint32_t unit = end - 1;
+  while (unit > first && bit_is_zero(unit - 1) == zero) --unit;
+  return end - unit;
 }
 
 size_t Arena::purge(size_t keep_bytes) {
+  release_kept();
   const auto keep_units = static_cast<int64_t>(keep_bytes >> kUnitShift);
   size_t purged = 0;
-  uint32_t unit = 1;
-  while (dirty_units() > keep_units) {  // ends: `unit` grows with every round
-    const UnitBitmap::Run run = free_.next_run(unit, frontier());
+  uint32_t end = frontier();
+  while (dirty_units() > keep_units) {  // ends: `end` falls with every round
+    const UnitBitmap::Run run = free_.previous_run(end);
     if (run.count == 0) break;
-    const bool zero = bit_is_zero(run.first);
-    const uint32_t count = alike(run.first, zero ? run.count : smaller(run.count, kPurgeBatchUnits));
-    unit = run.first + count;
-    if (zero || !free_.claim_exactly(run.first, count)) continue;
-    take_zero_bits(run.first, count);
+    end = run.first + run.count;
+    const bool zero = bit_is_zero(end - 1);
+    const uint32_t count = alike(end - (zero ? run.count : smaller(run.count, kPurgeBatchUnits)), end);
+    end -= count;
+    if (zero || !free_.claim_exactly(end, count)) continue;
+    take_zero_bits(end, count);
     RESLAB_HOOK("purge");
     // The zero bit is set only for pages the kernel really took (37).
-    const bool gone = vm_discard(address(run.first), size_t{count} << kUnitShift);
-    release(run.first, count, gone ? Content::kZero : Content::kDirty);
+    const bool gone = vm_discard(address(end), size_t{count} << kUnitShift);
+    set_free(end, count, gone ? Content::kZero : Content::kDirty);
     if (gone) purged += size_t{count} << kUnitShift;
   }
   counters.add(Counter::kPurgedBytes, purged);
   return purged;
 }
 
+int64_t Arena::dirty_base(int64_t live) const {
+  const auto least = static_cast<int64_t>(options().dirty_min >> kUnitShift);
+  const int64_t share = live * static_cast<int64_t>(options().dirty_percent) / 100;
+  return least > share ? least : share;
+}
+
+int64_t Arena::dirty_bound(int64_t live) const { return bound_.units(live, dirty_base(live), options().dirty_cycles); }
+
 void Arena::purge_above_bound() {
   const int64_t dirty = dirty_units() - purge_floor_.load(std::memory_order_relaxed);
   const int64_t live = units_in_use();
-  const auto least = static_cast<int64_t>(options().dirty_min >> kUnitShift);
-  const int64_t share = live * static_cast<int64_t>(options().dirty_percent) / 100;
-  const int64_t bound = least > share ? least : share;
+  const int64_t bound = dirty_bound(live);
   if (dirty <= bound) return;
-  purge(static_cast<size_t>(bound / 2) << kUnitShift);
+  bound_.note_purge(live);
+  // Below the bound by some, so that not every free after this one purges.
+  const int64_t keep = bound - dirty_base(live) / 2;
+  purge(static_cast<size_t>(keep) << kUnitShift);
   // What would not go (mlockall) is not tried again at every free.
-  const int64_t left = dirty_units() - bound / 2;
+  const int64_t left = dirty_units() - keep;
   purge_floor_.store(left > 0 ? left : 0, std::memory_order_relaxed);
 }
 

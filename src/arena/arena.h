@@ -5,6 +5,7 @@
 //   claim, release      yes    yes      yes     yes     yes                            units in transit: heap/fork
 //   commit              yes    yes      yes     yes     yes: both publish by CAS-max
 //   purge               yes    yes      yes     yes     yes: it claims what it purges
+//   keep, claim_kept    yes    yes      yes     yes     yes: arena/run_cache.h
 //
 // Order of growth: metadata of the units is writable before they are committed, committed is published after mprotect
 // returned, the frontier never passes it (38).
@@ -14,8 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "arena/dirty_bound.h"
 #include "arena/extent.h"
 #include "arena/geometry.h"
+#include "arena/run_cache.h"
 #include "arena/unit_bitmap.h"
 #include "base/contract.h"
 
@@ -40,7 +43,7 @@ class Arena {
   void init(const Window& window, uint32_t reserved_units, std::atomic<uint64_t>* bitmaps);
 
   UnitRun claim(uint32_t count, uint32_t align, Contract contract);
-  // The same without growing: of what is free below the frontier.
+  // The same without growing: of what is free below the frontier, runs that were kept whole included.
   UnitRun claim_free(uint32_t count, uint32_t align, Contract contract);
   // Of units that were never used.
   UnitRun claim_at_frontier(uint32_t count, uint32_t align, Contract contract);
@@ -50,11 +53,21 @@ class Arena {
   enum class Content : uint8_t { kDirty, kZero };
   void release(uint32_t first, uint32_t count, Content content);
 
+  // Whole dirty runs, kept for the next claim of their length while the bound on dirty memory lets them. False: the caller
+  // has to release it.
+  bool keep(uint32_t first, uint32_t count);
+  UnitRun claim_kept(uint32_t count, uint32_t align);
+  // Makes free units of those that are kept; how many.
+  uint32_t release_kept();
+  const RunCache& kept() const { return kept_; }
+  void forget_kept() { kept_.forget(); }
+
   // For plain calls on their slow way: so that calls which may not enter the kernel find memory, it commits what they have
   // taken. That the system refuses is no failure.
   void keep_ready();
 
-  // Purges free dirty units until at most `keep_bytes` of them are left, claiming each batch first. Bytes purged.
+  // Purges free dirty units until at most `keep_bytes` of them are left, claiming each batch first; from the frontier down,
+  // since claims begin at the other end. Bytes purged.
   size_t purge(size_t keep_bytes);
   // The same with the bound of the options; called by plain frees behind their release.
   void purge_above_bound();
@@ -76,8 +89,8 @@ class Arena {
   uint32_t committed() const { return window_extent_.writable(); }
   uint32_t reserved() const { return window_extent_.reserved(); }
   size_t committed_chunk_bytes() const { return chunk_extent_.writable_bytes(); }
-  int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed); }
-  int64_t units_in_use() const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units(); }
+  int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed) + kept_.units(); }
+  int64_t units_in_use() const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units() - kept_.units(); }
 
   // For a child after fork: a unit that is neither free nor described becomes free again. `may_be_retired`: it may have
   // been on its way to or from a retired tail, and be read-only.
@@ -96,6 +109,9 @@ class Arena {
     return ((word >> 48) + 1) << 48 | uint64_t{tail.first} << 24 | tail.count;
   }
 
+  void set_free(uint32_t first, uint32_t count, Content content);
+  int64_t dirty_base(int64_t live) const;
+  int64_t dirty_bound(int64_t live) const;
   bool revive_tail();
   bool commit(uint32_t needed_units, Contract contract);
   bool commit_in_steps(uint32_t start, uint32_t needed);
@@ -105,7 +121,7 @@ class Arena {
   bool bit_is_zero(uint32_t unit) const {
     return (zero_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0;
   }
-  uint32_t alike(uint32_t first, uint32_t count) const;
+  uint32_t alike(uint32_t first, uint32_t end) const;
   char* address(uint32_t unit) const { return reinterpret_cast<char*>(window_.base + (uintptr_t{unit} << kUnitShift)); }
 
   Window window_;
@@ -115,7 +131,9 @@ class Arena {
   Extent window_extent_;              // of units
   Extent chunk_extent_;               // of their metadata, always ahead
   std::atomic<uint64_t> retired_;     // {changes:16, first:24, count:24} of units that are claimed and read-only
-  std::atomic<int64_t> dirty_units_;  // free units that are not known to be zero
+  std::atomic<int64_t> dirty_units_;  // free units that are not known to be zero, without those kept
+  RunCache kept_;
+  DirtyBound bound_;
   std::atomic<uint32_t> ready_pause_;
   std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again
 };

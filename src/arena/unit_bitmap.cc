@@ -132,6 +132,22 @@ UnitBitmap::Run UnitBitmap::next_run(uint32_t from, uint32_t limit) const {
   return {limit, 0};
 }
 
+UnitBitmap::Run UnitBitmap::previous_run(uint32_t end) const {
+  while (end > 1) {  // ends: `end` falls with every round
+    const uint32_t last = end - 1;
+    const uint64_t free = word(last / 64) << (63 - last % 64);  // the unit below `end` in the top bit
+    if (free == 0) {
+      end = last / 64 * 64;
+      continue;
+    }
+    end -= static_cast<uint32_t>(__builtin_clzll(free));
+    uint32_t first = end - 1;
+    while (first > 1 && is_free(first - 1)) --first;
+    return {first, end - first};
+  }
+  return {0, 0};
+}
+
 uint32_t UnitBitmap::claim_several(uint32_t count, uint32_t align, uint32_t from, uint32_t limit) {
   for ([[maybe_unused]] int round : for_tries(kRunTries)) {
     for (;;) {  // ends: next_run moves `from` towards `limit`

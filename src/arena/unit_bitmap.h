@@ -53,6 +53,8 @@ class UnitBitmap {
     uint32_t count;
   };
   Run next_run(uint32_t from, uint32_t limit) const;
+  // The last run of free units below `end`, above unit 0; count 0 if there is none.
+  Run previous_run(uint32_t end) const;
 
   int64_t free_units() const { return free_units_.load(std::memory_order_relaxed); }
 

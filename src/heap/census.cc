@@ -2,6 +2,7 @@
 
 #include "cache/magazine.h"
 #include "heap/root.h"
+#include "heap/run.h"
 
 namespace reslab {
 namespace {
@@ -77,9 +78,18 @@ ClassCensus take_census(ClassId cls) {
 }
 
 RunCensus take_run_census() {
-  const SlabClass& runs = slab_class(kRunClass);
-  const int64_t units = runs.capacity_objects.load(std::memory_order_relaxed);
-  return {runs.slabs.load(std::memory_order_relaxed), units > 0 ? static_cast<uint64_t>(units) << kUnitShift : 0};
+  RunCensus census = {0, 0};
+  const uint32_t frontier = arena().frontier();
+  for (uint32_t unit = 1; unit < frontier;) {  // ends: `unit` grows
+    const ClassId found = slab_identity(unit).cls;
+    const uint32_t units = found == kRunClass ? static_cast<uint32_t>(run_bytes(unit) >> kUnitShift) : 0;
+    if (units != 0) {
+      ++census.runs;
+      census.bytes += size_t{units} << kUnitShift;
+    }
+    unit += units != 0 ? units : found != kNoClass && found < kMallocClasses ? class_info(found).slab_units : 1;
+  }
+  return census;
 }
 
 }  // namespace reslab

@@ -193,6 +193,7 @@ class Audit {
       if (cls == kRunClass) cover(unit, static_cast<uint32_t>(run_bytes(unit) >> kUnitShift), cls);
       else if (cls != kNoClass) check_slab(unit, cls, flags_of(state));
     }
+    arena().kept().for_each([&](RunCache::Entry run) { cover(run.first, run.count, kNoClass); });
     for (uint32_t unit = 1; unit < notes_.units(); ++unit) {
       const bool covered = (notes_.unit(unit) & kCovered) != 0;
       const bool free = arena().free_bits().is_free(unit);

@@ -81,6 +81,7 @@ void empty_active_slots(Root& root) {
 // Walks the units up to where the frontier was before others had to keep aside; one that nothing describes and that is
 // not free was on its way and becomes free.
 void settle_units(Root& root, uint32_t frontier) {
+  root.arena.forget_kept();
   for (const ClassId cls : all_classes()) slab_forget_class(cls);
   for (uint32_t unit = 1; unit < frontier;) {
     const ClassId cls = slab_identity(unit).cls;

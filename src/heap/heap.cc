@@ -23,12 +23,19 @@ ClassId class_for(const Request& request) {
   return request.align <= 16 ? class_of_size(request.bytes) : class_of_aligned(request.align, request.bytes);
 }
 
+void* allocate_to_grow(const Request& request) {
+  const SlowCall slow;
+  return run_allocate_to_grow(request);
+}
+
 // Whoever is charged for the object is charged for what becomes of it.
 void* allocate_and_copy(const void* object, const ObjectPlace& place, size_t bytes, Contract contract,
                         const char* call) {
   const size_t old_bytes = heap_bytes_at(place);
   const Request request = {bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets, charged_group(place)};
-  void* moved = heap_allocate_untracked(request, call);
+  const bool grows_to_run =
+      bytes > kMaxSmallBytes && bytes > old_bytes && request.group == 0 && !must_keep_aside();
+  void* moved = grows_to_run ? allocate_to_grow(request) : heap_allocate_untracked(request, call);
   if (moved != nullptr) __builtin_memcpy(moved, object, old_bytes < bytes ? old_bytes : bytes);
   return moved;
 }
@@ -45,10 +52,8 @@ void* reallocate_run(void* object, uint32_t unit, size_t bytes, Contract contrac
   return may_enter_kernel(contract) && run_bytes(unit) >= kMoveBytes ? run_move(unit, bytes) : nullptr;
 }
 
-// In place if the class stays, or if shrinking would save less than half.
 bool fits_in_place(const ObjectPlace& place, size_t bytes) {
-  const size_t have = heap_bytes_at(place);
-  return place.cls != kRunClass && bytes <= have && (class_of_size(bytes) == place.cls || bytes > have / 2);
+  return place.cls != kRunClass && bytes <= kMaxSmallBytes && stays_in_class(place.cls, class_of_size(bytes), bytes);
 }
 
 }  // namespace

@@ -25,6 +25,12 @@ struct Request {
   uint32_t group = 0;  // who is charged, or 0
 };
 
+// Does an object of class `have` stay where it is when `bytes` are wanted, which would be served by class `wanted`? If the
+// class stays, or if shrinking would save less than half.
+inline bool stays_in_class(ClassId have, ClassId wanted, size_t bytes) {
+  return have == wanted || (wanted < have && bytes > class_info(have).object_bytes / 2);
+}
+
 // nullptr: no memory, more than kMaxBytes, or contention where the contract allows that. Makes the root if need be.
 void* heap_allocate(const Request& request, const char* call);
 

@@ -26,12 +26,6 @@ void describe(uint32_t unit, uint32_t units) {
                   std::memory_order_release);  // last: a fork child finds all or nothing
 }
 
-SlabClass& runs() { return slab_class(kRunClass); }
-
-void count_units(int64_t units) {
-  runs().capacity_objects.fetch_add(units, std::memory_order_relaxed);  // of runs: units
-}
-
 // `claim` finds the units: (count, align, contract).
 template <class Claim>
 void* make_run(const Request& request, Claim claim) {
@@ -43,26 +37,41 @@ void* make_run(const Request& request, Claim claim) {
   RESLAB_HOOK("run_claimed");
   if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, kRunClass);  // no fault later (12)
   describe(run.first, run.count);
-  runs().slabs.fetch_add(1, std::memory_order_relaxed);
-  count_units(run.count);
-  counters.add(Counter::kAllocs);
   if (request.contract != Contract::kPlain) counters.add(Counter::kNolockFromRun);
   char* object = unit_address(run.first);
   if (request.fill == Fill::kZero && !run.zero) __builtin_memset(object, 0, request.bytes);
   return object;
 }
 
+// Counted when it leaves the arena's free units: a run that was kept whole has not been there.
+UnitRun counted(UnitRun run) {
+  if (run.first != 0) counters.add(Counter::kAllocs);
+  return run;
+}
+
 }  // namespace
 
-void* run_allocate(const Request& request) { return make_run(request, slab_claim_units); }
-
-void* run_allocate_fresh(const Request& request) {
+void* run_allocate(const Request& request) {
   return make_run(request, [](uint32_t count, uint32_t align, Contract contract) {
-    return arena().claim_at_frontier(count, align, contract);
+    const UnitRun kept = arena().claim_kept(count, align);
+    return kept.first != 0 ? kept : counted(slab_claim_units(count, align, contract));
   });
 }
 
-bool run_free(uint32_t unit, Contract contract) {
+void* run_allocate_to_grow(const Request& request) {
+  arena().release_kept();
+  return make_run(request, [](uint32_t count, uint32_t align, Contract contract) {
+    return counted(slab_claim_units(count, align, contract));
+  });
+}
+
+void* run_allocate_fresh(const Request& request) {
+  return make_run(request, [](uint32_t count, uint32_t align, Contract contract) {
+    return counted(arena().claim_at_frontier(count, align, contract));
+  });
+}
+
+bool run_free(uint32_t unit, Contract contract, RunUnits then) {
   Slab& run = slab_at(unit);
   uint64_t state = run.state.load(std::memory_order_acquire);
   const SlabIdentity identity = identity_of(state);
@@ -77,8 +86,7 @@ bool run_free(uint32_t unit, Contract contract) {
   const uint32_t group = run.group.load(std::memory_order_relaxed);
   if (group != 0) group_uncharge(group, size_t{units} << kUnitShift);
   map_first_unit(unit, kNoClass);
-  runs().slabs.fetch_sub(1, std::memory_order_relaxed);
-  count_units(-static_cast<int64_t>(units));
+  if (then == RunUnits::kKept && arena().keep(unit, units)) return true;
   counters.add(Counter::kFrees);
   arena().release(unit, units, Arena::Content::kDirty);
   if (may_purge(contract)) arena().purge_above_bound();
@@ -107,7 +115,6 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
   }
   RESLAB_HOOK("run_resized");
   run.run_units.store(units, std::memory_order_relaxed);
-  count_units(int64_t{units} - int64_t{have});
   if (units < have) {
     if (group != 0) group_uncharge(group, size_t{have - units} << kUnitShift);
     arena().release(unit + units, have - units, Arena::Content::kDirty);
@@ -119,7 +126,7 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
 void* run_move(uint32_t unit, size_t bytes) {
   const uint32_t old_units = slab_at(unit).run_units.load(std::memory_order_relaxed);
   const Request request = {bytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket};
-  void* moved = run_allocate(request);
+  void* moved = run_allocate_to_grow(request);
   if (moved == nullptr) return nullptr;
   const size_t old_bytes = size_t{old_units} << kUnitShift;
   const uint32_t group = slab_at(unit).group.load(std::memory_order_relaxed);
@@ -137,7 +144,7 @@ void* run_move(uint32_t unit, size_t bytes) {
   }
   slab_at(unit_of(moved)).group.store(group, std::memory_order_relaxed);
   slab_at(unit).group.store(0, std::memory_order_relaxed);
-  run_free(unit, Contract::kPlain);  // its units read as zero now, but saying so would save little
+  run_free(unit, Contract::kPlain, RunUnits::kFree);  // its units read as zero now, but saying so would save little
   return moved;
 }
 

@@ -16,11 +16,16 @@ namespace reslab {
 
 void* run_allocate(const Request& request);
 
+// The same for a block that grows and will grow again: among all that is free, kept runs included, which alone hardly ever
+// have room behind them. A chain of growing blocks would take at each step the one that the last chain left, and copy.
+void* run_allocate_to_grow(const Request& request);
+
 // The same of units that were never used, whatever is free below the frontier (heap/aside.h).
 void* run_allocate_fresh(const Request& request);
 
-// False: no run starts there (any more).
-bool run_free(uint32_t unit, Contract contract);
+// False: no run starts there (any more). `kept`: whole, for the next of its length, if the arena has room for it.
+enum class RunUnits : uint8_t { kKept, kFree };
+bool run_free(uint32_t unit, Contract contract, RunUnits then = RunUnits::kKept);
 
 size_t run_bytes(uint32_t unit);
 
