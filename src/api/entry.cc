@@ -18,6 +18,37 @@ void* allocate(const Request& request, const char* call) {
   return object;
 }
 
+// From a magazine, in either mode and of any class: what the slow entries try before they enter the heap. Out of line: one
+// section for all of them. By reference, as in api/fast.h: gcc 12 may take what the section writes for the NULL of its
+// other exits, where both are returned.
+[[gnu::noinline]] bool pop_cached(ClassId cls, void*& object) {
+  const size_t limit =
+      fast_path.size_limit.load(std::memory_order_acquire) | fallback_path.size_limit.load(std::memory_order_acquire);
+  if (limit == 0) return false;  // no root, or the heap must see every call
+  const PopResult popped = magazine_pop(cls);
+  object = popped.object;
+  return popped.section == Section::kDone;
+}
+
+// Sizes that the fast path's table does not have.
+bool pop_middle(size_t bytes, void*& object) {
+  return bytes > kTableBytes && bytes <= kMaxSmallBytes && pop_cached(class_of_size(bytes), object);
+}
+
+// A class that holds `bytes`, aligned, found without a search: kNoClass if that of the size rounded up is none.
+ClassId likely_class(size_t align, size_t bytes) {
+  if (align > kMaxSmallBytes || bytes > kMaxSmallBytes) return kNoClass;
+  const size_t rounded = bytes == 0 ? align : (bytes + align - 1) & ~(align - 1);
+  if (rounded > kMaxSmallBytes) return kNoClass;
+  const ClassId cls = class_of_size(rounded);
+  return align <= kUnitBytes && (class_info(cls).object_bytes & (align - 1)) == 0 ? cls : kNoClass;
+}
+
+bool pop_aligned(size_t align, size_t bytes, void*& object) {
+  const ClassId cls = likely_class(align, bytes);
+  return cls != kNoClass && pop_cached(cls, object);
+}
+
 [[gnu::always_inline]] inline void* allocate_plain(size_t bytes, size_t align, Fill fill, const char* call) {
   return allocate({bytes, align, plain_contract(call), fill, Retry::kOtherBuckets, thread_group()}, call);
 }
@@ -41,11 +72,16 @@ void* fail_with(int error) {
 
 void* malloc_slow(size_t bytes) {
   void* object;
-  if (fallback_allocate(bytes, object) || (is_unscoped() && allocate_unscoped(bytes, object))) return object;
+  if (fallback_allocate(bytes, object) || pop_middle(bytes, object)) return object;
+  if (is_unscoped() && allocate_unscoped(bytes, object)) return object;
   return allocate_plain(bytes, 16, Fill::kAny, "malloc");
 }
 
-void* calloc_slow(size_t bytes) { return allocate_plain(bytes, 16, Fill::kZero, "calloc"); }
+void* calloc_slow(size_t bytes) {
+  void* object;
+  if (fallback_allocate(bytes, object) || pop_middle(bytes, object)) return __builtin_memset(object, 0, bytes);
+  return allocate_plain(bytes, 16, Fill::kZero, "calloc");
+}
 
 void free_slow(void* object) noexcept {
   if (!fallback_free(object)) heap_free(object, plain_contract("free"), "free");
@@ -59,8 +95,18 @@ void* calloc_entry(size_t count, size_t bytes) {
   return __builtin_memset(object, 0, total);
 }
 
-void* realloc_entry(void* object, size_t bytes) {
-  if (object == nullptr) return malloc_entry(bytes);
+namespace {
+
+// The class of an object of a slab, or kNoClass: a run, nothing, or the heap must see every call.
+ClassId small_class_of(const void* object) {
+  // One of the two is 0 for ever.
+  const size_t arena_bytes =
+      fast_path.arena_bytes.load(std::memory_order_acquire) | fallback_path.arena_bytes.load(std::memory_order_acquire);
+  ClassId cls;
+  return arena_bytes != 0 && find_class(object, arena_bytes, cls) && cls < kMallocClasses ? cls : kNoClass;
+}
+
+void* reallocate(void* object, size_t bytes) {
   const Contract contract = plain_contract("realloc");
   void* resized = heap_reallocate(object, bytes, contract, "realloc");
   if (__builtin_expect(resized == nullptr, 0)) {
@@ -68,6 +114,23 @@ void* realloc_entry(void* object, size_t bytes) {
     else counters.add(Counter::kNolockFailures);
   }
   return resized;
+}
+
+}  // namespace
+
+// Between small sizes it is a lookup, a pop, a copy and a push; the heap does what they cannot.
+void* realloc_entry(void* object, size_t bytes) {
+  if (object == nullptr) return malloc_entry(bytes);
+  const ClassId cls = small_class_of(object);
+  if (cls == kNoClass || bytes > kMaxSmallBytes) return reallocate(object, bytes);
+  const ClassId wanted = class_of_size(bytes);
+  if (stays_in_class(cls, wanted, bytes)) return object;
+  void* moved;
+  if (!pop_cached(wanted, moved)) return reallocate(object, bytes);
+  const size_t have = class_info(cls).object_bytes;
+  __builtin_memcpy(moved, object, have < bytes ? have : bytes);
+  if (!fast_free(object) && !fallback_free(object)) heap_free(object, plain_contract("realloc"), "realloc");
+  return moved;
 }
 
 void* reallocarray_entry(void* object, size_t count, size_t bytes) {
@@ -81,36 +144,45 @@ void* aligned_entry(size_t align, size_t bytes) {
     return fail_with(EINVAL);
   }
   if (align <= 16) return malloc_entry(bytes);
-  if (bytes <= kTableBytes && align <= kTableBytes) {
-    // A power-of-two size is aligned to itself, so most requests find their class by the ordinary table.
-    const size_t rounded = (bytes + align - 1) & ~(align - 1);
-    void* object;
-    if (is_power_of_two(rounded) && fast_allocate(rounded, object)) return object;
-  }
+  void* object;
+  if (pop_aligned(align, bytes, object)) return object;
   return allocate_plain(bytes, align, Fill::kAny, "aligned_alloc");
 }
 
 int posix_memalign_entry(void** out, size_t align, size_t bytes) {
   if (!is_power_of_two(align) || align % sizeof(void*) != 0) return EINVAL;
-  const Request request = {bytes,      align < 16 ? 16 : align, plain_contract("posix_memalign"),
-                           Fill::kAny, Retry::kOtherBuckets,    thread_group()};
-  void* object = heap_allocate(request, "posix_memalign");
+  if (align < 16) align = 16;
+  void* object;
+  if (!pop_aligned(align, bytes, object)) {
+    const Request request = {bytes,     align, plain_contract("posix_memalign"), Fill::kAny, Retry::kOtherBuckets,
+                             thread_group()};
+    object = heap_allocate(request, "posix_memalign");
+  }
   if (object == nullptr) return ENOMEM;
   *out = object;
   return 0;
 }
 
+namespace {
+
+[[gnu::noinline]] void free_sized_slow(void* object, size_t bytes, const char* call) {
+  heap_check_size(object, bytes, call);
+  free_slow(object);
+}
+
+}  // namespace
+
 // The class of a free always comes from the unit map: an object may have been served by a larger class than its size
-// says (14). The size is only checked, where that is asked for.
+// says (14). The size is only checked, where that is asked for: with the option, frees have no fast path (heap/root.cc).
 void free_sized_entry(void* object, size_t bytes) {
-  heap_check_size(object, bytes, "free_sized");
-  free_entry(object);
+  if (__builtin_expect(fast_free(object), 1)) return;
+  free_sized_slow(object, bytes, "free_sized");
 }
 
 void free_aligned_sized_entry(void* object, size_t align, size_t bytes) {
   (void)align;
-  heap_check_size(object, bytes, "free_aligned_sized");
-  free_entry(object);
+  if (__builtin_expect(fast_free(object), 1)) return;
+  free_sized_slow(object, bytes, "free_aligned_sized");
 }
 
 size_t usable_size_entry(const void* object) { return heap_usable_bytes(object, "malloc_usable_size"); }

@@ -219,8 +219,10 @@ void adopt(Root& from) {
   if (!from.options.report_reentry && from.debug == nullptr) {  // which see each call (30)
     const bool rseq = from.cpu.mode == Mode::kRseq;
     // release: on x86-64 the fast path's plain loads see the values above once they see a limit.
-    (rseq ? fast_path.arena_bytes : fallback_path.arena_bytes)
-        .store(size_t{from.arena.window().units} << kUnitShift, std::memory_order_release);
+    if (!from.options.check_sizes) {  // which looks at each sized free
+      (rseq ? fast_path.arena_bytes : fallback_path.arena_bytes)
+          .store(size_t{from.arena.window().units} << kUnitShift, std::memory_order_release);
+    }
     std::atomic<size_t>& size_limit = rseq ? fast_path.size_limit : fallback_path.size_limit;
     if (!scopes_in_use.load(std::memory_order_seq_cst)) size_limit.store(kTableBytes + 1, std::memory_order_seq_cst);
     // seq_cst, against group_enter: it sets the flag, then the limit; one of the two sees the other.
