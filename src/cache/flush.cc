@@ -186,11 +186,22 @@ bool free_one_bit(void* object) {
   return slab_give_object(object);
 }
 
+// A warm large class whose magazine would be larger if the budget of the slot let it.
+bool is_held_back(uint32_t slot, ClassId cls) {
+  const ClassInfo& info = class_info(cls);
+  const uint32_t capacity = capacity_now(slot, cls);
+  return info.object_bytes >= kLargeBytes && capacity > 0 && capacity < info.magazine && !is_sparse(cls);
+}
+
 bool free_plain(ClassId cls, void* object) {
   const uint32_t slot = slot_index();
   if (!slots().make_ready(slot)) return free_one_bit(object);
   magazine_open(slot, cls);
   const bool grown = !tide.is_ebbing() && grow_magazine(slot, cls, Cause::kOverflow);
+  if (!grown && is_held_back(slot, cls)) {
+    const ClassId victim = find_large_victim(slot, cls);
+    if (victim != kNoClass) empty_magazine(slot, victim);
+  }
   if (grown && magazine_push(cls, object) == Section::kDone) return true;
   return flush(slot, cls, object) || free_one_bit(object);
 }

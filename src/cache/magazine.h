@@ -59,8 +59,16 @@ inline constexpr uint32_t kWarmLarge = 8;
 
 constexpr uint32_t first_warmth(const ClassInfo& info) { return info.object_bytes >= kLargeBytes ? 0 : 1; }
 
+constexpr uint32_t first_large_capacity(const ClassInfo& info) {
+  return info.object_bytes < kUnitBytes ? static_cast<uint32_t>(kUnitBytes) / info.object_bytes : 1;
+}
+
 constexpr uint32_t capacity_at(const ClassInfo& info, uint32_t warmth) {
-  if (info.object_bytes >= kLargeBytes) return warmth < kWarmLarge ? 0 : info.magazine;
+  if (info.object_bytes >= kLargeBytes) {
+    if (warmth < kWarmLarge) return 0;
+    const uint32_t grown = first_large_capacity(info) << (warmth - kWarmLarge < 3 ? warmth - kWarmLarge : 3);
+    return grown < info.magazine ? grown : info.magazine;
+  }
   if (warmth == 0) return 0;
   const uint32_t slots = 4096 / info.object_bytes;
   const uint32_t initial = slots < 2 ? 2 : slots > 32 ? 32 : slots;

@@ -21,7 +21,35 @@ void cool_other(uint32_t slot, ClassId cls) {
   magazine_shrink(slot, cls, capacity_at(class_info(cls), warmth));
 }
 
+constexpr ClassId kFirstLarge = class_of_size(kLargeBytes);
+
+uint32_t slots_of(uint32_t slot, ClassId cls) {
+  const uint32_t end = header_end(header_word(slot, cls).load(std::memory_order_relaxed));
+  return end > class_info(cls).begin ? end - class_info(cls).begin : 0;
+}
+
 }  // namespace
+
+bool is_within_budget(uint32_t slot, ClassId cls, uint32_t capacity) {
+  uint64_t bytes = uint64_t{capacity} * class_info(cls).object_bytes;
+  for (ClassId other = kFirstLarge; other < kMallocClasses; ++other) {
+    if (other != cls) bytes += uint64_t{slots_of(slot, other)} * class_info(other).object_bytes;
+  }
+  return bytes <= kLargeBudget;
+}
+
+ClassId find_large_victim(uint32_t slot, ClassId cls) {
+  constexpr uint32_t kPatience = 64;
+  static constinit std::atomic<uint32_t> calls{0};
+  const uint32_t call = calls.fetch_add(1, std::memory_order_relaxed);  // relaxed: only spreads
+  if (call % kPatience != 0) return kNoClass;
+  constexpr uint32_t kClasses = kMallocClasses - kFirstLarge;
+  for (uint32_t i = 0; i < kClasses; ++i) {
+    const ClassId other = kFirstLarge + (call / kPatience + i) % kClasses;
+    if (other != cls && slots_of(slot, other) > first_large_capacity(class_info(other))) return other;
+  }
+  return kNoClass;
+}
 
 void cool_magazines(uint32_t slot, ClassId cls) {
   const uint32_t warmth = cooler(slot, cls);

@@ -43,6 +43,12 @@ inline void set_warmth(uint32_t slot, ClassId cls, uint32_t warmth) {
 // its calls would all be slow for as long as a few live objects are scattered, or a slab is lost to a thread that is gone.
 enum class Cause : uint8_t { kMiss, kOverflow };
 
+// What the magazines of a slot may hold of large objects, all classes together, beyond the few that each warm class gets.
+inline constexpr uint64_t kLargeBudget = 4 << 20;
+
+// Would `capacity` slots for a large class fit in?
+bool is_within_budget(uint32_t slot, ClassId cls, uint32_t capacity);
+
 // One step warmer. True if the magazine has grown.
 inline bool grow_magazine(uint32_t slot, ClassId cls, Cause cause) {
   const ClassInfo& info = class_info(cls);
@@ -50,9 +56,18 @@ inline bool grow_magazine(uint32_t slot, ClassId cls, Cause cause) {
   const uint32_t now = capacity_at(info, warmth);
   if (now >= info.magazine) return false;
   if (is_sparse(cls) && (cause == Cause::kOverflow || warmth > first_warmth(info))) return false;
+  const uint32_t next = capacity_at(info, warmth + 1);
+  if (info.object_bytes >= kLargeBytes && next > first_large_capacity(info) &&
+      (cause == Cause::kMiss || !is_within_budget(slot, cls, next))) {
+    return false;
+  }
   set_warmth(slot, cls, warmth + 1);
-  return capacity_at(info, warmth + 1) > now;
+  return next > now;
 }
+
+// Another large class of the slot with more than its first few slots, in turn, at every kPatience-th call, or kNoClass: who
+// finds the budget used up for so long takes it from there.
+ClassId find_large_victim(uint32_t slot, ClassId cls);
 
 // For a sparse class: lets the magazine of this slot cool, and in turn one of another: a thread that moves there would fill
 // it to its former size with the last objects of as many slabs. When hardly an object is left they go cold altogether.

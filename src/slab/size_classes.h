@@ -94,10 +94,12 @@ constexpr uint32_t choose_slab_units(size_t bytes) {
   return best;
 }
 
+// 64 KiB of objects, more of small ones; but eight at least, of which a magazine gets no more than the budget of its slot
+// for large objects lets it have (cache/policy.h).
 constexpr uint32_t choose_magazine(size_t bytes) {
   if (bytes <= 64) return 1024;
   const size_t slots = kUnitBytes / bytes;
-  return slots < 1 ? 1 : static_cast<uint32_t>(slots);
+  return slots < 8 ? 8 : static_cast<uint32_t>(slots);
 }
 
 constexpr uint32_t choose_batch(uint32_t magazine) { return magazine < 2 ? 1 : magazine / 2 < 64 ? magazine / 2 : 64; }
@@ -145,7 +147,7 @@ inline const ClassInfo& class_info(ClassId cls) {
 // there is none.
 constexpr ClassId class_of_aligned(size_t align, size_t bytes) {
   for (ClassId cls = class_of_size(bytes < align ? align : bytes); cls < kMallocClasses; ++cls) {
-    if (object_bytes_of(cls) % align == 0) return cls;
+    if ((object_bytes_of(cls) & (align - 1)) == 0) return cls;
   }
   return kNoClass;
 }
