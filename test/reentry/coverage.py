@@ -6,9 +6,9 @@ direct jumps and direct calls. Not into functions of EXCLUDED, each with its rea
 aborts can follow.
 
   sections    all of their instructions, stopped at by a breakpoint and then restarted: 100 %
-  the rest    interrupted by a handler in front of it: at least 99 %. What can not be reached is argued in
-              exceptions.txt, at most 20 lines "FUNCTION: NUMBER: reason", for up to so many instructions of a
-              function. An exception whose instructions are all reached is an error.
+  the rest    interrupted by a handler in front of it: at least 99 %, not counting what can not be reached and is argued
+              in exceptions.txt, at most 20 lines "FUNCTION: NUMBER: reason", for up to so many instructions of a
+              function. An exception whose instructions are all reached is an error. Both shares are printed.
 
 An instruction in front of which nothing changes is the same place as its follower: padding, which is only there to
 align a loop, counts as interrupted where the instruction behind it is.
@@ -187,9 +187,12 @@ def judge(code, reached, before, in_section, exceptions, floor):
     share = (len(rest) - len(missing)) / len(rest)
     print(f"the rest: {len(rest) - len(missing)} of {len(rest)} instructions interrupted, {share:.2%}; "
           f"{len(reached.doomed)} more lead to a report only")
-    unargued = {a for a in missing if not exceptions.accounts_for(code.instructions[a])}
+    unargued = {a for a in sorted(missing) if not exceptions.accounts_for(code.instructions[a])}
     print_missing(code, unargued)
     print(f"{len(missing) - len(unargued)} that are missing are argued as exceptions, {len(unargued)} are not")
+    within_reach = len(rest) - len(missing) + len(unargued)
+    share = (within_reach - len(unargued)) / within_reach
+    print(f"of what can be reached: {share:.2%}")
     if share < floor:
         print(f"error: less than {floor:.0%}")
         errors += 1

@@ -7,6 +7,9 @@
 #include "library.h"
 
 namespace reentry {
+
+bool (*answer_system_call)(ucontext_t& context);
+
 namespace {
 
 // Behind these hooks comes a compare-and-swap that is tried again, or whose failure means "look elsewhere": it may fail

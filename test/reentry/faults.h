@@ -34,4 +34,7 @@ class FaultFinder {
 // The thread is stopped in front of the instruction at `fault.place`: it fails.
 void inject(const Fault& fault, ucontext_t& context);
 
+// Set by a state: answers a system call in the kernel's place, and steps over it; true if it has.
+extern bool (*answer_system_call)(ucontext_t& context);
+
 }  // namespace reentry

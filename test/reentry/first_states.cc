@@ -3,6 +3,7 @@
 #include <reslab/reslab.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -10,6 +11,7 @@
 
 #include "cpu_slot.h"
 #include "failure.h"
+#include "faults.h"
 #include "heap/rcu_core.h"
 #include "heap_states.h"
 #include "instructions.h"
@@ -35,6 +37,29 @@ void id_out_of_range(size_t) {
 }
 
 void without_mm_cid(size_t) { forget_mm_cid(); }
+
+// In its steps only: where a call runs to a breakpoint, the kernel answers.
+void known_defect(size_t) {
+  scene.mode = "";  // either: a nested call whose kernel answered may have been first
+  answer_system_call = [](ucontext_t& context) {
+    greg_t* registers = context.uc_mcontext.gregs;
+    if (registers[REG_RAX] != SYS_uname) return false;
+    auto& system = *reinterpret_cast<utsname*>(registers[REG_RDI]);
+    strcpy(system.machine, "aarch64");
+    strcpy(system.release, "6.19.1-test");
+    registers[REG_RIP] += kSystemCallBytes;
+    registers[REG_RAX] = 0;
+    return true;
+  };
+}
+
+void large_cold(size_t bytes) { the_subject = allocate(bytes); }
+
+void large_almost_warm(size_t bytes) {
+  constexpr size_t kMisses = 7;
+  stock.take(bytes, kMisses - 1);
+  the_subject = allocate(bytes);
+}
 
 void depot_filled_by_another(size_t) {
   on_other_thread([] {

@@ -12,6 +12,12 @@ void unregistered(size_t);     // no rseq on this thread
 void id_out_of_range(size_t);  // the kernel's id is beyond what CPUs there can be
 void without_mm_cid(size_t);   // as before Linux 6.3
 
+void known_defect(size_t);  // its kernel and machine are known not to abort sections
+
+// A class of large objects, whose next overflow is the first one, or is the one that has it cached from then on.
+void large_cold(size_t bytes);
+void large_almost_warm(size_t bytes);
+
 // The walked call is this thread's first.
 void depot_filled_by_another(size_t bytes);
 

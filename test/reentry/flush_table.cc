@@ -17,6 +17,8 @@ std::vector<Operation> flushes() {
       {"flush of a sparse class", "free", kIt, 0, 0, kNothing, 512, sparse_class, "flush", kOwnSubject | kRare},
       {"flush of a sparse class, warm elsewhere", "free", kIt, 0, 0, kNothing, 512, sparse_class_warm_elsewhere,
        "flush", kOwnSubject | kRare},
+      {"flush of a sparse large class, warm elsewhere", "free", kIt, 0, 0, kNothing, 20000,
+       sparse_large_class_warm_elsewhere, "flush", kOwnSubject | kRare | kGapsOnly},
       {"flush of a scattered class", "free", kIt, 0, 0, kNothing, 2048, scattered_class, "slab_purge",
        kOwnSubject | kRare},
       {"flush that gives slabs back", "free", kIt, 0, 0, kNothing, 512, sparse_class_of_empty_slabs, "slab_retire",

@@ -46,15 +46,26 @@ void magazine_full(size_t bytes) {
 // A class whose slabs are next to empty, and few of them empty altogether.
 void sparse_class(size_t bytes) { next_to_empty_slabs(bytes, kSparseBytes); }
 
-// And a thread on the other slot has used it much.
-void sparse_class_warm_elsewhere(size_t bytes) {
+namespace {
+
+void warm_up_elsewhere(size_t bytes) {
   static size_t object_bytes;
   object_bytes = bytes;
-  on_other_slot([] {
-    warm_up(object_bytes);
-    stock.give(0);
-  });
+  on_other_slot([] { warm_up(object_bytes); });
+}
+
+}  // namespace
+
+// And a thread on the other slot has used it much.
+void sparse_class_warm_elsewhere(size_t bytes) {
+  warm_up_elsewhere(bytes);
   sparse_class(bytes);
+}
+
+void sparse_large_class_warm_elsewhere(size_t bytes) {
+  constexpr size_t kMuch = 16 << 20;
+  warm_up_elsewhere(bytes);
+  next_to_empty_slabs(bytes, kMuch);
 }
 
 void scattered_class(size_t bytes) { next_to_empty_slabs(bytes, kScatteredBytes); }

@@ -22,6 +22,7 @@ void magazine_full_depot_full(size_t bytes);
 void magazine_full_deferred_full(size_t bytes);
 void sparse_class(size_t bytes);  // many slabs, hardly any object
 void sparse_class_warm_elsewhere(size_t bytes);
+void sparse_large_class_warm_elsewhere(size_t bytes);
 void sparse_class_missing(size_t bytes);  // and nothing in its magazine
 void sparse_class_of_empty_slabs(size_t bytes);
 void scattered_class(size_t bytes);  // hardly more objects than slabs, and these are many

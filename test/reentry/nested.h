@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace reentry {
 
@@ -18,8 +19,9 @@ size_t nested_count();
 // Runs kNested[index], with the checks around it; sets the scene.
 void run_nested(size_t index, size_t bytes);
 
-// In a nolock scope plain calls may fail as well.
-void let_nested_fail(bool they_may);
+// Plain calls may fail as well: in a nolock scope, where they leave errno as it is, or for want of memory.
+enum class NestedMay : uint8_t { kNotFail, kFailSilently, kFail };
+void let_nested_fail(NestedMay how);
 
 // A pair of malloc and free of a class that nothing else uses.
 constexpr size_t kAside = 224;

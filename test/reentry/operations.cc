@@ -93,13 +93,14 @@ void Call::around(void (*walk)(void* context), void* context) {
   std::unique_ptr<support::Hook> at;
   if (operation_.deed != nullptr) at = std::make_unique<support::Hook>(operation_.at, [](void*) { do_deed(); });
   if (operation_.is(kInScope) || operation_.a == kTheScope) scope_ = reslab_nolock_save();
-  let_nested_fail(scope_ != 0);
+  if (scope_ != 0) let_nested_fail(NestedMay::kFailSilently);
+  else if (operation_.is(kNestedMayFail)) let_nested_fail(NestedMay::kFail);
   if (operation_.is(kInsideGive)) inside_give(inside);
   else if (operation_.is(kUnderLock)) inside_refill(inside, operation_.bytes);
   else if (operation_.is(kInside)) inside_refill(inside, kOtherBytes);
   else walk_inside(&inside);
   if (operation_.is(kInScope)) reslab_nolock_restore(scope_);
-  let_nested_fail(false);
+  let_nested_fail(NestedMay::kNotFail);
 }
 
 uintptr_t Call::argument(uintptr_t wanted) const {

@@ -30,7 +30,9 @@ enum Trait : unsigned {
   kInsideGive = 4096,  // runs in the middle of a free that has counted its object and not yet set its bit
   kEachRace =
       8192,  // with kFaults: races in shared functions are lost here, too, where the quick form has seen them lost
-  kTwoFail = 16384,   // with kFaults: behind each system call that fails the next one does, too
+  kTwoFail = 16384,  // with kFaults: behind each system call that fails the next one does, too
+  // Leaves a moment in which the next span is reserved and nobody else may use it yet: nested calls that need it fail.
+  kNestedMayFail = 65536,
   kGapsOnly = 32768,  // so long that the quick form steps through it once, interrupting what nothing else has
 };
 

@@ -55,6 +55,12 @@ def walks(programs, modes):
                           options + ":check_sizes=1"))
         found.append(Walk(f"traced/{mode}", programs.traced, ["--mode", mode], options))
         found.append(Walk(f"misuse/{mode}", programs.misuse, ["--mode", mode], options))
+        found.append(Walk(f"locks always taken/{mode}", programs.walk,
+                          ["--mode", mode, "--operation", "while the lock is held"], options + ":local_lock=always"))
+        found.append(Walk(f"locks never taken/{mode}", programs.walk,
+                          ["--mode", mode, "--operation", "first of a large class"], options + ":local_lock=never"))
+        found.append(Walk(f"re-entry reported/{mode}", programs.walk,
+                          ["--mode", mode, "--operation", "realloc inside a refill"], options + ":report_reentry=1"))
     found.append(Walk("first, limited address space", programs.first,
                       ["--mode", modes[0], "--operation", "first malloc"], f"mode={modes[0]}", address_space=4 << 30))
     if "fallback" in modes:

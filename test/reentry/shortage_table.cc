@@ -34,7 +34,7 @@ std::vector<Operation> shortages() {
       {"free at the ebb", "free", kIt, 0, 0, kNothing, 16384, ebb_is_due, "release_active",
        kOwnSubject | kRare | kGapsOnly},
       {"flush that sweeps in vain", "free", kIt, 0, 0, kNothing, kSlab, sweep_in_vain, "slab_sweep",
-       kOwnSubject | kRare | kFaults},
+       kOwnSubject | kRare | kFaults | kEachRace},
       {"flush in the pause of sweeps", "free", kIt, 0, 0, kNothing, kSlab, sweep_is_paused, "flush",
        kOwnSubject | kRare},
       {"flush that ends the pause of sweeps", "free", kIt, 0, 0, kNothing, kSlab, sweep_pause_ends, "flush",

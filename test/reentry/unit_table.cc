@@ -49,6 +49,8 @@ std::vector<Operation> growth() {
        kMayFail | kFaults},
       {"nolock without memory", "reslab_malloc_nolock", 448, 0, 0, kObject, 448, nowhere_and_no_memory, nullptr,
        kMayFail | kStrict | kRare},
+      {"growth of the arena by little", "malloc", size_t{15} << 20, 0, 0, kObject, size_t{15} << 20,
+       reservation_given_back, "extent_reserved", kHoards | kRare | kFaults | kNestedMayFail},
       {"growth of the arena", "malloc", kVast, 0, 0, kObject, kVast, reservation_given_back, "extent_reserved",
        kHoards | kRare | kFaults},
   };

@@ -87,6 +87,8 @@ void Walker::at_step(ucontext_t& context) {
     is_raging_ = true;
     inject(fault_, context);
     if (pc_of(context) != pc) at_step(context);  // a system call: the next step would stop one instruction too late
+  } else if (is_system_call(pc) && answer_system_call != nullptr && answer_system_call(context)) {
+    at_step(context);
   } else if (is_system_call(pc)) {
     run_up_to(pc + kSystemCallBytes,
               context);  // the kernel, too, comes back with the trap flag one instruction too late
