@@ -197,10 +197,9 @@ void Arena::set_zero_bits(uint32_t first, uint32_t count) {
 
 // --- purge ---------------------------------------------------------------------------------------------------------
 
-// How many of the last units below `end`, none below `first`, are as the last one is: known to be zero, or not.
-uint32_t Arena::alike(uint32_t first, uint32_t end) const {
-  const bool zero = bit_is_zero(end - 1);
-  uint32_t unit = end - 1;
+// How many of the last units below `end`, none below `first`, are known to be zero, or are not.
+uint32_t Arena::tail(uint32_t first, uint32_t end, bool zero) const {
+  uint32_t unit = end;
   while (unit > first && bit_is_zero(unit - 1) == zero) --unit;
   return end - unit;
 }
@@ -211,19 +210,19 @@ size_t Arena::purge(size_t keep_bytes) {
   size_t purged = 0;
   uint32_t end = frontier();
   while (dirty_units() > keep_units) {  // ends: `end` falls with every round
-    const UnitBitmap::Run run = free_.previous_run(end);
+    const UnitBitmap::Run run = free_.previous_run(end, kPurgeBatchUnits);
     if (run.count == 0) break;
     end = run.first + run.count;
-    const bool zero = bit_is_zero(end - 1);
-    const uint32_t count = alike(end - (zero ? run.count : smaller(run.count, kPurgeBatchUnits)), end);
-    end -= count;
-    if (zero || !free_.claim_exactly(end, count)) continue;
-    take_zero_bits(end, count);
+    end -= tail(run.first, end, true);
+    const uint32_t dirty = tail(run.first, end, false);
+    end -= dirty;
+    if (dirty == 0 || !free_.claim_exactly(end, dirty)) continue;
+    take_zero_bits(end, dirty);
     RESLAB_HOOK("purge");
     // The zero bit is set only for pages the kernel really took (37).
-    const bool gone = vm_discard(address(end), size_t{count} << kUnitShift);
-    set_free(end, count, gone ? Content::kZero : Content::kDirty);
-    if (gone) purged += size_t{count} << kUnitShift;
+    const bool gone = vm_discard(address(end), size_t{dirty} << kUnitShift);
+    set_free(end, dirty, gone ? Content::kZero : Content::kDirty);
+    if (gone) purged += size_t{dirty} << kUnitShift;
   }
   counters.add(Counter::kPurgedBytes, purged);
   return purged;

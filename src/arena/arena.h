@@ -121,7 +121,7 @@ class Arena {
   bool bit_is_zero(uint32_t unit) const {
     return (zero_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0;
   }
-  uint32_t alike(uint32_t first, uint32_t end) const;
+  uint32_t tail(uint32_t first, uint32_t end, bool zero) const;
   char* address(uint32_t unit) const { return reinterpret_cast<char*>(window_.base + (uintptr_t{unit} << kUnitShift)); }
 
   Window window_;

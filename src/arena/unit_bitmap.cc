@@ -132,7 +132,7 @@ UnitBitmap::Run UnitBitmap::next_run(uint32_t from, uint32_t limit) const {
   return {limit, 0};
 }
 
-UnitBitmap::Run UnitBitmap::previous_run(uint32_t end) const {
+UnitBitmap::Run UnitBitmap::previous_run(uint32_t end, uint32_t most) const {
   while (end > 1) {  // ends: `end` falls with every round
     const uint32_t last = end - 1;
     const uint64_t free = word(last / 64) << (63 - last % 64);  // the unit below `end` in the top bit
@@ -142,7 +142,7 @@ UnitBitmap::Run UnitBitmap::previous_run(uint32_t end) const {
     }
     end -= static_cast<uint32_t>(__builtin_clzll(free));
     uint32_t first = end - 1;
-    while (first > 1 && is_free(first - 1)) --first;
+    while (first > 1 && end - first < most && is_free(first - 1)) --first;
     return {first, end - first};
   }
   return {0, 0};

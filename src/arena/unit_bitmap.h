@@ -53,8 +53,8 @@ class UnitBitmap {
     uint32_t count;
   };
   Run next_run(uint32_t from, uint32_t limit) const;
-  // The last run of free units below `end`, above unit 0; count 0 if there is none.
-  Run previous_run(uint32_t end) const;
+  // The last free units below `end`, above unit 0, that lie side by side, at most `most` of them; count 0 if there are none.
+  Run previous_run(uint32_t end, uint32_t most) const;
 
   int64_t free_units() const { return free_units_.load(std::memory_order_relaxed); }
 
