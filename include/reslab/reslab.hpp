@@ -1,4 +1,12 @@
-// reslab for C++17 and later. So far what comes after C++26's <rcu>: retiring objects, with or without a base class.
+// reslab for C++17 and later.
+//
+//   allocator<T>               a standard allocator; allocate_at_least() gives what an allocation really has
+//   memory_resource            std::pmr, of the plain family; charged to a group if it is given one
+//   nolock_memory_resource     std::pmr of class any: throws std::bad_alloc where reslab_malloc_nolock gives NULL
+//   nolock_scope, group_scope  reslab_nolock_save and restore, reslab_group_enter and leave, as objects
+//   cache<T>                   a typed cache: construct(), destroy(), make() for a std::unique_ptr
+//
+// And what comes after C++26's <rcu>: retiring objects, with or without a base class.
 //
 //   rcu_retire(p)          destroys *p and frees its memory after a grace period. Where T has no destructor to run this is
 //                          reslab_free_rcu itself, class any+wake; otherwise class plain.
@@ -13,13 +21,188 @@
 #define RESLAB_RESLAB_HPP
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <memory_resource>
 #include <new>
 #include <type_traits>
 #include <utility>
 
 #include <reslab/rcu.h>
+#include <reslab/reslab.h>
 
 namespace reslab {
+
+// Plain calls of this thread keep the contract of class any while it lives.
+class nolock_scope {
+ public:
+  nolock_scope() noexcept : saved_(reslab_nolock_save()) {}
+  ~nolock_scope() { reslab_nolock_restore(saved_); }
+  nolock_scope(const nolock_scope&) = delete;
+  nolock_scope& operator=(const nolock_scope&) = delete;
+
+ private:
+  unsigned saved_;
+};
+
+// Plain allocations of this thread are charged to the group while it lives.
+class group_scope {
+ public:
+  explicit group_scope(reslab_group* group) noexcept { reslab_group_enter(group); }
+  ~group_scope() { reslab_group_leave(); }
+  group_scope(const group_scope&) = delete;
+  group_scope& operator=(const group_scope&) = delete;
+};
+
+namespace detail {
+
+inline void* require(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace detail
+
+// What std::allocator_traits of C++23 calls std::allocation_result.
+template <class Pointer>
+struct allocation_result {
+  Pointer ptr;
+  std::size_t count;
+};
+
+template <class T>
+class allocator {
+ public:
+  using value_type = T;
+  using propagate_on_container_move_assignment = std::true_type;
+  using is_always_equal = std::true_type;
+
+  allocator() noexcept = default;
+  template <class U>
+  allocator(const allocator<U>&) noexcept {}
+
+  [[nodiscard]] T* allocate(std::size_t count) { return static_cast<T*>(get(bytes_of(count))); }
+
+  // At least `count`: as many as the memory has room for.
+  [[nodiscard]] allocation_result<T*> allocate_at_least(std::size_t count) {
+    const std::size_t good = reslab_good_size(bytes_of(count));
+    const std::size_t room = good / sizeof(T);
+    return {allocate(room > count ? room : count), room > count ? room : count};
+  }
+
+  void deallocate(T* object, std::size_t) noexcept { reslab_free(object); }
+
+  friend bool operator==(const allocator&, const allocator&) noexcept { return true; }
+  friend bool operator!=(const allocator&, const allocator&) noexcept { return false; }
+
+ private:
+  static std::size_t bytes_of(std::size_t count) {
+    if (count > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(T)) throw std::bad_array_new_length();
+    return count * sizeof(T);
+  }
+  static void* get(std::size_t bytes) {
+    return detail::require(alignof(T) <= 16 ? reslab_malloc(bytes) : reslab_aligned_alloc(alignof(T), bytes));
+  }
+};
+
+class memory_resource final : public std::pmr::memory_resource {
+ public:
+  explicit memory_resource(reslab_group* group = nullptr) noexcept : group_(group) {}
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t align) override {
+    if (group_ == nullptr) return detail::require(plain(bytes, align));
+    if (align <= 16) return detail::require(reslab_group_malloc(group_, bytes));
+    const group_scope scope(group_);
+    return detail::require(plain(bytes, align));
+  }
+  void do_deallocate(void* memory, std::size_t, std::size_t) override { reslab_free(memory); }
+  // Any function frees any memory.
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+    const auto* same = dynamic_cast<const memory_resource*>(&other);
+    return same != nullptr && same->group_ == group_;
+  }
+  static void* plain(std::size_t bytes, std::size_t align) {
+    return align <= 16 ? reslab_malloc(bytes) : reslab_aligned_alloc(align, bytes);
+  }
+
+  reslab_group* group_;
+};
+
+class nolock_memory_resource final : public std::pmr::memory_resource {
+ public:
+  // `flags`: RESLAB_GROW and RESLAB_NORETRY.
+  explicit nolock_memory_resource(unsigned flags = 0) noexcept : flags_(flags) {}
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t align) override {
+    return detail::require(reslab_aligned_alloc_nolock(align, bytes, flags_));
+  }
+  void do_deallocate(void* memory, std::size_t, std::size_t) override { reslab_free_nolock(memory); }
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+    return dynamic_cast<const nolock_memory_resource*>(&other) != nullptr;
+  }
+
+  unsigned flags_;
+};
+
+// Owns a typed cache. All objects must be back when it goes: what is out then stays, and so does the cache, which says so
+// on stderr.
+template <class T>
+class cache {
+ public:
+  struct deleter {
+    cache* owner;
+    void operator()(T* object) const noexcept { owner->destroy(object); }
+  };
+  using pointer = std::unique_ptr<T, deleter>;
+
+  // Throws std::bad_alloc where there is no place for it. `name` is for statistics and reports.
+  explicit cache(const char* name, reslab_group* group = nullptr, unsigned flags = 0) {
+    const reslab_cache_args args = {sizeof(T), alignof(T), flags, nullptr, group};
+    handle_ = reslab_cache_create(name, &args);
+    if (handle_ == nullptr) throw std::bad_alloc();
+  }
+  ~cache() {
+    const int left = reslab_cache_destroy(handle_);
+    static_cast<void>(left);
+  }
+  cache(const cache&) = delete;
+  cache& operator=(const cache&) = delete;
+
+  // Throws std::bad_alloc, or what the constructor throws.
+  template <class... Arguments>
+  [[nodiscard]] T* construct(Arguments&&... arguments) {
+    void* memory = detail::require(reslab_cache_alloc(handle_));
+    if constexpr (std::is_nothrow_constructible_v<T, Arguments...>) {
+      return new (memory) T(std::forward<Arguments>(arguments)...);
+    } else {
+      try {
+        return new (memory) T(std::forward<Arguments>(arguments)...);
+      } catch (...) {
+        reslab_cache_free(handle_, memory);
+        throw;
+      }
+    }
+  }
+
+  void destroy(T* object) noexcept {
+    if (object == nullptr) return;
+    object->~T();
+    reslab_cache_free(handle_, object);
+  }
+
+  template <class... Arguments>
+  [[nodiscard]] pointer make(Arguments&&... arguments) {
+    return pointer(construct(std::forward<Arguments>(arguments)...), deleter{this});
+  }
+
+  reslab_cache* handle() const noexcept { return handle_; }
+
+ private:
+  reslab_cache* handle_;
+};
 
 // Destroys and frees: what retire() does unless it is told otherwise.
 template <class T>
