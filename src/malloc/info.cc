@@ -91,8 +91,9 @@ RESLAB_EXPORT int malloc_info(int options, FILE* stream) noexcept {
   if (options != 0) return EINVAL;
   fprintf(stream, "<malloc version=\"reslab-%s\">\n", reslab_version());
   reslab_class_stats classes[kMallocClasses];
-  const int count = reslab_get_class_stats(classes, kMallocClasses, sizeof classes[0]);
-  for (int i = 0; i < count; ++i) {
+  const auto all = static_cast<uint32_t>(reslab_get_class_stats(classes, kMallocClasses, sizeof classes[0]));
+  const uint32_t count = all < kMallocClasses ? all : kMallocClasses;  // those made at run time are not malloc's
+  for (uint32_t i = 0; i < count; ++i) {
     const reslab_class_stats& c = classes[i];
     if (c.capacity == 0) continue;
     fprintf(stream,

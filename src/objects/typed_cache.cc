@@ -38,6 +38,9 @@ reslab_cache* claim_record() {
   return nullptr;
 }
 
+// Then nothing of the class is anywhere, as an object that is cached or out keeps its slab.
+bool has_no_slab(ClassId cls) { return slab_class(cls).slabs.load(std::memory_order_relaxed) == 0; }
+
 // A class that a live cache of the same kind has already, with one user more. A stride is a multiple of the alignment it
 // was planned for, and slabs begin at units: the stride alone says how objects are aligned.
 ClassId join_class(size_t stride) {
@@ -48,8 +51,9 @@ ClassId join_class(size_t stride) {
     RESLAB_HOOK("cache_join");
     if (!class_table().join(cls)) continue;
     if (other.state.load(std::memory_order_acquire) == kLive && other.cls == cls) return cls;
-    // It went meanwhile, and perhaps its class is another's now.
-    if (class_table().leave(cls)) class_table().retire(cls);
+    // It went meanwhile, and perhaps its class is another's now. If that has gone too, thinking that it was not the last
+    // one, its objects may still be out: the class stays as it is, for nobody.
+    if (class_table().leave(cls) && has_no_slab(cls)) class_table().retire(cls);
   }
   return kNoClass;
 }
@@ -94,7 +98,7 @@ bool wait_for_readers(ClassId cls) {
   constexpr int kMilliseconds = 1000;
   for (int left = kMilliseconds; left > 0; --left) {
     slab_sweep_all(cls);
-    if (slab_class(cls).slabs.load(std::memory_order_relaxed) == 0) return true;
+    if (has_no_slab(cls)) return true;
     const timespec millisecond = {0, 1000000};
     sys_call(SYS_nanosleep, reinterpret_cast<long>(&millisecond));
   }
@@ -107,13 +111,12 @@ int give_up_class(const reslab_cache& cache) {
   cache_drain_class(cls);
   const uint64_t live = take_census(cls).live();
   if (live != 0) report_live(cache, live);
-  const bool waits =
-      live == 0 && class_info(cls).is(kTypeSafe) && slab_class(cls).slabs.load(std::memory_order_relaxed) != 0;
+  const bool waits = live == 0 && class_info(cls).is(kTypeSafe) && !has_no_slab(cls);
   if (live != 0 || (waits && !wait_for_readers(cls))) {
     class_table().rejoin(cls);
     return EBUSY;
   }
-  if (slab_class(cls).slabs.load(std::memory_order_relaxed) == 0) class_table().retire(cls);
+  if (has_no_slab(cls)) class_table().retire(cls);
   return 0;
 }
 
