@@ -38,7 +38,7 @@ RESLAB_EXPORT struct mallinfo2 mallinfo2() noexcept {
   if (!ensure_root(Contract::kAny)) return info;
   const RunCensus runs = take_run_census();
   uint64_t live = 0, free_objects = 0;
-  for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
+  for (const ClassId cls : all_classes()) {
     const ClassCensus census = take_census(cls);
     live += census.live() * class_info(cls).object_bytes;
     free_objects += census.capacity - census.live();

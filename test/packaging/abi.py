@@ -35,7 +35,7 @@ def main():
             library = next(path for path in build.rglob(name) if path.is_file())
             stored = source / "abi" / name.replace(".so.1", ".abi")
             now = Path(folder) / stored.name
-            done = run("abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--drop-private-types",
+            done = run("abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--drop-private-types", "--exported-interfaces-only",
                        "--headers-dir", source / "include", "--out-file", now, library)
             if done.returncode != 0:
                 sys.exit(f"abi: FAILED: abidw {name}: {done.stderr}")
