@@ -11,7 +11,7 @@ test_packages=(
   "${build_packages[@]}"
   clang clang-format libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev
   libjemalloc2 libjemalloc-dev gdb valgrind tmux
-  cmake debhelper dpkg-dev lintian abigail-tools  # packaging
+  cmake debhelper dpkg-dev lintian abigail-tools doxygen man-db  # packaging, documents
   # The programs that run under the preloaded library.
   bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless
 )
