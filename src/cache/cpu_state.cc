@@ -36,19 +36,16 @@ uint32_t slot_of_thread() {
 }  // namespace
 
 uint32_t slot_index() {
-  uint32_t slot = 0;
-#if defined(__x86_64__)
   if (process_mode.load(std::memory_order_relaxed) == Mode::kRseq) {
     const char* self = static_cast<const char*>(__builtin_thread_pointer());
     const ptrdiff_t area = fast_path.rseq_offset.load(std::memory_order_relaxed);
     const bool registered = __atomic_load_n(reinterpret_cast<const int32_t*>(self + area + 4), __ATOMIC_RELAXED) >= 0;
     if (registered) {
       const ptrdiff_t field = fast_path.slot_offset.load(std::memory_order_relaxed);
-      slot = __atomic_load_n(reinterpret_cast<const uint32_t*>(self + field), __ATOMIC_RELAXED);
+      const uint32_t slot = __atomic_load_n(reinterpret_cast<const uint32_t*>(self + field), __ATOMIC_RELAXED);
       return slot < slots().count() ? slot : 0;
     }
   }
-#endif
   return slot_of_thread();
 }
 

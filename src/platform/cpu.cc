@@ -39,7 +39,7 @@ uint32_t possible_slots() {
   return bound;
 }
 
-#if RESLAB_LIBC_RSEQ && defined(__x86_64__)
+#if RESLAB_LIBC_RSEQ && (defined(__x86_64__) || defined(__aarch64__))
 // Concurrency ids are dense, which keeps the magazines few; but one wanders between nodes, and its magazines would mix
 // their memory (42).
 bool number_by_mm_cid(SlotsOption wanted) {
@@ -55,9 +55,12 @@ CpuSetup fallback(const char* reason) { return {Mode::kFallback, SlotSource::kTh
 
 CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots) {
   if (wanted == ModeOption::kFallback) return fallback("option mode=fallback");
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) && !defined(__aarch64__)
   return fallback("no sections for this architecture");
-#elif !RESLAB_LIBC_RSEQ
+#elif defined(__aarch64__)
+  if (wanted != ModeOption::kRseq) return fallback("aborts of sections are untested on aarch64; mode=rseq takes them");
+#endif
+#if !RESLAB_LIBC_RSEQ
   return fallback("this libc does not register rseq");
 #else
   if (__rseq_size == 0) return fallback("libc has not registered rseq (kernel, GLIBC_TUNABLES, valgrind or a sandbox)");

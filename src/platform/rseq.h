@@ -53,12 +53,19 @@ struct BatchResult {
   Section section;
 };
 
-inline constexpr uint32_t kRseqSignature = 0x53053053;  // glibc's, for x86-64
+// glibc's.
+#if defined(__aarch64__)
+inline constexpr uint32_t kRseqSignature = 0xd428bc00;
+#else
+inline constexpr uint32_t kRseqSignature = 0x53053053;
+#endif
 
 }  // namespace reslab
 
 #if defined(__x86_64__)
 #include "platform/rseq_x86_64.h"
+#elif defined(__aarch64__)
+#include "platform/rseq_aarch64.h"
 #else
 #include "platform/rseq_none.h"
 #endif

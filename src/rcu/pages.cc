@@ -25,7 +25,7 @@ bool make_writable(void* start, size_t bytes) {
 
 // The slot the thread is on, stale at once; the sections look for themselves.
 uint32_t current_slot(uint32_t slots) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
   const char* self = static_cast<const char*>(__builtin_thread_pointer());
   const uint32_t slot = __atomic_load_n(
       reinterpret_cast<const uint32_t*>(self + rcu_fast.slot_offset.load(std::memory_order_relaxed)), __ATOMIC_RELAXED);

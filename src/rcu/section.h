@@ -43,6 +43,8 @@ extern constinit RcuFast rcu_fast __attribute__((visibility("hidden")));
 
 #if defined(__x86_64__)
 #include "rcu/section_x86_64.h"
+#elif defined(__aarch64__)
+#include "rcu/section_aarch64.h"
 #else
 namespace reslab {
 inline Section section_retire(void*) { return Section::kUnregistered; }

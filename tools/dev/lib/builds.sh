@@ -1,4 +1,4 @@
-# The build directories build/gcc and build/clang, build/checks with the assertions of -Dchecks=true, and the installed
+# The build directories build/gcc and build/clang, build/checks with the assertions of -Dchecks=true, build/aarch64 for qemu, and the installed
 # tree build/dist.
 #
 # A directory keeps the options it has: `./dev run` after `./dev test` must not turn the tests off again. Its file
@@ -6,7 +6,7 @@
 
 dist=$root/build/dist
 
-# make_build_for use|tests gcc|clang|checks: configured as far as is needed, not compiled. "use" is the library and what comes
+# make_build_for use|tests gcc|clang|checks|aarch64: configured as far as is needed, not compiled. "use" is the library and what comes
 # with it; "tests" are these and the tests, every warning an error.
 make_build_for() {
   local purpose=$1 compiler=$2
@@ -19,6 +19,7 @@ make_build_for() {
     tests:*) options=(-Dtests=true -Dbenchmarks=true -Dwerror=true) ;;
   esac
   [[ $compiler != checks ]] || options+=(-Dchecks=true)
+  [[ $compiler != aarch64 ]] || options+=(-Dbenchmarks=false --cross-file "$root/tools/cross/aarch64.ini")
   [[ ! -d $dir ]] || options+=(--reconfigure)
   note "configuring build/$compiler"
   quietly env "$(c_compiler "$compiler")" "$(cxx_compiler "$compiler")" \

@@ -16,6 +16,9 @@ test_packages=(
   bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless
 )
 
+# Another architecture, cross-built and run under qemu.
+cross_packages=(g++-aarch64-linux-gnu qemu-user-static googletest)
+
 # The allocators that the benchmarks compare with.
 bench_packages=("${test_packages[@]}" libmimalloc2.0 libtcmalloc-minimal4 libtbbmalloc2 libclang-rt-14-dev)
 
