@@ -204,7 +204,7 @@ void* from_other_buckets(ClassId cls) {
     if (class_info(other).object_bytes % alignment != 0) continue;
     --left;
     const PopResult result = magazine_pop(other);
-    if (result.object != nullptr) {
+    if (result.section == Section::kDone) {
       counters.add(Counter::kNolockRetries);
       return result.object;
     }
@@ -242,7 +242,7 @@ void* cache_alloc_slow(ClassId cls, Contract contract, Retry retry) {
   bool restarts_left = false;
   for ([[maybe_unused]] int round : for_tries(kRestarts)) {
     const PopResult result = magazine_pop(cls);
-    if (result.object != nullptr) {
+    if (result.section == Section::kDone) {
       count_route(contract, Counter::kNolockFromMagazine);
       return result.object;
     }

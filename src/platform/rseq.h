@@ -43,6 +43,8 @@ enum class Section : uint8_t {
   kUnregistered,  // this thread has no rseq: go without magazines
 };
 
+// Whether there is an object is for `section` to say: gcc 12 may give an output of the assembly the register in which it
+// holds the NULL of the other exits, and then what these return as `object` is anything.
 struct PopResult {
   void* object;
   Section section;
