@@ -9,12 +9,18 @@ namespace {
 
 constexpr bool is_power_of_two(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
-// An allocation under its contract: `any` keeps errno and counts its failures, plain says ENOMEM.
-void* allocate(const Request& request, const char* call) {
+// An allocation under its contract: of class `any` it is counted, whether it succeeds or not.
+void* allocate_counted(const Request& request, const char* call) {
   void* object = heap_allocate(request, call);
   if (request.contract != Contract::kPlain)
     counters.add(object != nullptr ? Counter::kNolockAllocs : Counter::kNolockFailures);
-  else if (__builtin_expect(object == nullptr, 0)) errno = ENOMEM;
+  return object;
+}
+
+// Plain also says ENOMEM; `any` keeps errno.
+void* allocate(const Request& request, const char* call) {
+  void* object = allocate_counted(request, call);
+  if (__builtin_expect(object == nullptr, 0) && request.contract == Contract::kPlain) errno = ENOMEM;
   return object;
 }
 
@@ -156,7 +162,7 @@ int posix_memalign_entry(void** out, size_t align, size_t bytes) {
   if (!pop_aligned(align, bytes, object)) {
     const Request request = {bytes,     align, plain_contract("posix_memalign"), Fill::kAny, Retry::kOtherBuckets,
                              thread_group()};
-    object = heap_allocate(request, "posix_memalign");
+    object = allocate_counted(request, "posix_memalign");
   }
   if (object == nullptr) return ENOMEM;
   *out = object;

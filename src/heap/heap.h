@@ -28,7 +28,8 @@ struct Request {
 // Does an object of class `have` stay where it is when `bytes` are wanted, which would be served by class `wanted`? If the
 // class stays, or if shrinking would save less than half.
 inline bool stays_in_class(ClassId have, ClassId wanted, size_t bytes) {
-  return have == wanted || (wanted < have && bytes > class_info(have).object_bytes / 2);
+  const size_t room = class_info(have).object_bytes;
+  return have == wanted || (bytes <= room && bytes > room / 2);
 }
 
 // nullptr: no memory, more than kMaxBytes, or contention where the contract allows that. Makes the root if need be.

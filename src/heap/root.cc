@@ -284,7 +284,7 @@ size_t committed_metadata_bytes() {
 // earlier makes the root then.
 namespace {
 __attribute__((constructor(101))) void make_root_early() {
-  ensure_root(Contract::kPlain);
+  if (ensure_root(Contract::kPlain)) arena().keep_ready();
   number_forking_threads();
 }
 }  // namespace
