@@ -160,7 +160,7 @@ int posix_memalign_entry(void** out, size_t align, size_t bytes) {
   if (align < 16) align = 16;
   void* object;
   if (!pop_aligned(align, bytes, object)) {
-    const Request request = {bytes,     align, plain_contract("posix_memalign"), Fill::kAny, Retry::kOtherBuckets,
+    const Request request = {bytes,         align, plain_contract("posix_memalign"), Fill::kAny, Retry::kOtherBuckets,
                              thread_group()};
     object = allocate_counted(request, "posix_memalign");
   }

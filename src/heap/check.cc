@@ -262,7 +262,7 @@ class Audit {
         [](void* audit, void* object) {
           const ObjectPlace place = place_of(object);
           const bool is_start = is_slab_class(place.cls) ? is_object_start(class_info(place.cls), place.offset)
-                                                     : place.cls == kRunClass && place.offset == 0;
+                                                         : place.cls == kRunClass && place.offset == 0;
           auto& own = *static_cast<Audit*>(audit);
           if (is_start) own.check_waiting(place.unit, place.cls, bit_of(place).word, bit_of(place).mask);
           else own.fail("C9", "no object lies where one was retired", reinterpret_cast<uint64_t>(object), place.cls);

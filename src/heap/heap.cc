@@ -33,8 +33,7 @@ void* allocate_and_copy(const void* object, const ObjectPlace& place, size_t byt
                         const char* call) {
   const size_t old_bytes = heap_bytes_at(place);
   const Request request = {bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets, charged_group(place)};
-  const bool grows_to_run =
-      bytes > kMaxSmallBytes && bytes > old_bytes && request.group == 0 && !must_keep_aside();
+  const bool grows_to_run = bytes > kMaxSmallBytes && bytes > old_bytes && request.group == 0 && !must_keep_aside();
   void* moved = grows_to_run ? allocate_to_grow(request) : heap_allocate_untracked(request, call);
   if (moved != nullptr) __builtin_memcpy(moved, object, old_bytes < bytes ? old_bytes : bytes);
   return moved;

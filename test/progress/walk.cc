@@ -226,6 +226,13 @@ void Walk::require_all_hooks() const {
       {"slab_take_one", "fallback", "always"},
       // One undisturbed thread with free memory: nobody is in its way, and nothing is short.
       {"retire_tail", nullptr, nullptr},  // under vm.overcommit_memory=2
+      // Groups and caches that are made, end, or come to their limit: test/unit/group_test and objects_cache_test.
+      {"cache_claimed", nullptr, nullptr},
+      {"cache_join", nullptr, nullptr},
+      {"class_claimed", nullptr, nullptr},
+      {"group_claimed", nullptr, nullptr},
+      {"group_drained", nullptr, nullptr},
+      {"group_limit", nullptr, nullptr},
       {"revive_tail", nullptr, nullptr},
       {"tail_writable", nullptr, nullptr},
       {"lost_active", nullptr, nullptr},  // what another thread left
