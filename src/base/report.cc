@@ -8,7 +8,9 @@
 namespace reslab {
 namespace {
 
-constexpr const char* kWords[] = {
+// Not as pointers, which the loader would have to relocate at the start of every process.
+constexpr size_t kMostWords = 112;
+constexpr char kWords[][kMostWords] = {
 #define REPORT(name, words) words,
 #include "base/reports.def"
 #undef REPORT

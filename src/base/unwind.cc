@@ -25,7 +25,8 @@ constinit std::atomic<Backtrace> loaded_backtrace{nullptr};
 constinit std::atomic<GetIpInfo> loaded_ip_info{nullptr};
 
 // Are the unwinder's tables where it finds them without a lock? A static C program has none there: its start files
-// register them instead, and the unwinder then sorts them under a mutex, in memory from malloc.
+// register them instead, and the unwinder then sorts them under a mutex, in memory from malloc. Asked each time: before the
+// program's start nobody knows what it is made of.
 bool has_tables() {
 #ifdef __GLIBC__
   dl_find_object found;
@@ -36,13 +37,9 @@ bool has_tables() {
 #endif
 }
 
-// False until the program's start, when what it is made of is known.
-constinit std::atomic<bool> tables_are_there{false};
-__attribute__((constructor)) void look_for_tables() { tables_are_there.store(has_tables(), std::memory_order_relaxed); }
-
 // Both or none: the second is stored first (release) and read last.
 Backtrace backtrace() {
-  if (!tables_are_there.load(std::memory_order_relaxed)) return nullptr;
+  if (!has_tables()) return nullptr;
   const Backtrace loaded = loaded_backtrace.load(std::memory_order_acquire);
   return loaded != nullptr ? loaded : _Unwind_Backtrace;
 }
@@ -99,7 +96,6 @@ bool is_below_signal_frame() {
 }
 
 void prepare_unwinder(LoadLibrary load, FindSymbol find) {
-  look_for_tables();
   if (backtrace() == nullptr) {
     void* runtime = load("libgcc_s.so.1");
     if (runtime == nullptr) return;

@@ -55,7 +55,7 @@ class Tracked {
       __builtin_memset(static_cast<char*>(object) + request.bytes, kZoneByte, zone_end(request.bytes) - request.bytes);
     }
     note_event(tables_, record_.allocated);
-    record_.freed.ms.store(0, std::memory_order_relaxed);
+    record_.freed.ticks.store(0, std::memory_order_relaxed);
     record_.freed.stack.store(0, std::memory_order_relaxed);
     record_.generation.store(slab_identity(place_.unit).generation, std::memory_order_relaxed);
     record_.word.store(DebugRecord::word_of(DebugState::kLive, request.bytes), std::memory_order_relaxed);

@@ -130,7 +130,7 @@ void* guard_allocate(DebugTables& tables, const Request& request) {
   char* object = page + ((kPageBytes - request.bytes) & ~(align - 1));
   __builtin_memset(object, request.fill == Fill::kZero ? 0 : 0x5a, request.bytes);
   note_event(tables, slot->allocated);
-  slot->freed.ms.store(0, std::memory_order_relaxed);
+  slot->freed.ticks.store(0, std::memory_order_relaxed);
   slot->freed.stack.store(0, std::memory_order_relaxed);
   slot->object.store(reinterpret_cast<uintptr_t>(object), std::memory_order_relaxed);
   return object;

@@ -21,11 +21,11 @@ void print_stack(const StackDepot::Entry& entry) {
 }
 
 void print_event(DebugTables& tables, const DebugEvent& event, const char* what) {
-  const uint64_t ms = event.ms.load(std::memory_order_relaxed);
-  if (ms == 0) return;
+  const uint64_t ticks = event.ticks.load(std::memory_order_relaxed);
+  if (ticks == 0) return;
   Line line;
   line.text("reslab:   ").text(what).text(" by thread ").dec(event.thread.load(std::memory_order_relaxed));
-  line.text(" at ").dec(ms).text(" ms:");
+  line.text(" at ").dec(tables.clock.ms_of(ticks)).text(" ms:");
   line.write_to(STDERR_FILENO);
   const uint32_t stack = event.stack.load(std::memory_order_relaxed);
   if (stack != 0) print_stack(tables.stacks.entry(stack));

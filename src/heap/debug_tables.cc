@@ -1,7 +1,5 @@
 #include "heap/debug_tables.h"
 
-#include <time.h>
-
 #include "base/thread_line.h"
 #include "base/unwind.h"
 
@@ -50,12 +48,6 @@ uint64_t hash_of(const Stack& stack) {
   uint64_t hash = 0x9e3779b97f4a7c15;
   for (size_t i = 0; i < stack.depth; ++i) hash = (hash ^ stack.pc[i]) * 0xff51afd7ed558ccd + (hash >> 29);
   return hash | 1;
-}
-
-uint64_t now_ms() {
-  timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // the vdso's: no system call
-  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1000000;
 }
 
 }  // namespace
@@ -109,7 +101,7 @@ void note_event(DebugTables& tables, DebugEvent& event) {
   const bool users = tables.has(kDebugUsers);
   event.stack.store(users ? tables.stacks.keep_current() : 0, std::memory_order_relaxed);
   event.thread.store(users ? static_cast<uint32_t>(thread_id()) : 0, std::memory_order_relaxed);
-  event.ms.store(users ? now_ms() : 0, std::memory_order_relaxed);
+  event.ticks.store(users ? DebugClock::ticks() | 1 : 0, std::memory_order_relaxed);
 }
 
 }  // namespace reslab

@@ -20,6 +20,7 @@
 #include "arena/geometry.h"
 #include "base/for_tries.h"
 #include "base/options.h"
+#include "heap/debug_clock.h"
 #include "slab/slab.h"
 
 namespace reslab {
@@ -48,7 +49,7 @@ enum class DebugState : uint64_t { kUntracked, kLive, kFreed };
 struct DebugEvent {
   std::atomic<uint32_t> stack;   // in the depot of stacks; 0: none
   std::atomic<uint32_t> thread;  // low half of the thread's number
-  std::atomic<uint64_t> ms;      // of the monotonic clock; 0: nothing was noted
+  std::atomic<uint64_t> ticks;   // of DebugClock; 0: nothing was noted
 };
 
 struct DebugRecord {
@@ -128,6 +129,7 @@ struct GuardPool {
 
 struct DebugTables {
   DebugSettings settings;
+  DebugClock clock;
   GuardPool guards;
   Quarantine quarantine;
   StackDepot stacks;

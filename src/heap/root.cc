@@ -135,7 +135,6 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   made.blocks.init(metadata + plan.block_chunks, plan.max_block_chunks);
   made.depot.init(made.depot_classes);
   made.slots.init(made.cpu.slots, made.region_ready);
-  made.class_table.init(made.start_tests);
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) made.start_tests[cls] = start_test(class_info(cls));
 }
 
@@ -149,6 +148,7 @@ DebugTables* make_debug_tables(const DebugSettings& settings, Plan& plan) {
     auto* made = static_cast<DebugTables*>(vm_map_sparse(DebugTables::bytes_for(plan.window_units)));
     if (made == nullptr) continue;
     made->settings = settings;
+    made->clock.start();
     return made;
   }
   return nullptr;

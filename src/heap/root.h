@@ -49,8 +49,8 @@ struct Root {
   Depot depot;
   Slots slots;
   char* regions;
+  StartTest start_tests[kMaxClasses];  // the last of what a start writes: it touches one page
   alignas(64) std::atomic<uint8_t> region_ready[4096];
-  StartTest start_tests[kMaxClasses];
   SlabClass slab_classes[kMaxClasses];
   DepotClass depot_classes[kMaxClasses];
   ClassTable class_table;

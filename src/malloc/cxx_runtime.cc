@@ -13,12 +13,14 @@ void __throw_bad_alloc() __attribute__((weak, noreturn));
 }  // namespace std
 
 extern "C" {
+#ifdef RESLAB_STATIC
 // Itanium C++ ABI: what `throw std::bad_alloc()` compiles to.
 void* __cxa_allocate_exception(size_t bytes) noexcept __attribute__((weak));
 void __cxa_throw(void* exception, void* type, void (*destroy)(void*)) __attribute__((weak, noreturn));
 extern char reslab_bad_alloc_type[] __asm__("_ZTISt9bad_alloc") __attribute__((weak));
 extern void* reslab_bad_alloc_vtable[] __asm__("_ZTVSt9bad_alloc") __attribute__((weak));
 void reslab_bad_alloc_destroy(void*) __asm__("_ZNSt9bad_allocD1Ev") __attribute__((weak));
+#endif
 
 // A static program has it only if it uses it itself. It leads to dlopen, which a static program should not even name.
 void* dlsym(void* handle, const char* name) noexcept __attribute__((weak));
@@ -48,13 +50,16 @@ void* find_in_plugins(const char* name) {
 }
 
 // For a static program that uses no container, and so lacks __throw_bad_alloc but has what `catch` needs. The exception
-// is one pointer, behind the vtable's offset-to-top and type.
+// is one pointer, behind the vtable's offset-to-top and type. Not in the shared library: there it would be five names that
+// the loader looks for in vain at the start of each C program.
 void throw_by_abi() {
+#ifdef RESLAB_STATIC
   if (__cxa_allocate_exception == nullptr || __cxa_throw == nullptr || reslab_bad_alloc_destroy == nullptr) return;
   if (reslab_bad_alloc_type == nullptr || reslab_bad_alloc_vtable == nullptr) return;
   void* exception = __cxa_allocate_exception(sizeof(std::bad_alloc));
   *static_cast<void**>(exception) = &reslab_bad_alloc_vtable[2];
   __cxa_throw(exception, reslab_bad_alloc_type, reslab_bad_alloc_destroy);
+#endif
 }
 
 }  // namespace

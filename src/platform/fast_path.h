@@ -18,8 +18,8 @@ struct alignas(64) FastPath {
   std::atomic<size_t> size_limit;   // sizes below it have a class in the table
   std::atomic<size_t> arena_bytes;  // pointers less than this above arena_base may be ours
   std::atomic<uintptr_t> arena_base;
-  std::atomic<const uint16_t*> class_of;      // the unit map, indexed by address >> kUnitShift
-  std::atomic<const StartTest*> start_tests;  // for each class
+  std::atomic<const uint16_t*> class_of;  // the unit map, indexed by address >> kUnitShift
+  std::atomic<StartTest*> start_tests;    // for each class; written for those made at run time
   std::atomic<char*> regions;
   std::atomic<ptrdiff_t> rseq_offset;  // this thread's rseq area, from the thread pointer
   std::atomic<ptrdiff_t> slot_offset;  // the field of it that numbers regions: mm_cid, or cpu_id

@@ -2,6 +2,7 @@
 
 #include "base/for_tries.h"
 #include "base/hooks.h"
+#include "platform/fast_path.h"
 
 namespace reslab {
 
@@ -15,7 +16,8 @@ constexpr size_t kLineBytes = 64;
 constexpr size_t kTagBytes = 2;  // of a charged object: its group, behind the last object
 constexpr uint32_t kLeastMagazine = 4;
 constexpr uint32_t kMostMagazine = 512;
-constexpr uint32_t kShare = 64;  // of the room that is left, which one class may take
+constexpr uint32_t kWords = kArraysEnd - kSizeClasses.arrays_end;  // of a region, for these magazines
+constexpr uint32_t kShare = 64;                                    // of the room that is left, which one class may take
 
 constexpr uint32_t wanted_magazine(size_t stride) {
   const size_t slots = kUnitBytes / stride;
@@ -89,14 +91,14 @@ uint32_t ClassTable::claim_retired(uint32_t least, uint32_t most) {
 
 // Words first: an id without room would be of no use, words without an id are only lost.
 uint32_t ClassTable::claim_new(uint32_t magazine) {
-  uint32_t word = next_word_.load(std::memory_order_relaxed);
+  uint32_t taken = words_.load(std::memory_order_relaxed);
   bool has_room = false;
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    const uint32_t share = (kArraysEnd - word) / kShare;
+    const uint32_t share = (kWords - taken) / kShare;
     if (magazine > share) magazine = share < kLeastMagazine ? kLeastMagazine : share;
-    if (word + 1 + magazine > kArraysEnd) return kMaxCacheClasses;
+    if (taken + 1 + magazine > kWords) return kMaxCacheClasses;
     RESLAB_HOOK("class_room");
-    has_room = next_word_.compare_exchange_weak(word, word + 1 + magazine, std::memory_order_relaxed);
+    has_room = words_.compare_exchange_weak(taken, taken + 1 + magazine, std::memory_order_relaxed);
     if (has_room) break;
   }
   uint32_t index = made_.load(std::memory_order_relaxed);
@@ -104,7 +106,7 @@ uint32_t ClassTable::claim_new(uint32_t magazine) {
     if (!has_room || index >= kMaxCacheClasses) return kMaxCacheClasses;
     RESLAB_HOOK("class_id");
     if (!made_.compare_exchange_weak(index, index + 1, std::memory_order_acq_rel)) continue;
-    info_[index].begin = word + 1;  // behind its sentinel
+    info_[index].begin = kSizeClasses.arrays_end + taken + 1;  // behind its sentinel
     info_[index].magazine = magazine;
     return index;
   }
@@ -120,7 +122,7 @@ ClassId ClassTable::make(const ClassPlan& plan) {
   RESLAB_HOOK("class_claimed");
   const ClassId cls = kFirstCacheClass + index;
   info_[index] = plan_info(plan, info_[index].begin, info_[index].magazine);
-  tests_[cls] = start_test(info_[index]);
+  fast_path.start_tests.load(std::memory_order_relaxed)[cls] = start_test(info_[index]);
   classes_[index].constructor = plan.constructor;
   copy_name(classes_[index].name, plan.name);
   classes_[index].users.store(1, std::memory_order_relaxed);

@@ -33,13 +33,7 @@ size_t plan_stride(size_t bytes, size_t align);
 
 class ClassTable {
  public:
-  // `tests` is indexed by class id (platform/fast_path.h).
-  void init(StartTest* tests) {
-    tests_ = tests;
-    next_word_.store(kSizeClasses.arrays_end, std::memory_order_relaxed);
-  }
-
-  // kNoClass: no ids left, or no room for a magazine. Class any. The class has one user.
+  // Begins as zeroes: its page is not touched before the first class is made. kNoClass: no ids left, or no room for a magazine. Class any. The class has one user.
   ClassId make(const ClassPlan& plan);
   // Nothing of the class is anywhere any more.
   void retire(ClassId cls);
@@ -74,9 +68,8 @@ class ClassTable {
   uint32_t claim_retired(uint32_t least, uint32_t most);
   uint32_t claim_new(uint32_t magazine);
 
-  StartTest* tests_;
-  std::atomic<uint32_t> made_;       // ids given out so far
-  std::atomic<uint32_t> next_word_;  // of the regions, behind all magazines
+  std::atomic<uint32_t> made_;   // ids given out so far
+  std::atomic<uint32_t> words_;  // of the regions behind the magazines of malloc's classes, given out so far
   ClassInfo info_[kMaxCacheClasses];
   Class classes_[kMaxCacheClasses];
 };

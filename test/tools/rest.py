@@ -59,7 +59,8 @@ def make_core(target, folder):
 
 
 def main():
-    unstopped, path, resting, mode = sys.argv[1:]
+    unstopped, path, resting = (os.path.abspath(program) for program in sys.argv[1:4])
+    mode = sys.argv[4]
     reslab = Command(unstopped, path)
     with Target([resting], mode) as target:
         require_same(target.said, reslab.survey(target.pid))

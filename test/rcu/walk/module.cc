@@ -32,7 +32,7 @@ struct Wanted {
 int find_module(dl_phdr_info* info, size_t, void* out) {
   auto& wanted = *static_cast<Wanted*>(out);
   const char* slash = strrchr(info->dlpi_name, '/');
-  if (slash == nullptr || strcmp(slash + 1, wanted.file_name) != 0) return 0;
+  if (slash == nullptr || strncmp(slash + 1, wanted.file_name, strlen(wanted.file_name)) != 0) return 0;
   wanted.base = info->dlpi_addr;
   wanted.path = info->dlpi_name;
   return 1;
