@@ -12,6 +12,7 @@ namespace reentry::table {
 
 constexpr uintptr_t kIt = kTheSubject;
 constexpr size_t kSmall = 64, kPage = 4096, kRun = 300000, kHuge = 2 << 20, kVast = size_t{40} << 20;
+constexpr size_t kNeverKept = size_t{68} << 20;  // longer than a run that is kept whole (arena/run_cache.h)
 constexpr auto kObject = Gives::kObject;
 constexpr auto kNothing = Gives::kNothing;
 constexpr auto kThroughPointer = Gives::kObjectThroughPointer;

@@ -17,7 +17,7 @@ std::vector<Operation> units() {
       {"an aligned object of a class of its own", "posix_memalign", out_pointer(), 1024, 100, kThroughPointer, 100,
        as_it_is, nullptr, 0},
       {"free of a run", "free", kIt, 0, 0, kNothing, kRun, subject_of_units, "run_free", kOwnSubject},
-      {"purge", "free", kIt, 0, 0, kNothing, size_t{5} << 20, subject_of_units, "purge", kOwnSubject | kFaults},
+      {"purge", "free", kIt, 0, 0, kNothing, kNeverKept, subject_of_units, "purge", kOwnSubject | kFaults},
       {"realloc in place", "realloc", kIt, 60, 0, kObject, kSmall, subject_small, nullptr, kOwnSubject},
       {"realloc grows", "realloc", kIt, 200, 0, kObject, kSmall, subject_small, nullptr, kOwnSubject},
       {"realloc shrinks", "realloc", kIt, 100, 0, kObject, 2000, subject_small, nullptr, kOwnSubject},
