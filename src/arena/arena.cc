@@ -104,7 +104,6 @@ UnitRun Arena::claim_kept(uint32_t count, uint32_t align) {
 
 uint32_t Arena::release_kept() {
   uint32_t units = 0;
-  if (kept_.units() == 0) return 0;
   kept_.drain([&](RunCache::Entry run) {
     counters.add(Counter::kFrees);
     set_free(run.first, run.count, Content::kDirty);

@@ -27,20 +27,15 @@ class RunCache {
 
   // False: no place, or lost to another put; the run is still the caller's.
   bool put(Entry run) {
-    uint32_t sum = run.count;
     std::atomic<uint64_t>* place = nullptr;
     for (std::atomic<uint64_t>& candidate : places_) {
-      const uint64_t word = candidate.load(std::memory_order_relaxed);
-      sum += entry_of(word).count;
-      if (word == 0 && place == nullptr) place = &candidate;
+      if (candidate.load(std::memory_order_relaxed) == 0 && place == nullptr) place = &candidate;
     }
     if (place == nullptr) return false;
     uint64_t none = 0;
     RESLAB_HOOK("run_put");
     // release: the former user's stores are before the next one's.
-    if (!place->compare_exchange_strong(none, word_of(run), std::memory_order_release)) return false;
-    units_.store(sum, std::memory_order_relaxed);
-    return true;
+    return place->compare_exchange_strong(none, word_of(run), std::memory_order_release);
   }
 
   // One of exactly `count` units for which suits(first); none if there is none, or it was lost to another call.
@@ -51,9 +46,7 @@ class RunCache {
       const Entry entry = entry_of(word);
       if (entry.count != count || !suits(entry.first)) continue;
       RESLAB_HOOK("run_take");
-      if (!place.compare_exchange_strong(word, 0, std::memory_order_acquire)) continue;
-      note_taken(count);
-      return entry;
+      if (place.compare_exchange_strong(word, 0, std::memory_order_acquire)) return entry;
     }
     return {0, 0};
   }
@@ -64,9 +57,7 @@ class RunCache {
     for (std::atomic<uint64_t>& place : places_) {
       if (place.load(std::memory_order_relaxed) == 0) continue;
       const Entry entry = entry_of(place.exchange(0, std::memory_order_acquire));
-      if (entry.first == 0) continue;
-      note_taken(entry.count);
-      visit(entry);
+      if (entry.first != 0) visit(entry);
     }
   }
 
@@ -81,11 +72,15 @@ class RunCache {
   // For a child after fork: their units are found as nobody's.
   void forget() {
     for (std::atomic<uint64_t>& place : places_) place.store(0, std::memory_order_relaxed);
-    units_.store(0, std::memory_order_relaxed);
   }
 
-  // Units in it: a hint, put right by each put.
-  uint32_t units() const { return units_.load(std::memory_order_relaxed); }
+  // Units in it. Summed up each time, from two lines: a count beside the words would be wrong for as long as whoever has
+  // changed one stands still before he counts, and what it hid would not be given back before a claim fails.
+  uint32_t units() const {
+    uint32_t sum = 0;
+    for_each([&](Entry run) { sum += run.count; });
+    return sum;
+  }
 
  private:
   static constexpr uint32_t kPlaces = 16;
@@ -95,13 +90,7 @@ class RunCache {
     return {static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32)};
   }
 
-  void note_taken(uint32_t count) {
-    const uint32_t units = this->units();
-    units_.store(units > count ? units - count : 0, std::memory_order_relaxed);
-  }
-
   std::atomic<uint64_t> places_[kPlaces];
-  std::atomic<uint32_t> units_;
 };
 
 }  // namespace reslab

@@ -218,8 +218,9 @@ reslab_group* group_create(reslab_group* parent, const char* name, uint64_t limi
 int group_destroy(reslab_group* group) {
   if (group->dependents.load(std::memory_order_acquire) != 0) return EBUSY;
   if (group_set_limit(group, 0) != 0) return EBUSY;
+  const uint32_t parent = group->parent;  // before the record may be another's
   group->state.store(kDestroyed, std::memory_order_release);
-  if (group->parent != 0) group_depend(group->parent, -1);
+  if (parent != 0) group_depend(parent, -1);
   return 0;
 }
 

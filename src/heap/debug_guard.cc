@@ -3,9 +3,12 @@
 #include <signal.h>
 
 #include "base/for_tries.h"
+#include "base/thread_line.h"
+#include "heap/aside.h"
 #include "heap/debug.h"
 #include "heap/run.h"
 #include "platform/vm.h"
+#include "slab/retired.h"
 
 namespace reslab {
 namespace {
@@ -48,6 +51,8 @@ void on_fault(int number, siginfo_t* info, void* context) {
 // Each comer makes pages, one publishes its own.
 bool ensure_pool(GuardPool& guards) {
   if (guards.pages.load(std::memory_order_acquire) != nullptr) return true;
+  if (must_keep_aside()) return false;
+  const SlowCall slow;
   constexpr size_t kBytes = GuardPool::kSlots * kSlotBytes;
   auto* made = static_cast<char*>(run_allocate({kBytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket}));
   if (made == nullptr) return false;
@@ -114,8 +119,9 @@ GuardSlot& guard_slot_of(DebugTables& tables, const void* address) {
 
 void* guard_allocate(DebugTables& tables, const Request& request) {
   GuardPool& guards = tables.guards;
-  const bool is_possible =
-      request.contract == Contract::kPlain && request.bytes <= kPageBytes && request.align <= kPageBytes;
+  // What is retired is remembered by the bits of its slab, and a guarded object has none.
+  const bool is_possible = request.contract == Contract::kPlain && request.bytes <= kPageBytes &&
+                           request.align <= kPageBytes && !retiring_in_use.load(std::memory_order_relaxed);
   if (!is_possible || guards.calls.fetch_add(1, std::memory_order_relaxed) % tables.settings.guard_every != 0) {
     return nullptr;
   }

@@ -100,7 +100,9 @@ uint32_t StackDepot::keep_current() {
 void note_event(DebugTables& tables, DebugEvent& event) {
   const bool users = tables.has(kDebugUsers);
   event.stack.store(users ? tables.stacks.keep_current() : 0, std::memory_order_relaxed);
-  event.thread.store(users ? static_cast<uint32_t>(thread_id()) : 0, std::memory_order_relaxed);
+  // Not drawn here: who keeps aside in a forked child must not have one (heap/fork.h).
+  const uint64_t id = thread_line.id.load(std::memory_order_relaxed);
+  event.thread.store(users ? static_cast<uint32_t>(id) : 0, std::memory_order_relaxed);
   event.ticks.store(users ? DebugClock::ticks() | 1 : 0, std::memory_order_relaxed);
 }
 

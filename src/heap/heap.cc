@@ -33,13 +33,16 @@ void* allocate_and_copy(const void* object, const ObjectPlace& place, size_t byt
                         const char* call) {
   const size_t old_bytes = heap_bytes_at(place);
   const Request request = {bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets, charged_group(place)};
-  const bool grows_to_run = bytes > kMaxSmallBytes && bytes > old_bytes && request.group == 0 && !must_keep_aside();
-  void* moved = grows_to_run ? allocate_to_grow(request) : heap_allocate_untracked(request, call);
+  const bool grows_to_run =
+      bytes > kMaxSmallBytes && bytes > old_bytes && request.group == 0 && !must_keep_aside() && !debug_is_on();
+  // Tracked, where a debug mode is on, even if the old object was not: there may be a record of what lay there before.
+  void* moved = grows_to_run ? allocate_to_grow(request) : heap_allocate(request, call);
   if (moved != nullptr) __builtin_memcpy(moved, object, old_bytes < bytes ? old_bytes : bytes);
   return moved;
 }
 
 void* allocate_charged(const Request& request, ClassId cls, const char* call) {
+  if (must_keep_aside()) return charged_allocate(request, cls);  // draws no number (heap/fork.h)
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
   return charged_allocate(request, cls);
@@ -81,6 +84,8 @@ void* heap_allocate_untracked(const Request& request, const char* call) {
   void* object;
   if (__builtin_expect(request.group != 0, 0)) {
     object = allocate_charged(request, cls, call);
+    // A run knows itself which of its units are zero.
+    if (object == nullptr || place_of(object).cls == kRunClass) return object;
   } else if (must_keep_aside()) {
     return aside_allocate(request);
   } else {
@@ -95,7 +100,9 @@ void* heap_allocate_untracked(const Request& request, const char* call) {
 
 void* heap_allocate_of(ClassId cls, uint32_t group, Contract contract, const char* call) {
   if (!ensure_root(contract)) return nullptr;
-  if (group == 0 && must_keep_aside()) return aside_allocate_of(cls, contract);
+  if (must_keep_aside()) {  // draws no number (heap/fork.h)
+    return group == 0 ? aside_allocate_of(cls, contract) : charged_allocate_of(cls, group, contract);
+  }
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
   if (group != 0) return charged_allocate_of(cls, group, contract);
@@ -160,10 +167,12 @@ void heap_check_size(const void* object, size_t bytes, const char* call) {
   if (options().check_sizes) heap_require_size(object, bytes, call);
 }
 
-// A request may have been served by a larger class, never by a smaller one.
+// A request may have been served by a larger class, never by a smaller one. Objects of a cache have the size of no class.
 void heap_require_size(const void* object, size_t bytes, const char* call) {
   if (debug_is_on() && guard_owns(*debug_tables.load(std::memory_order_acquire), object)) return;
-  if (heap_good_bytes(bytes) > heap_bytes_at(heap_place_of(object, call))) report_wrong_size(call, object, bytes);
+  const ObjectPlace place = heap_place_of(object, call);
+  const size_t least = place.cls < kFirstCacheClass ? heap_good_bytes(bytes) : bytes;
+  if (least > heap_bytes_at(place)) report_wrong_size(call, object, bytes);
 }
 
 }  // namespace reslab

@@ -6,6 +6,7 @@
 #include "base/thread_line.h"
 #include "cache/bulk_free.h"
 #include "cache/magazine.h"
+#include "heap/aside.h"
 #include "heap/charged.h"
 #include "heap/context.h"
 #include "heap/debug.h"
@@ -63,14 +64,21 @@ uint32_t slot_count() { return slots().count(); }
 bool pages_work() { return in_rseq_mode() && fence_available.load(std::memory_order_relaxed); }
 bool in_nolock_scope() { return thread_line.nolock_depth.load(std::memory_order_relaxed) != 0; }
 
-size_t retire(void* object, const char* call) {
-  if (object == nullptr) return 0;
-  if (!ensure_root(Contract::kAny)) report_invalid(call, object);
-  const SlowCall slow;
+size_t retire_object(void* object, const char* call) {
   const ObjectBit bit = bit_of_object(object, call);
   const size_t bytes = retired_object_bytes(bit.unit, bit.cls);  // of a run: read while it is surely still there
   require(retire_by_bit(bit), call, object);
   return bytes;
+}
+
+// While a child is being repaired: no bit of these is touched by that, but who comes meanwhile draws no number
+// (heap/fork.h).
+size_t retire(void* object, const char* call) {
+  if (object == nullptr) return 0;
+  if (!ensure_root(Contract::kAny)) report_invalid(call, object);
+  if (must_keep_aside()) return retire_object(object, call);
+  const SlowCall slow;
+  return retire_object(object, call);
 }
 
 // Whatever lies there: a page that is being measured may be taken in meanwhile.

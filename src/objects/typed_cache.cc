@@ -39,7 +39,8 @@ reslab_cache* claim_record() {
 }
 
 // Then nothing of the class is anywhere, as an object that is cached or out keeps its slab.
-bool has_no_slab(ClassId cls) { return slab_class(cls).slabs.load(std::memory_order_relaxed) == 0; }
+// acquire: whoever retired the last one was done with what the class is (slab_retire).
+bool has_no_slab(ClassId cls) { return slab_class(cls).slabs.load(std::memory_order_acquire) == 0; }
 
 // A class that a live cache of the same kind has already, with one user more. A stride is a multiple of the alignment it
 // was planned for, and slabs begin at units: the stride alone says how objects are aligned.
@@ -93,31 +94,43 @@ void report_live(const reslab_cache& cache, uint64_t live) {
   line.write_to(STDERR_FILENO);
 }
 
+void sleep_a_millisecond() {
+  const timespec millisecond = {0, 1000000};
+  sys_call(SYS_nanosleep, reinterpret_cast<long>(&millisecond));
+}
+
 // Empty slabs of a type-safe class wait for the readers of their last objects: a second at most. True: none is left.
 bool wait_for_readers(ClassId cls) {
   constexpr int kMilliseconds = 1000;
   for (int left = kMilliseconds; left > 0; --left) {
     slab_sweep_all(cls);
     if (has_no_slab(cls)) return true;
-    const timespec millisecond = {0, 1000000};
-    sys_call(SYS_nanosleep, reinterpret_cast<long>(&millisecond));
+    sleep_a_millisecond();
   }
   return false;
 }
 
-// The class may go with its last cache. Where magazines cannot be drained (no fence) it stays, with what is in them.
+// Objects that are with the user. More than one look: another thread's search for empty slabs, or its trim, may have had
+// free ones in hand, which look the same.
+uint64_t count_live(ClassId cls) {
+  constexpr int kLooks = 5;
+  for (int left = kLooks;; --left) {
+    cache_drain_class(cls);
+    const uint64_t live = take_census(cls).live();
+    if (live == 0 || left == 1) return live;
+    sleep_a_millisecond();
+  }
+}
+
+// May the class go with its last cache?
 int give_up_class(const reslab_cache& cache) {
   const ClassId cls = cache.cls;
-  cache_drain_class(cls);
-  const uint64_t live = take_census(cls).live();
+  const uint64_t live = count_live(cls);
   if (live != 0) report_live(cache, live);
   const bool waits = live == 0 && class_info(cls).is(kTypeSafe) && !has_no_slab(cls);
-  if (live != 0 || (waits && !wait_for_readers(cls))) {
-    class_table().rejoin(cls);
-    return EBUSY;
-  }
-  if (has_no_slab(cls)) class_table().retire(cls);
-  return 0;
+  if (live == 0 && (!waits || wait_for_readers(cls))) return 0;
+  class_table().rejoin(cls);
+  return EBUSY;
 }
 
 }  // namespace
@@ -152,13 +165,18 @@ reslab_cache* cache_create(const CacheRequest& request, int& error) {
 }
 
 int cache_destroy(reslab_cache* cache) {
-  if (class_table().leave(cache->cls)) {
+  const ClassId cls = cache->cls;
+  const bool was_last = class_table().leave(cls);
+  if (was_last) {
     const int busy = give_up_class(*cache);
     if (busy != 0) return busy;
   }
   if (cache->group != 0) group_depend(cache->group, -1);
   cache->fast_class.store(0, std::memory_order_relaxed);
   cache->state.store(kDestroyed, std::memory_order_release);
+  // Behind the state: the id may be another kind's at once, and join_class would take this cache's word that it is not.
+  // Where magazines cannot be drained (no fence) the class stays, with what is in them.
+  if (was_last && has_no_slab(cls)) class_table().retire(cls);
   return 0;
 }
 

@@ -79,6 +79,16 @@ bool has_outlived_readers(Slab& slab) {
   return false;
 }
 
+// What the class of a slab is, for those who may come late: a class made at run time can have gone with its last slab, and
+// its id be another kind's, which changes what class_info() refers to under their hands. False: the slab is another by now.
+bool copy_info(uint32_t unit, SlabIdentity seen, ClassInfo& info) {
+  info = class_info(seen.cls);
+  // The slab is there still, so its class was while we copied. Behind that we touch words of this unit alone, by the shape
+  // that they had; what they hold says whose they are (6c).
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return identity_of(slab_at(unit).state.load(std::memory_order_acquire)) == seen;
+}
+
 uint32_t count_free(uint32_t unit, const ClassInfo& info) {
   uint32_t free = 0;
   for (uint32_t word = 0; word < info.words; ++word) {
@@ -155,6 +165,10 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   slab.grace_period.store(0, std::memory_order_relaxed);
   if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, cls);  // no fault later (12)
   RESLAB_HOOK("slab_create");
+  // Before anybody can find it: a class that counts none has none (objects/typed_cache.cc). Who never comes back from here
+  // makes it one too many, and the class stays.
+  SlabClass& owner = slab_class(cls);
+  owner.slabs.fetch_add(1, std::memory_order_relaxed);
   // release: the fields above; a claimer that reads this state sees them.
   slab.state.store(slab_state(generation, cls, 0), std::memory_order_release);
   if (made != nullptr) *made = {generation, cls};
@@ -165,8 +179,6 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   for (uint32_t word = 0; word < info.words; ++word)
     bits[word].fetch_or(all_bits(info, word), std::memory_order_release);
   RESLAB_HOOK("slab_filled");
-  SlabClass& owner = slab_class(cls);
-  owner.slabs.fetch_add(1, std::memory_order_relaxed);
   owner.empty_slabs.fetch_add(1, std::memory_order_relaxed);
   owner.capacity_objects.fetch_add(info.capacity, std::memory_order_relaxed);
   owner.free_objects.fetch_add(info.capacity, std::memory_order_relaxed);
@@ -174,7 +186,8 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
 }
 
 uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, std::atomic<uint16_t>* count) {
-  const ClassInfo& info = class_info(seen.cls);
+  ClassInfo info;
+  if (!copy_info(unit, seen, info)) return 0;
   Slab& slab = slab_at(unit);
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
   char* base = unit_address(unit);
@@ -213,7 +226,8 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, 
 }
 
 void* slab_take_one(uint32_t unit, SlabIdentity seen) {
-  const ClassInfo& info = class_info(seen.cls);
+  ClassInfo info;
+  if (!copy_info(unit, seen, info)) return nullptr;
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
   for (uint32_t word = 0; word < info.words; ++word) {
     uint64_t free = bits[word].load(std::memory_order_relaxed);
@@ -356,7 +370,8 @@ void slab_let_go(uint32_t unit, SlabIdentity seen) {
 }
 
 bool slab_retire(uint32_t unit, SlabIdentity seen) {
-  const ClassInfo& info = class_info(seen.cls);
+  ClassInfo info;
+  if (!copy_info(unit, seen, info)) return false;
   Slab& slab = slab_at(unit);
   SlabClass& owner = slab_class(seen.cls);
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
@@ -375,10 +390,11 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   if (sum == info.capacity && slab.state.compare_exchange_strong(expected, retired, std::memory_order_acq_rel)) {
     RESLAB_HOOK("slab_retired");
     map_units(unit, info.slab_units, kNoClass);
-    owner.slabs.fetch_sub(1, std::memory_order_relaxed);
     owner.empty_slabs.fetch_sub(1, std::memory_order_relaxed);
     owner.capacity_objects.fetch_sub(info.capacity, std::memory_order_relaxed);
     owner.free_objects.fetch_sub(info.capacity, std::memory_order_relaxed);
+    // release, and last of these: with its last slab a class may go, and its counts be another's.
+    owner.slabs.fetch_sub(1, std::memory_order_release);
     arena().release(unit, info.slab_units, Arena::Content::kDirty);
     return true;
   }
