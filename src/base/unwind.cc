@@ -25,8 +25,7 @@ constinit std::atomic<Backtrace> loaded_backtrace{nullptr};
 constinit std::atomic<GetIpInfo> loaded_ip_info{nullptr};
 
 // Are the unwinder's tables where it finds them without a lock? A static C program has none there: its start files
-// register them instead, and the unwinder then sorts them under a mutex, in memory from malloc. Asked each time: before the
-// program's start nobody knows what it is made of.
+// register them instead, and the unwinder then sorts them under a mutex, in memory from malloc.
 bool has_tables() {
 #ifdef __GLIBC__
   dl_find_object found;
@@ -37,9 +36,13 @@ bool has_tables() {
 #endif
 }
 
+// False until the program's start: before, asking is a crash in a static program.
+constinit std::atomic<bool> tables_are_there{false};
+__attribute__((constructor)) void look_for_tables() { tables_are_there.store(has_tables(), std::memory_order_relaxed); }
+
 // Both or none: the second is stored first (release) and read last.
 Backtrace backtrace() {
-  if (!has_tables()) return nullptr;
+  if (!tables_are_there.load(std::memory_order_relaxed)) return nullptr;
   const Backtrace loaded = loaded_backtrace.load(std::memory_order_acquire);
   return loaded != nullptr ? loaded : _Unwind_Backtrace;
 }
@@ -96,6 +99,7 @@ bool is_below_signal_frame() {
 }
 
 void prepare_unwinder(LoadLibrary load, FindSymbol find) {
+  look_for_tables();
   if (backtrace() == nullptr) {
     void* runtime = load("libgcc_s.so.1");
     if (runtime == nullptr) return;
