@@ -83,6 +83,8 @@ class RunCache {
   }
 
  private:
+  friend struct ImageWriter;  // tells readers outside where its parts are
+
   static constexpr uint32_t kPlaces = 16;
 
   static constexpr uint64_t word_of(Entry run) { return uint64_t{run.count} << 32 | run.first; }

@@ -283,6 +283,8 @@ reslab_group& group_at(uint32_t id) { return groups[id]; }
 
 bool group_is_live(uint32_t id) { return id < kMaxGroups && groups[id].state.load(std::memory_order_acquire) == kLive; }
 
+GroupTable group_table() { return {groups, &records_end, kLive, kStockStride * sizeof(uint64_t)}; }
+
 void group_depend(uint32_t id, int32_t change) {
   groups[id].dependents.fetch_add(static_cast<uint32_t>(change), std::memory_order_acq_rel);
 }

@@ -60,6 +60,15 @@ reslab_group& group_at(uint32_t id);
 bool group_is_live(uint32_t id);
 void group_depend(uint32_t id, int32_t change);
 
+// Where the records are, for readers outside (heap/image.h).
+struct GroupTable {
+  const reslab_group* records;       // from id 0 on, which is none
+  const std::atomic<uint32_t>* end;  // ids below it have been used
+  uint32_t live;                     // the state of those that are groups now
+  size_t stock_bytes;                // from one slot's stock to the next
+};
+GroupTable group_table();
+
 // Ends in a report that names `call` unless this is a group.
 void require_group(const reslab_group* group, const char* call);
 

@@ -15,7 +15,7 @@
 namespace reslab {
 
 inline constexpr uint64_t kImageMagic = 0x6567616d69627372;  // "rsbimage"
-inline constexpr uint32_t kImageVersion = 1;
+inline constexpr uint32_t kImageVersion = 2;
 inline constexpr uint32_t kImageNoteType = 1;
 
 struct Image {
@@ -55,6 +55,11 @@ struct Root;
 // Fills the image of a root that is complete but for it, and not published yet.
 struct ImageWriter {
   static void fill(Root& root);
+
+ private:
+  static void fill_cache_classes(Image& image, const Root& root);
+  static void fill_arena(Image& image, const Root& root);
+  static void fill_blocks(Image& image, const Root& root);
 };
 
 }  // namespace reslab

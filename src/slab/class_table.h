@@ -55,6 +55,8 @@ class ClassTable {
   auto constructor(ClassId cls) const { return classes_[cls - kFirstCacheClass].constructor; }
 
  private:
+  friend struct ImageWriter;  // tells readers outside where its parts are
+
   enum State : uint32_t { kUnused, kClaimed, kReady, kRetired };
 
   struct Class {

@@ -81,9 +81,10 @@ inline std::atomic<uint64_t>* slab_bits(uint32_t unit, const ClassInfo& info) {
 inline ClassId mapped_class(ClassId cls) { return class_info(cls).is(kCharged) ? kChargedClass : cls; }
 
 // The groups that a charged slab's objects are charged to, at its very end: 0 for those that are free.
-inline std::atomic<uint16_t>* charge_tags(uint32_t unit, const ClassInfo& info) {
+using ChargeTag = std::atomic<uint16_t>;
+inline ChargeTag* charge_tags(uint32_t unit, const ClassInfo& info) {
   char* end = unit_address(unit) + info.slab_units * kUnitBytes;
-  return reinterpret_cast<std::atomic<uint16_t>*>(end) - info.capacity;
+  return reinterpret_cast<ChargeTag*>(end) - info.capacity;
 }
 
 // What the unit map says of an address, but for charged units, which ask their slab.

@@ -1,6 +1,6 @@
 """gdb's commands see the heap that the program sees, and their list of words is that of the image.
 
-Usage: gdb_commands.py SCRIPT IMAGE_DEF RESTING MODE
+Usage: gdb_commands.py SCRIPT IMAGE_DEF RESTING OWNERS MODE
 """
 
 import re
@@ -11,8 +11,50 @@ import sys
 from support import Target, fail
 
 
+def ask(script, target, *commands):
+    done = subprocess.run(["gdb", "--batch", "--nx", "-p", target.pid, "-ex", f"source {script}",
+                           *(word for command in commands for word in ("-ex", f"reslab {command}"))],
+                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    return done.stdout + done.stderr
+
+
+def require_heap(said, text, mode):
+    """Classes by their names, and large blocks."""
+    rows = re.findall(r"^ *\d+ +(\d+) +\d+ +(\d+) +(\d+)(?:  (.+))?$", text, re.M)
+    if f"mode {mode}," not in text or len(rows) < 10:
+        fail("reslab heap", text)
+    for size, objects, free, name in rows:
+        known = {figure: said.get(f"class.{name or size}.{figure}") for figure in ("capacity", "free_in_slabs")}
+        if known != {"capacity": int(objects), "free_in_slabs": int(free)}:
+            fail(f"class {name or size}: gdb sees {objects} objects, {free} free", str(known))
+    large = f"large blocks: {said['class.runs.slabs_full']} of {said['class.runs.capacity']} units"
+    require_words(text, large)
+    return len(rows)
+
+
+def require_words(text, *wanted):
+    for words in wanted:
+        if words not in text:
+            fail(f"no '{words}'", text)
+
+
+def look_at_resting(script, target, mode, window_word):
+    window = f"*(unsigned long *)(*(unsigned long *)&reslab_image + 24 + 8 * {window_word})"
+    text = ask(script, target, "heap", f"where {window} + 65536 + 5", "where 0", "unit 1")
+    require_words(text, "byte 5 of object 0 of", "no memory of reslab's", "unit 1 at 0x")
+    return require_heap(target.said, text, mode)
+
+
+def look_at_owners(script, target, mode):
+    text = ask(script, target, "heap", *(f"where {target.said['address.' + kind]} + {offset}"
+                                         for kind, offset in (("charged", 1), ("charged_run", 0), ("typed", 2))))
+    require_words(text, "of 48 bytes of charged 48, slab", "handed out, or cached, charged to group 1, tenant",
+                  "a large block begins here, charged to group 1, tenant", "of 40 bytes of session, slab")
+    return require_heap(target.said, text, mode)
+
+
 def main():
-    script, words, resting, mode = sys.argv[1:]
+    script, words, resting, owners, mode = sys.argv[1:]
     listed = re.search(r'WORDS = """(.*?)"""', open(script).read(), re.S).group(1).split()
     made = re.findall(r"^WORD\((\w+),", open(words).read(), re.M)
     if listed != made or len(made) < 50:
@@ -20,22 +62,10 @@ def main():
     if shutil.which("gdb") is None:
         sys.exit(77)
     with Target([resting], mode) as target:
-        window = "*(unsigned long *)(*(unsigned long *)&reslab_image + 24 + 8 * %d)" % made.index("window_at")
-        done = subprocess.run(["gdb", "--batch", "--nx", "-p", target.pid, "-ex", f"source {script}", "-ex", "reslab heap",
-                               "-ex", f"reslab where {window} + 65536 + 5", "-ex", "reslab where 0",
-                               "-ex", "reslab unit 1"],
-                              capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-        rows = re.findall(r"^ *\d+ +(\d+) +(\d+) +(\d+) +(\d+)$", done.stdout, re.M)
-        if f"mode {mode}," not in done.stdout or len(rows) < 10:
-            fail("reslab heap", done.stdout + done.stderr)
-        for size, slabs, objects, free in rows:
-            said = {name: target.said.get(f"class.{size}.{name}") for name in ("capacity", "free_in_slabs")}
-            if said != {"capacity": int(objects), "free_in_slabs": int(free)}:
-                fail(f"class of {size} bytes: gdb sees {objects} objects, {free} free", str(said))
-        for wanted in ("byte 5 of object 0 of", "no memory of reslab's", "unit 1 at 0x"):
-            if wanted not in done.stdout:
-                fail(f"no '{wanted}'", done.stdout + done.stderr)
-    print(f"{len(rows)} classes")
+        classes = look_at_resting(script, target, mode, made.index("window_at"))
+    with Target([owners], mode) as target:
+        classes += look_at_owners(script, target, mode)
+    print(f"{classes} classes")
 
 
 if __name__ == "__main__":

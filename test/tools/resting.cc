@@ -9,7 +9,6 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -18,6 +17,7 @@
 
 #include "heap/image.h"
 #include "reslab/reslab.h"
+#include "tell.h"
 
 namespace {
 
@@ -43,49 +43,6 @@ void work() {
     }
   }
   new std::vector<void*>(std::move(kept));  // for ever
-}
-
-void tell(const char* group, const char* name, uint64_t value) {
-  char line[128];
-  const int length =
-      snprintf(line, sizeof line, "%.32s%.40s %llu\n", group, name, static_cast<unsigned long long>(value));
-  if (write(STDOUT_FILENO, line, static_cast<size_t>(length)) != length) _exit(1);
-}
-
-void tell_class(const reslab_class_stats& c) {
-  const std::pair<const char*, uint64_t> figures[] = {
-      {"object_bytes", c.object_bytes},   {"slab_bytes", c.slab_bytes},
-      {"capacity", c.capacity},           {"live", c.live},
-      {"in_magazines", c.in_magazines},   {"in_depot", c.in_depot},
-      {"deferred", c.deferred},           {"in_hand", c.in_hand},
-      {"free_in_slabs", c.free_in_slabs}, {"slabs_active", c.slabs_active},
-      {"slabs_partial", c.slabs_partial}, {"slabs_full", c.slabs_full},
-      {"slabs_empty", c.slabs_empty}};
-  char group[40];
-  snprintf(group, sizeof group, "class.%.24s.", c.name);
-  for (const auto& [name, value] : figures) tell(group, name, value);
-}
-
-void tell_all() {
-  static reslab_class_stats classes[4096];
-  const int count = reslab_get_class_stats(classes, 4096, sizeof classes[0]);
-  reslab_stats stats = {};
-  reslab_get_stats(&stats, sizeof stats);
-  for (int i = 0; i < count; ++i) {
-    if (classes[i].capacity != 0) tell_class(classes[i]);
-  }
-  tell("memory.", "committed", stats.bytes_committed);
-  tell("memory.", "reserved", stats.bytes_reserved);
-  tell("memory.", "metadata", stats.bytes_metadata);
-  tell("memory.", "all_live", stats.bytes_live);
-  tell("counters.", "allocs", stats.allocs);
-  tell("counters.", "frees", stats.frees);
-  tell("counters.", "refills", stats.refills);
-  tell("counters.", "flushes", stats.flushes);
-  tell("counters.", "deactivations", stats.deactivations);
-  tell("counters.", "bytes_purged", stats.bytes_purged);
-  tell("counters.", "deferred_pushed", stats.deferred_pushed);
-  tell("counters.", "single_bit_frees", stats.single_bit_frees);
 }
 
 // The unit of an active slab of 64-byte objects, and its bitmap.
@@ -148,7 +105,7 @@ bool spoil(const char* what) {
 int main(int argc, char** argv) {
   std::thread(work).join();
   work();
-  tell_all();
+  reslab_test::tell_all();
   if (argc > 1 && !spoil(argv[1])) return 1;
   if (write(STDOUT_FILENO, "ready\n", 6) != 6) return 1;
   for (char c; read(STDIN_FILENO, &c, 1) > 0;) {}

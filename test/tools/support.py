@@ -2,8 +2,11 @@
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 KINDS = ("live", "live_runs", "cached", "free_in_slabs", "slab_tails", "free_dirty", "free_zero", "in_transit",
          "never_used")
@@ -16,9 +19,9 @@ def fail(what, output=""):
 class Target:
     """A program that says "ready" and then waits for the end of its input. `said`: its lines before that."""
 
-    def __init__(self, command, mode, preload=None):
+    def __init__(self, command, mode, preload=None, options=""):
         env = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "RESLAB_OPTIONS")}
-        env["RESLAB_OPTIONS"] = f"mode={mode}"
+        env["RESLAB_OPTIONS"] = f"mode={mode}" + options
         if preload:
             env["LD_PRELOAD"] = preload
         self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -26,7 +29,7 @@ class Target:
         for line in self.process.stdout:
             if line == "ready\n":
                 return
-            name, value = line.split()
+            name, value = line.rsplit(maxsplit=1)
             self.said[name] = int(value)
         fail(f"{command} ended with status {self.process.wait()} before it was ready")
 
@@ -81,8 +84,54 @@ def require_sums(survey):
     for one in survey["classes"]:
         parts = sum(one[part] for part in ("live", "in_magazines", "in_depot", "deferred", "in_hand", "free_in_slabs"))
         if parts - one["overcounted"] != one["capacity"]:
-            fail(f"class of {one['object_bytes']} bytes: {parts} objects in all places, capacity {one['capacity']}",
+            fail(f"class {one['name']}: {parts} objects in all places, capacity {one['capacity']}",
                  json.dumps(one))
         slabs = sum(one["slabs_" + state] for state in ("active", "partial", "full", "empty"))
-        if slabs * (one["slab_bytes"] // one["object_bytes"]) != one["capacity"]:
-            fail(f"class of {one['object_bytes']} bytes: {slabs} slabs and a capacity of {one['capacity']}")
+        if slabs * one["slab_objects"] != one["capacity"]:
+            fail(f"class {one['name']}: {slabs} slabs and a capacity of {one['capacity']}")
+
+
+def figures(survey):
+    """Those of `survey` under the names that the program uses."""
+    memory = survey["memory"]
+    found = {f"counters.{name}": value for name, value in survey["counters"].items()}
+    found |= {f"memory.{name}": memory[name] for name in ("committed", "reserved", "metadata")}
+    found["memory.all_live"] = memory["live"] + memory["live_runs"]
+    for one in survey["classes"]:
+        found |= {f"class.{one['name']}.{name}": value for name, value in one.items()}
+    units = survey["runs"]["units"]
+    runs = {"object_bytes": 65536, "slab_bytes": 65536, "capacity": units, "live": units,
+            "slabs_full": survey["runs"]["runs"]}
+    for one in survey["groups"]:
+        found |= {f"group.{one['name']}.{name}": value for name, value in one.items()}
+        if one["limit_bytes"] is None:
+            found[f"group.{one['name']}.limit_bytes"] = 2**64 - 1
+    return found | {f"class.runs.{name}": value for name, value in runs.items()}
+
+
+def require_same(said, survey):
+    """A process at rest: what it says of itself is what is found from outside, and nothing is on its way."""
+    require_sums(survey)
+    if survey["memory"]["in_transit"] != 0:
+        fail(f"{survey['memory']['in_transit']} bytes of units that nothing describes, at rest")
+    found = figures(survey)
+    wrong = [f"{name}: {value} inside, {found.get(name, 0)} outside" for name, value in said.items()
+             if found.get(name, 0) != value and not name.startswith("address.")]
+    if wrong or len(said) < 50:
+        fail(f"{len(wrong)} of {len(said)} figures differ", "\n".join(wrong))
+
+
+def can_dump():
+    """The kernel writes a core where the process was started; a pipe or a folder of the system's would get it otherwise."""
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text()
+    return pattern[0] not in "|/" and resource.getrlimit(resource.RLIMIT_CORE)[1] == resource.RLIM_INFINITY
+
+
+def make_core(target, folder):
+    """Ends the process by SIGABRT."""
+    target.process.send_signal(signal.SIGABRT)
+    target.process.wait()
+    cores = list(Path(folder).glob("core*"))
+    if len(cores) != 1:
+        fail("the kernel made no core file")
+    return str(cores[0].rename(Path(folder) / f"of-{target.pid}"))

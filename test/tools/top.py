@@ -71,7 +71,7 @@ def main():
     if len(keys) < 4:
         fail(f"{document}: a transcript of {len(keys)} keys")
     with Target([busy], "rseq") as target, Screen(f"{path} top -d 0.3 {target.pid}") as screen:
-        screen.wait_for(r"^ OBJECT +SLABS +BYTES +LIVE")
+        screen.wait_for(r"^ +OBJECT +SLABS +BYTES +LIVE")
         for key, shows in keys:
             screen.type(key)
             text = screen.wait_for(re.escape(shows))
@@ -79,7 +79,7 @@ def main():
                 fail("it does not fit 80 by 24", text)
         screen.type("w")
         time.sleep(0.5)
-        require_sorted_by_waste(screen.wait_for(r"^ OBJECT"))
+        require_sorted_by_waste(screen.wait_for(r"^ +OBJECT"))
         target.process.kill()
         screen.wait_for("ended while it was read|changed its memory")
         screen.wait_for("ended 1")

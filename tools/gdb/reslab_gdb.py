@@ -12,7 +12,7 @@ import struct
 
 import gdb
 
-MAGIC, VERSION = 0x6567616d69627372, 1
+MAGIC, VERSION = 0x6567616d69627372, 2
 HEAD = 24  # magic, version and bytes, layout
 
 # The words of src/heap/image.def, in their order.
@@ -30,6 +30,11 @@ regions_at region_bytes region_ready_at slots closed_top cpu_state class_slots c
 class_slot_warmth class_slot_saved aside_at deferred_key
 block_chunks_at block_chunk_bytes blocks_in_chunk block_marks_at blocks_made_at block_header_stride block_next
 block_count block_state block_slots block_objects pooled_at depot_classes_at depot_classes_stride depot_bytes_at
+info_flags charged_class charge_tag_bytes slab_group cache_classes_first cache_info_at cache_classes_at
+cache_classes_stride cache_classes_made_at cache_class_state cache_class_ready cache_class_name name_bytes
+kept_runs_at kept_runs_count
+groups_at groups_stride groups_end_at group_state group_live group_parent group_name group_used group_limits group_stocks
+group_stock_stride group_peak group_failures
 """.split()
 
 
@@ -46,6 +51,7 @@ class Heap:
         for name, value in zip(WORDS, read(root + HEAD, f"{len(WORDS)}Q")):
             setattr(self, name, value)
         self.frontier = read(self.frontier_at, "I")[0]
+        self.classes_made = read(self.cache_classes_made_at, "I")[0]
 
     @staticmethod
     def _root():
@@ -59,12 +65,43 @@ class Heap:
 
     def info(self, cls):
         """(object bytes, units of a slab, objects of a slab)"""
-        at = self.class_info_at + cls * self.class_info_stride
+        at = self._info_at(cls)
         return (read(at + self.info_object_bytes, "I")[0], read(at + self.info_slab_units, "H")[0],
                 read(at + self.info_capacity, "I")[0])
 
+    def _info_at(self, cls):
+        first, table = ((0, self.class_info_at) if cls < self.class_count
+                        else (self.cache_classes_first, self.cache_info_at))
+        return table + (cls - first) * self.class_info_stride
+
     def is_small(self, cls):
-        return 0 < cls < self.class_count
+        made = cls - self.cache_classes_first
+        if not 0 <= made < self.classes_made:
+            return 0 < cls < self.class_count
+        return read(self.cache_classes_at + made * self.cache_classes_stride + self.cache_class_state,
+                    "I")[0] == self.cache_class_ready
+
+    def is_charged(self, cls):
+        return read(self._info_at(cls) + self.info_flags, "H")[0] & 4 != 0
+
+    def name(self, cls):
+        """Of a class made at run time; others are known by their size."""
+        if cls < self.cache_classes_first:
+            return ""
+        return self._text(self.cache_classes_at + (cls - self.cache_classes_first) * self.cache_classes_stride
+                          + self.cache_class_name)
+
+    def group(self, number):
+        return f"group {number}, {self._text(self.groups_at + number * self.groups_stride + self.group_name)}"
+
+    def _text(self, at):
+        return bytes(gdb.selected_inferior().read_memory(at, self.name_bytes)).split(b"\0")[0].decode(errors="replace")
+
+    def tag(self, unit, cls, index):
+        """The group that an object of a charged class is charged to."""
+        _, units, capacity = self.info(cls)
+        end = self.window_at + (unit + units) * self.unit_bytes
+        return read(end - (capacity - index) * self.charge_tag_bytes, "H")[0]
 
     def descriptor(self, unit):
         """(class, flags, generation, address)"""
@@ -80,18 +117,19 @@ class Heap:
                   + unit % self.chunk_units * self.dense_bytes)
         return read(at, f"{(capacity + 63) // 64}Q")
 
-    def slabs(self):
-        """(unit, class, flags, free objects) of each."""
+    def walk(self):
+        """(unit, class, flags, free objects or units) of each slab and run."""
         unit = 1
         while unit < self.frontier:
             cls, flags, _, at = self.descriptor(unit)
+            length = 1
             if self.is_small(cls):
-                _, units, capacity = self.info(cls)
+                _, length, capacity = self.info(cls)
                 yield unit, cls, flags, sum(bin(word).count("1") for word in self.bits(unit, capacity))
-                unit += units
-            else:
-                run = read(at + self.slab_run_units, "I")[0] if cls == self.run_class else 0
-                unit += max(run, 1)
+            elif cls == self.run_class:
+                length = max(read(at + self.slab_run_units, "I")[0], 1)
+                yield unit, cls, flags, length
+            unit += length
 
 
 def state_of(flags):
@@ -115,18 +153,19 @@ class ReslabHeap(gdb.Command):
         heap = Heap()
         print(f"mode {'rseq' if heap.mode == 1 else 'fallback'}, units 1 to {heap.frontier - 1} of "
               f"{heap.unit_bytes >> 10} KiB at {heap.window_at:#x}")
-        classes = {}
-        for _, cls, _, free in heap.slabs():
-            count = classes.setdefault(cls, [0, 0])
-            count[0] += 1
-            count[1] += free
-        print(f"{'class':>6}{'bytes':>8}{'slabs':>8}{'objects':>10}{'free':>10}")
+        classes, runs = {}, []
+        for _, cls, _, count in heap.walk():
+            if cls == heap.run_class:
+                runs.append(count)
+                continue
+            sums = classes.setdefault(cls, [0, 0])
+            sums[0] += 1
+            sums[1] += count
+        print(f"{'class':>6}{'bytes':>8}{'slabs':>8}{'objects':>10}{'free':>10}  name")
         for cls, (slabs, free) in sorted(classes.items()):
             size, _, capacity = heap.info(cls)
-            print(f"{cls:>6}{size:>8}{slabs:>8}{slabs * capacity:>10}{free:>10}")
-        runs, units = (read(heap.slab_classes_at + heap.run_class * heap.slab_classes_stride + offset, layout)[0]
-                       for offset, layout in ((heap.slab_class_slabs, "I"), (heap.slab_class_capacity, "q")))
-        print(f"large blocks: {runs} of {units} units")
+            print(f"{cls:>6}{size:>8}{slabs:>8}{slabs * capacity:>10}{free:>10}  {heap.name(cls)}".rstrip())
+        print(f"large blocks: {len(runs)} of {sum(runs)} units")
 
 
 class ReslabWhere(gdb.Command):
@@ -144,9 +183,15 @@ class ReslabWhere(gdb.Command):
             return
         entry = read(heap.class_of_at + unit * 2, "H")[0]
         cls, first = entry & 0xfff, unit - (entry >> 12)
+        if cls == heap.charged_class:
+            cls = heap.descriptor(first)[0]
+        if cls == heap.run_class:
+            group = read(heap.descriptor(unit)[3] + heap.slab_group, "I")[0]
+            print(f"{address:#x}: unit {unit}, a large block begins here"
+                  + (f", charged to {heap.group(group)}" if group else ""))
+            return
         if not heap.is_small(cls):
-            print(f"{address:#x}: unit {unit}, " + ("a large block begins here" if cls == heap.run_class
-                                                    else "no object begins here"))
+            print(f"{address:#x}: unit {unit}, no object begins here")
             return
         size, _, capacity = heap.info(cls)
         index, inside = divmod(address - heap.window_at - first * heap.unit_bytes, size)
@@ -154,8 +199,11 @@ class ReslabWhere(gdb.Command):
             print(f"{address:#x}: behind the last object of slab {first}")
             return
         free = heap.bits(first, capacity)[index // 64] >> index % 64 & 1
-        print(f"{address:#x}: byte {inside} of object {index} of {size} bytes, slab {first} "
-              f"({state_of(heap.descriptor(first)[1])}), {'free' if free else 'handed out, or cached'}")
+        name = heap.name(cls)
+        group = heap.tag(first, cls, index) if heap.is_charged(cls) else 0
+        print(f"{address:#x}: byte {inside} of object {index} of {size} bytes{f' of {name}' if name else ''}, slab {first} "
+              f"({state_of(heap.descriptor(first)[1])}), {'free' if free else 'handed out, or cached'}"
+              + (f", charged to {heap.group(group)}" if group else ""))
 
 
 class ReslabUnit(gdb.Command):

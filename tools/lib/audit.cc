@@ -15,10 +15,10 @@ constexpr uint64_t kMaxIndex = (1u << 24) - 1;  // of a tagged stack
 class Audit {
  public:
   Audit(const View& view, Depth depth)
-      : view_(view),
-        image_(view.image()),
-        depth_(depth),
+      : depth_(depth),
         descriptors_(view, view.frontier()),
+        view_(view.renewed()),
+        image_(view_.image()),
         blocks_(read_blocks(view)),
         frontier_(descriptors_.frontier()),
         unit_map_(view.read_many<uint16_t>(image_.class_of_at, frontier_)),
@@ -26,8 +26,11 @@ class Audit {
         in_active_slot_(frontier_),
         covered_(frontier_),
         block_seen_(blocks_.size()),
-        capacity_(view.classes().size()),
-        free_(view.classes().size()) {
+        capacity_(view_.classes().size()),
+        free_(view_.classes().size()) {
+    for (uint32_t cls = 1; cls < view_.classes().size(); ++cls) {
+      if (view_.is_small(cls)) small_classes_.push_back(cls);
+    }
     result_.units = frontier_;
     result_.slabs = result_.objects_cached = 0;
     result_.blocks = blocks_.size();
@@ -39,7 +42,7 @@ class Audit {
     if (is_whole()) check_block_stacks();
     check_blocks();
     if (is_whole()) {
-      for (uint32_t cls = 1; cls < view_.classes().size(); ++cls) check_partial_lists(cls);
+      for (const uint32_t cls : small_classes_) check_partial_lists(cls);
     }
     check_units();
     if (is_whole()) check_duplicates();
@@ -63,26 +66,33 @@ class Audit {
     ++result_.objects_cached;
     const uint64_t offset = object - image_.window_at;
     const uint64_t unit = offset / image_.unit_bytes;
-    if (unit == 0 || unit >= frontier_ || object % 16 != 0) {
+    const bool is_aligned = object % (cls < image_.class_count ? 16 : 8) == 0;
+    if (unit == 0 || unit >= frontier_ || !is_aligned) {
       // A live process may have grown since the frontier was read.
-      if (is_whole() || offset >= image_.window_units * image_.unit_bytes || object % 16 != 0) {
+      if (is_whole() || offset >= image_.window_units * image_.unit_bytes || !is_aligned) {
         fail("C1", std::string(place) + ": no object of the heap", object, cls);
       }
       return;
     }
     if (!is_whole()) return;
-    const uint32_t entry = unit_map_[unit];
-    const uint64_t first = unit - (entry >> 12);
+    const uint64_t first = unit - std::min<uint64_t>(unit, unit_map_[unit] >> 12);
     const ClassShape& shape = view_.classes()[cls];
     const uint64_t in_slab = object - view_.unit_address(static_cast<uint32_t>(first));
     const uint64_t index = in_slab / shape.object_bytes;
-    if ((entry & 0xfff) != cls || in_slab % shape.object_bytes != 0 || index >= shape.capacity) {
+    if (class_of(unit) != cls || in_slab % shape.object_bytes != 0 || index >= shape.capacity) {
       fail("C1", std::string(place) + ": no object of its class", object, cls);
       return;
     }
     const std::vector<uint64_t>& bits = bits_of(static_cast<uint32_t>(first), shape);
     if ((bits[index / 64] >> (index % 64) & 1) != 0) fail("C2", "cached object has its free bit set", object, cls);
     cached_.push_back(object);
+  }
+
+  // What lies in a unit: the unit map's word for it, but for charged units, which ask their slab.
+  uint32_t class_of(uint64_t unit) const {
+    const uint32_t cls = unit_map_[unit] & 0xfff;
+    const uint64_t first = unit - std::min<uint64_t>(unit, unit_map_[unit] >> 12);
+    return cls == image_.charged_class ? descriptors_[static_cast<uint32_t>(first)].class_id() : cls;
   }
 
   const std::vector<uint64_t>& bits_of(uint32_t unit, const ClassShape& shape) {
@@ -103,7 +113,7 @@ class Audit {
   void check_slot(uint32_t slot) {
     const std::vector<uint64_t> words =
         view_.read_many<uint64_t>(view_.region_of(slot), image_.closed_top);  // headers and magazines
-    for (uint32_t cls = 1; cls < view_.classes().size(); ++cls) {
+    for (const uint32_t cls : small_classes_) {
       check_magazine(slot, cls, words);
       if (is_whole()) check_active(slot, cls);
     }
@@ -112,7 +122,7 @@ class Audit {
     if (!is_whole()) return;
     const bool whole = view_.walk_deferred(view_.region_of(slot) + image_.cpu_state, [&](uint64_t object) {
       const uint64_t unit = (object - image_.window_at) / image_.unit_bytes;
-      const uint32_t cls = unit_map_[unit] & 0xfff;
+      const uint32_t cls = class_of(unit);
       if (view_.is_small(cls)) check_cached("deferred list", cls, object);
       else fail("C1", "deferred list: no object of a class", object, cls);
     });
@@ -168,7 +178,7 @@ class Audit {
 
   void check_block_stacks() {
     check_stack(image_.pooled_at, kPooledBlock, 0);
-    for (uint32_t cls = 1; cls < view_.classes().size(); ++cls) {
+    for (const uint32_t cls : small_classes_) {
       check_stack(image_.depot_classes_at + cls * image_.depot_classes_stride, kBlockInDepot, cls);
     }
   }
@@ -213,7 +223,7 @@ class Audit {
     }
   }
 
-  // Which units some descriptor covers.
+  // Which units some descriptor covers, or are kept as a free run.
   void note_units() {
     for (uint32_t unit = 1; unit < frontier_; ++unit) {
       const Descriptor descriptor = descriptors_[unit];
@@ -221,13 +231,21 @@ class Audit {
       if (cls == 0) continue;
       if (view_.is_small(cls)) cover(unit, view_.classes()[cls].slab_units, cls);
       else if (cls == image_.run_class) cover(unit, descriptor.run_units, cls);
-      else fail("C4", "descriptor names no class", unit, cls);
+      else if (is_unchanged(unit, descriptor)) fail("C4", "descriptor names no class", unit, cls);
+    }
+    // Of a running process these units may have another use by now.
+    for (const KeptRun run : is_whole() ? view_.kept_runs() : std::vector<KeptRun>()) {
+      cover(run.first, run.units, 0);
+      if (run.first < frontier_ && unit_map_[run.first] != 0) {
+        fail("C7", "unit map names a class where nothing is", run.first, unit_map_[run.first]);
+      }
     }
   }
 
   void cover(uint32_t first, uint32_t count, uint32_t cls) {
     if (first + uint64_t{count} > frontier_) {
-      fail("C7", "a descriptor reaches beyond the frontier", first, cls);
+      const bool is_so = is_whole() || is_unchanged(first, descriptors_[first]);
+      if (is_so) fail("C7", "a descriptor reaches beyond the frontier", first, cls);
       return;
     }
     for (uint32_t unit = first; unit < first + count; ++unit) {
@@ -271,7 +289,8 @@ class Audit {
     if (!is_whole()) return;
     for (uint32_t i = 0; i < shape.slab_units && unit + i < frontier_; ++i) {
       const uint32_t entry = unit_map_[unit + i];
-      if (entry != (i << 12 | cls)) fail("C4", "unit map does not name the class of its unit", unit + i, entry);
+      if (entry != (i << 12 | view_.mapped_class(cls)))
+        fail("C4", "unit map does not name the class of its unit", unit + i, entry);
     }
     const bool counts_hold = view_.read<uint8_t>(image_.lost_frames_at) == 0;
     if (counts_hold && slab.free_hint != static_cast<int64_t>(free)) {
@@ -293,7 +312,7 @@ class Audit {
   }
 
   void check_counts() {
-    for (uint32_t cls = 1; cls < view_.classes().size(); ++cls) {
+    for (const uint32_t cls : small_classes_) {
       const uint64_t at = image_.slab_classes_at + cls * image_.slab_classes_stride;
       const uint64_t capacity = view_.read<uint64_t>(at + image_.slab_class_capacity);
       const uint64_t free = view_.read<uint64_t>(at + image_.slab_class_free);
@@ -302,13 +321,16 @@ class Audit {
     }
   }
 
-  const View& view_;
-  const Image& image_;
   const Depth depth_;
+  // The descriptors, then the classes: one that a slab was seen of and that has gone by now took the slab with it, which
+  // is_unchanged() tells.
   const Descriptors descriptors_;
+  const View view_;
+  const Image& image_;
   const std::vector<BlockHead> blocks_;
   const uint32_t frontier_;
   const std::vector<uint16_t> unit_map_;
+  std::vector<uint32_t> small_classes_;  // ids of those that may have slabs
   std::vector<bool> on_list_, in_active_slot_, covered_;
   std::vector<bool> block_seen_;
   std::vector<uint64_t> capacity_, free_;

@@ -103,7 +103,18 @@ std::vector<std::pair<std::string, uint64_t>> read_counters(const View& view) {
 
 std::string class_name(const View& view, uint32_t cls) {
   if (cls == view.image().run_class) return "runs";
-  return view.is_small(cls) ? std::to_string(view.classes()[cls].object_bytes) : "class " + std::to_string(cls);
+  if (!view.is_small(cls)) return "class " + std::to_string(cls);
+  const ClassShape& shape = view.classes()[cls];
+  const bool is_mallocs = cls < view.image().class_count;
+  return is_mallocs ? std::to_string(shape.object_bytes) : shape.name.empty() ? "no name" : shape.name;
+}
+
+std::vector<std::string> class_traits(const ClassShape& shape) {
+  std::vector<std::string> traits;
+  if (shape.is_type_safe()) traits.push_back("type-safe");
+  if (shape.is_constructed()) traits.push_back("constructed");
+  if (shape.is_charged()) traits.push_back("charged");
+  return traits;
 }
 
 std::string human_bytes(uint64_t bytes) {

@@ -20,8 +20,11 @@ std::vector<std::pair<std::string, std::string>> read_options(const View& view);
 // {name, sum of the shards} of each event counter, named as in struct reslab_stats.
 std::vector<std::pair<std::string, uint64_t>> read_counters(const View& view);
 
-// "16", "1024", or what stands for whole units.
+// "16", "1024", what its owner called it, or what stands for whole units.
 std::string class_name(const View& view, uint32_t cls);
+
+// "type-safe", "constructed", "charged".
+std::vector<std::string> class_traits(const ClassShape& shape);
 
 // "1.5 GiB": at most four digits and a unit.
 std::string human_bytes(uint64_t bytes);

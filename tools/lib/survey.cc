@@ -16,10 +16,13 @@ constexpr uint32_t header_end(uint64_t header) { return static_cast<uint32_t>(he
 
 class Surveyor {
  public:
-  explicit Surveyor(const View& view) : view_(view), image_(view.image()), classes_(view.classes().size()) {
+  explicit Surveyor(View view) : view_(std::move(view)), image_(view_.image()), classes_(view_.classes().size()) {
     for (uint32_t cls = 0; cls < classes_.size(); ++cls) {
-      const ClassShape& shape = view.classes()[cls];
+      const ClassShape& shape = view_.classes()[cls];
       classes_[cls].id = cls;
+      classes_[cls].name = class_name(view_, cls);
+      classes_[cls].traits = class_traits(shape);
+      classes_[cls].slab_objects = shape.capacity;
       classes_[cls].object_bytes = shape.object_bytes;
       classes_[cls].slab_bytes = shape.slab_units * image_.unit_bytes;
     }
@@ -31,6 +34,7 @@ class Surveyor {
     count_slots();
     count_blocks();
     view_.walk_deferred(image_.aside_at, [&](uint64_t object) { count_deferred(object); });
+    survey_.groups = read_groups(view_);
     describe();
     settle();
     count_memory();
@@ -72,6 +76,7 @@ class Surveyor {
 
   void count_magazine(CpuFigures& cpu, uint32_t cls, uint64_t header) {
     const ClassShape& shape = view_.classes()[cls];
+    if (!view_.is_small(cls)) return;
     if (header == 0 || header_end(header) < shape.begin || header_end(header) > shape.begin + shape.magazine) return;
     const uint64_t room = header_end(header) - shape.begin;
     uint64_t held = 0;
@@ -93,8 +98,7 @@ class Surveyor {
   }
 
   void count_deferred(uint64_t object) {
-    const uint64_t unit = (object - image_.window_at) / image_.unit_bytes;
-    const uint32_t cls = view_.read<uint16_t>(image_.class_of_at + unit * 2) & 0xfff;
+    const uint32_t cls = view_.class_at(object);
     if (view_.is_small(cls)) ++classes_[cls].deferred;
   }
 
@@ -157,7 +161,7 @@ class Surveyor {
 
   static std::vector<UnitUse> look_at_units(const View& view, std::vector<ClassFigures>* classes, RunFigures* runs);
 
-  const View& view_;
+  const View view_;
   const Image& image_;
   std::vector<ClassFigures> classes_;
   Survey survey_ = {};
@@ -178,6 +182,13 @@ std::vector<UnitUse> Surveyor::look_at_units(const View& view, std::vector<Class
   const uint64_t tail = view.read<uint64_t>(image.retired_at);
   const auto tail_first = static_cast<uint32_t>(tail >> 24 & 0xffffff),
              tail_count = static_cast<uint32_t>(tail & 0xffffff);
+
+  std::vector<bool> is_kept(end);
+  for (const KeptRun run : view.kept_runs()) {
+    for (uint64_t unit = run.first; unit < std::min<uint64_t>(run.first + uint64_t{run.units}, end); ++unit) {
+      is_kept[unit] = true;
+    }
+  }
 
   std::vector<UnitUse> units;
   units.reserve(end);
@@ -212,6 +223,8 @@ std::vector<UnitUse> Surveyor::look_at_units(const View& view, std::vector<Class
       ++runs->runs;
       runs->units += length;
       runs->largest_units = std::max<uint64_t>(runs->largest_units, length);
+    } else if (is_kept[unit]) {
+      cover(1, {kFreeDirtyUnit, unit, 0});
     } else if (unit - tail_first < tail_count) {
       cover(1, {kFreeZeroUnit, unit, 0});
     } else {
@@ -225,7 +238,7 @@ std::vector<UnitUse> Surveyor::look_at_units(const View& view, std::vector<Class
 
 std::vector<UnitUse> look_at_units(const View& view) { return Surveyor::look_at_units(view, nullptr, nullptr); }
 
-Survey take_survey(const View& view) { return Surveyor(view).take(); }
+Survey take_survey(const View& view) { return Surveyor(view.renewed()).take(); }
 
 uint64_t Survey::counter(const std::string& name) const {
   const auto found = std::ranges::find(counters, name, &std::pair<std::string, uint64_t>::first);

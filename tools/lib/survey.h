@@ -12,13 +12,16 @@
 #include <utility>
 #include <vector>
 
+#include "groups.h"
 #include "view.h"
 
 namespace reslab::outside {
 
 struct ClassFigures {
   uint32_t id;
-  uint64_t object_bytes, slab_bytes;
+  std::string name;
+  std::vector<std::string> traits;  // what is particular about it
+  uint64_t object_bytes, slab_bytes, slab_objects;
   uint64_t capacity, live, in_magazines, in_depot, deferred, in_hand, free_in_slabs, overcounted;
   uint64_t slabs_active, slabs_partial, slabs_full, slabs_empty;
   uint64_t magazine_room;  // objects that the magazines may hold now, over all CPUs
@@ -27,7 +30,8 @@ struct ClassFigures {
   uint64_t cached() const { return in_magazines + in_depot + deferred + in_hand; }
   uint64_t bytes() const { return slabs() * slab_bytes; }
   uint64_t live_bytes() const { return live * object_bytes; }
-  uint64_t tail_bytes() const { return bytes() - capacity * object_bytes; }  // too short for one more object
+  // Too short for one more object, or group tags.
+  uint64_t tail_bytes() const { return bytes() - capacity * object_bytes; }
   uint64_t waste_bytes() const { return bytes() > live_bytes() ? bytes() - live_bytes() : 0; }
 };
 
@@ -46,7 +50,7 @@ struct MemoryFigures {
   uint64_t cached;         // free objects in magazines, depot, deferred lists, in hand
   uint64_t free_in_slabs;  // free objects
   uint64_t tails;          // of slabs
-  uint64_t free_dirty;     // free units, still in memory
+  uint64_t free_dirty;     // free units, still in memory; runs that are kept whole among them
   uint64_t free_zero;      // free units whose pages went back to the system, or were never touched
   uint64_t in_transit;     // units on their way between two of the others
   uint64_t never_used;     // committed ahead
@@ -71,6 +75,7 @@ struct Survey {
   RunFigures runs;
   std::vector<ClassFigures> classes;  // those that have a slab
   std::vector<CpuFigures> cpus;       // those in use
+  std::vector<GroupFigures> groups;
 
   uint64_t counter(const std::string& name) const;
 };

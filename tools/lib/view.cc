@@ -2,7 +2,7 @@
 
 #include <elf.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -79,19 +79,81 @@ View::View(const Memory& memory) : memory_(memory), image_{}, image_at_(0) {
   read_classes();
 }
 
+std::string name_from(const char* bytes, size_t most) {
+  std::string name(bytes, strnlen(bytes, most));
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return name;
+}
+
+View View::renewed() const {
+  View now = *this;
+  now.read_classes();
+  return now;
+}
+
 void View::read_classes() {
-  const size_t count = image_.class_count;
-  const std::vector<char> bytes = read_many<char>(image_.class_info_at, count * image_.class_info_stride);
-  for (size_t cls = 0; cls < count; ++cls) {
-    const char* info = bytes.data() + cls * image_.class_info_stride;
+  classes_.clear();
+  append_shapes(image_.class_info_at, image_.class_count);
+  // The ids between have no slabs; more than these have no place in the unit map.
+  classes_.resize(image_.cache_classes_first);
+  const uint32_t most = (1 << 12) - static_cast<uint32_t>(image_.cache_classes_first);
+  append_shapes(image_.cache_info_at, std::min(read<uint32_t>(image_.cache_classes_made_at), most));
+  name_cache_classes();
+}
+
+void View::append_shapes(uint64_t infos_at, size_t count) {
+  const std::vector<char> bytes = read_many<char>(infos_at, count * image_.class_info_stride);
+  for (size_t i = 0; i < count; ++i) {
+    const char* info = bytes.data() + i * image_.class_info_stride;
     ClassShape shape = {};
     memcpy(&shape.object_bytes, info + image_.info_object_bytes, 4);
     memcpy(&shape.slab_units, info + image_.info_slab_units, 2);
     memcpy(&shape.capacity, info + image_.info_capacity, 4);
     memcpy(&shape.begin, info + image_.info_begin, 4);
     memcpy(&shape.magazine, info + image_.info_magazine, 4);
+    memcpy(&shape.flags, info + image_.info_flags, 2);
+    shape.exists = is_possible(shape);
     classes_.push_back(shape);
   }
+}
+
+// A class may be made again of another size while it is read, and a core's table may be damaged.
+bool View::is_possible(const ClassShape& shape) const {
+  return shape.object_bytes >= 8 && shape.capacity >= 1 && shape.capacity <= image_.dense_bytes * 8 &&
+         shape.slab_units >= 1 && shape.slab_units <= 16 && shape.begin >= 1 &&
+         shape.begin + uint64_t{shape.magazine} < image_.closed_top &&
+         uint64_t{shape.capacity} * shape.object_bytes <= shape.slab_units * image_.unit_bytes;
+}
+
+void View::name_cache_classes() {
+  const size_t first = image_.cache_classes_first, stride = image_.cache_classes_stride;
+  const std::vector<char> bytes = read_many<char>(image_.cache_classes_at, (classes_.size() - first) * stride);
+  for (size_t cls = first; cls < classes_.size(); ++cls) {
+    const char* at = bytes.data() + (cls - first) * stride;
+    uint32_t state;
+    memcpy(&state, at + image_.cache_class_state, sizeof state);
+    classes_[cls].exists &= state == image_.cache_class_ready;
+    classes_[cls].name = name_from(at + image_.cache_class_name, image_.name_bytes);
+  }
+}
+
+uint32_t View::class_at(uint64_t address) const {
+  const uint64_t unit = (address - image_.window_at) / image_.unit_bytes;
+  const uint16_t entry = read<uint16_t>(image_.class_of_at + unit * 2);
+  const uint32_t cls = entry & 0xfff;
+  if (cls != image_.charged_class) return cls;
+  const auto first = static_cast<uint32_t>(unit - std::min<uint64_t>(unit, entry >> 12));
+  const uint64_t at = part_of_chunk(first, image_.chunk_descriptors, image_.descriptor_bytes);
+  return static_cast<uint32_t>(read<uint64_t>(at + image_.slab_state) >> 16 & 0xffff);
+}
+
+std::vector<KeptRun> View::kept_runs() const {
+  std::vector<KeptRun> runs;
+  for (const uint64_t word : read_many<uint64_t>(image_.kept_runs_at, image_.kept_runs_count)) {
+    if (word != 0) runs.push_back({static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32)});
+  }
+  return runs;
 }
 
 std::string View::read_text(uint64_t address, size_t most) const {

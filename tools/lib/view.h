@@ -13,13 +13,23 @@
 namespace reslab::outside {
 
 struct ClassShape {
+  bool exists;  // slabs of it may: not of id 0, of runs, of what was never made or has gone
   uint32_t object_bytes;
   uint32_t slab_units;
   uint32_t capacity;  // objects in a slab
   uint32_t begin;     // of its magazine
   uint32_t magazine;
+  uint16_t flags;
+  std::string name;  // of a class made at run time; its owner's
+
   uint32_t words() const { return (capacity + 63) / 64; }
+  bool is_constructed() const { return (flags & 1) != 0; }
+  bool is_type_safe() const { return (flags & 2) != 0; }
+  bool is_charged() const { return (flags & 4) != 0; }
 };
+
+// A name that a program gave, up to its NUL; what a terminal would obey becomes a question mark.
+std::string name_from(const char* bytes, size_t most);
 
 // What a descriptor says of the units that it stands for.
 struct Descriptor {
@@ -43,6 +53,11 @@ struct BlockHead {
   uint32_t class_id() const { return state_and_class & 0x3fffu; }
 };
 inline constexpr uint32_t kPooledBlock = 0, kBlockInHand = 1, kBlockInDepot = 2;
+
+// A whole free run that is kept as it is, for the next one of its length.
+struct KeptRun {
+  uint32_t first, units;
+};
 
 class View {
  public:
@@ -71,8 +86,17 @@ class View {
   }
   std::string read_text(uint64_t address, size_t most = 256) const;
 
+  // The same heap, with the classes that it has by now.
+  View renewed() const;
+
   const std::vector<ClassShape>& classes() const { return classes_; }  // from class 0 on
-  bool is_small(uint32_t cls) const { return cls >= 1 && cls < classes_.size(); }
+  bool is_small(uint32_t cls) const { return cls < classes_.size() && classes_[cls].exists; }
+  // What the unit map says of a slab of the class.
+  uint64_t mapped_class(uint32_t cls) const { return classes_[cls].is_charged() ? image_.charged_class : cls; }
+  // The class of an address in the window as it is now; 0: none.
+  uint32_t class_at(uint64_t address) const;
+
+  std::vector<KeptRun> kept_runs() const;
 
   uint32_t frontier() const;  // no more than the window has units
   std::vector<uint32_t> ready_slots() const;
@@ -108,6 +132,9 @@ class View {
 
  private:
   void read_classes();
+  void append_shapes(uint64_t infos_at, size_t count);
+  void name_cache_classes();
+  bool is_possible(const ClassShape& shape) const;
 
   const Memory& memory_;
   Image image_;

@@ -74,24 +74,35 @@ uint64_t sort_value(const Look& look, const ClassFigures& c, SortBy by) {
   return 0;
 }
 
-void draw_classes(std::vector<std::string>& lines, const Look& look, SortBy by) {
-  lines.push_back(fmt::format("{:>7}{:>9}{:>10}{:>10}{:>6}{:>9}{:>9}{:>10}{:>8}", "OBJECT", "SLABS", "BYTES", "LIVE",
-                              "USE", "CACHED", "FREE", "WASTE", "+LIVE"));
+// As wide as the terminal lets it be: names of typed caches may be long. A star stands for what does not fit.
+std::string short_name(const std::string& name, size_t width) {
+  return name.size() <= width ? name : name.substr(0, width - 1) + "*";
+}
+
+// Whole units, as a class of their own.
+ClassFigures large_blocks(const Survey& survey) {
+  ClassFigures large = {};
+  large.slab_bytes = large.object_bytes = survey.memory.live_runs / survey.runs.units;
+  large.capacity = large.live = large.slabs_full = survey.runs.units;
+  large.id = UINT32_MAX;
+  large.name = "large";
+  return large;
+}
+
+void draw_classes(std::vector<std::string>& lines, const Look& look, SortBy by, int columns) {
+  constexpr int kFigures = 66;  // columns of what stands beside the name
+  const int width = std::clamp(columns - kFigures, 13, 32);
+  lines.push_back(fmt::format("{:>{}}{:>7}{:>10}{:>9}{:>6}{:>8}{:>8}{:>10}{:>8}", "OBJECT", width, "SLABS", "BYTES",
+                              "LIVE", "USE", "CACHED", "FREE", "WASTE", "+LIVE"));
   std::vector<ClassFigures> classes = look.now.classes;
-  if (const RunFigures& runs = look.now.runs; runs.runs > 0) {
-    ClassFigures large = {};
-    large.slab_bytes = large.object_bytes = look.now.memory.live_runs / runs.units;
-    large.capacity = large.live = large.slabs_full = runs.units;
-    large.id = UINT32_MAX;
-    classes.push_back(large);
-  }
+  if (look.now.runs.runs > 0) classes.push_back(large_blocks(look.now));
   std::ranges::stable_sort(classes, std::greater(), [&](const ClassFigures& c) { return sort_value(look, c, by); });
   for (const ClassFigures& c : classes) {
     const double use =
         c.bytes() == 0 ? 0 : 100.0 * static_cast<double>(c.live_bytes()) / static_cast<double>(c.bytes());
     const bool large = c.id == UINT32_MAX;
     lines.push_back(fmt::format(
-        "{:>7}{:>9}{:>10}{:>10}{:>5.0f}%{:>9}{:>9}{:>10}{:>8}", large ? "large" : std::to_string(c.object_bytes),
+        "{:>{}}{:>7}{:>10}{:>9}{:>5.0f}%{:>8}{:>8}{:>10}{:>8}", short_name(c.name, static_cast<size_t>(width)), width,
         large ? look.now.runs.runs : c.slabs(), human_bytes(c.bytes()), large ? look.now.runs.runs : c.live, use,
         c.cached(), c.free_in_slabs, human_bytes(c.waste_bytes()),
         look.before == nullptr || large ? "-" : fmt::format("{:+}", change_of(look, c))));
@@ -126,7 +137,7 @@ std::vector<std::string> draw_frame(const Look& look, const TopSettings& setting
                               rate(look, "nolock_failures"), rate(look, "deferred_pushed"),
                               rate(look, "deactivations")));
   if (settings.per_cpu) draw_cpus(frame, now);
-  else draw_classes(frame, look, settings.sort);
+  else draw_classes(frame, look, settings.sort, columns);
   if (frame.size() > static_cast<size_t>(lines)) frame.resize(static_cast<size_t>(lines));
   for (std::string& line : frame) line.resize(std::min<size_t>(line.size(), static_cast<size_t>(columns)));
   return frame;

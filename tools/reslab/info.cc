@@ -34,8 +34,11 @@ Json json_of(const MemoryFigures& m) {
 
 Json json_of(const ClassFigures& c) {
   return {{"class", c.id},
+          {"name", c.name},
+          {"traits", c.traits},
           {"object_bytes", c.object_bytes},
           {"slab_bytes", c.slab_bytes},
+          {"slab_objects", c.slab_objects},
           {"capacity", c.capacity},
           {"live", c.live},
           {"in_magazines", c.in_magazines},
@@ -50,6 +53,16 @@ Json json_of(const ClassFigures& c) {
           {"slabs_full", c.slabs_full},
           {"slabs_empty", c.slabs_empty},
           {"waste_bytes", c.waste_bytes()}};
+}
+
+Json json_of(const GroupFigures& g) {
+  return {{"id", g.id},
+          {"name", g.name},
+          {"parent", g.parent},
+          {"limit_bytes", g.has_limit ? Json(g.limit_bytes) : Json()},
+          {"usage_bytes", g.usage_bytes},
+          {"peak_bytes", g.peak_bytes},
+          {"failures", g.failures}};
 }
 
 Json json_of(const Survey& survey) {
@@ -71,6 +84,8 @@ Json json_of(const Survey& survey) {
   for (const auto& [name, value] : survey.counters) all["counters"][name] = value;
   all["classes"] = Json::array();
   for (const ClassFigures& cls : survey.classes) all["classes"].push_back(json_of(cls));
+  all["groups"] = Json::array();
+  for (const GroupFigures& group : survey.groups) all["groups"].push_back(json_of(group));
   all["cpus"] = Json::array();
   for (const CpuFigures& cpu : survey.cpus) {
     all["cpus"].push_back({{"slot", cpu.slot},
@@ -136,14 +151,31 @@ void print_counters(const Survey& survey) {
   }
 }
 
+// The traits that the name does not tell.
+std::string name_and_traits(const ClassFigures& c) {
+  std::vector<std::string> traits = c.traits;
+  std::erase_if(traits, [&](const std::string& trait) { return c.name.starts_with(trait); });
+  return traits.empty() ? c.name : fmt::format("{} ({})", c.name, joined(traits));
+}
+
 void print_classes(const Survey& survey) {
-  fmt::print("\nclasses\n{:>8}{:>11}{:>11}{:>10}{:>10}{:>7}{:>7}{:>7}{:>7}{:>7}{:>11}\n", "bytes", "live", "free",
-             "magazines", "depot", "other", "active", "part", "full", "empty", "waste");
+  fmt::print("\nclasses\n{:>8}{:>11}{:>11}{:>10}{:>10}{:>7}{:>7}{:>7}{:>7}{:>7}{:>11}  {}\n", "bytes", "live", "free",
+             "magazines", "depot", "other", "active", "part", "full", "empty", "waste", "name");
   for (const ClassFigures& c : survey.classes) {
-    fmt::print("{:>8}{:>11}{:>11}{:>10}{:>10}{:>7}{:>7}{:>7}{:>7}{:>7}{:>11}\n", c.object_bytes, c.live,
+    fmt::print("{:>8}{:>11}{:>11}{:>10}{:>10}{:>7}{:>7}{:>7}{:>7}{:>7}{:>11}  {}\n", c.object_bytes, c.live,
                c.free_in_slabs, fmt::format("{}/{}", c.in_magazines, c.magazine_room), c.in_depot,
                c.deferred + c.in_hand, c.slabs_active, c.slabs_partial, c.slabs_full, c.slabs_empty,
-               human_bytes(c.waste_bytes()));
+               human_bytes(c.waste_bytes()), name_and_traits(c));
+  }
+}
+
+void print_groups(const Survey& survey) {
+  if (survey.groups.empty()) return;
+  fmt::print("\ngroups\n{:>8}{:>8}{:>12}{:>12}{:>12}{:>11}  name\n", "id", "in", "limit", "usage", "peak", "failures");
+  for (const GroupFigures& g : survey.groups) {
+    fmt::print("{:>8}{:>8}{:>12}{:>12}{:>12}{:>11}  {}\n", g.id, g.parent == 0 ? "-" : std::to_string(g.parent),
+               g.has_limit ? human_bytes(g.limit_bytes) : "none", human_bytes(g.usage_bytes), human_bytes(g.peak_bytes),
+               g.failures, g.name);
   }
 }
 
@@ -169,6 +201,7 @@ int info(const std::string& target, Format format) {
   print_head(survey);
   print_memory(survey);
   print_classes(survey);
+  print_groups(survey);
   print_cpus(survey);
   print_counters(survey);
   return 0;

@@ -38,7 +38,9 @@ std::string words_of(const View& view, const UnitUse& use) {
   if (use.kind == kFreeZeroUnit) return "free, given back";
   if (use.kind == kTransitUnit) return "in transit";
   if (use.kind == view.image().run_class) return "large block";
-  return fmt::format("{} bytes, {:.0f} % in use", class_name(view, use.kind), 100 * static_cast<double>(use.in_use));
+  const std::string name = class_name(view, use.kind), bytes = std::to_string(view.classes()[use.kind].object_bytes);
+  return fmt::format("{}{} bytes, {:.0f} % in use", name == bytes ? "" : name + ": ", bytes,
+                     100 * static_cast<double>(use.in_use));
 }
 
 struct Cell {
@@ -106,7 +108,7 @@ std::string svg_of(const View& view, const Survey& survey, const std::vector<Uni
   for (const Cell& cell : cells) {
     svg += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"><title>{}</title></rect>\n",
                        4 + at % kColumns * kCell, static_cast<uint64_t>(top) + at / kColumns * kCell,
-                       cell.count * kCell - 1, kCell - 1, cell.colour, cell.words);
+                       cell.count * kCell - 1, kCell - 1, cell.colour, escaped(cell.words));
     at += cell.count;
   }
   return svg + "</svg>\n";
@@ -116,13 +118,14 @@ std::string html_of(const Survey& survey, const std::string& svg) {
   std::string html = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\n"
       "<style>body{{font-family:sans-serif}}td,th{{text-align:right;padding:0 1em}}</style></head><body>\n{}"
-      "<table>\n<tr><th>object bytes</th><th>slabs</th><th>live</th><th>in use</th><th>waste</th></tr>\n",
+      "<table>\n<tr><th>class</th><th>object bytes</th><th>slabs</th><th>live</th><th>in use</th><th>waste</th></tr>\n",
       escaped(survey.title), svg);
   for (const ClassFigures& c : survey.classes) {
-    html += fmt::format(
-        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.0f} %</td><td>{}</td></tr>\n", c.object_bytes, c.slabs(), c.live,
-        c.bytes() > 0 ? 100.0 * static_cast<double>(c.live_bytes()) / static_cast<double>(c.bytes()) : 0,
-        human_bytes(c.waste_bytes()));
+    html +=
+        fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.0f} %</td><td>{}</td></tr>\n",
+                    escaped(c.name), c.object_bytes, c.slabs(), c.live,
+                    c.bytes() > 0 ? 100.0 * static_cast<double>(c.live_bytes()) / static_cast<double>(c.bytes()) : 0,
+                    human_bytes(c.waste_bytes()));
   }
   return html + "</table>\n</body></html>\n";
 }
