@@ -70,13 +70,19 @@ void sparse_large_class_warm_elsewhere(size_t bytes) {
 
 void scattered_class(size_t bytes) { next_to_empty_slabs(bytes, kScatteredBytes); }
 
+// The magazine holds something behind the flush, unless it has been cooled before: then it is warmed up again.
 void sparse_class_missing(size_t bytes) {
-  sparse_class(bytes);
-  reslab_free(the_subject);  // a flush, which cools the magazine
-  the_subject = nullptr;
-  const size_t before = stock.count;
-  empty_magazine(bytes);
-  if (stock.count == before) fail("the magazine of %zu bytes was empty", bytes);
+  for (int tries = 0; tries < 3; ++tries) {
+    sparse_class(bytes);
+    reslab_free(the_subject);  // a flush, which cools the magazine
+    the_subject = nullptr;
+    const size_t before = stock.count;
+    empty_magazine(bytes);
+    if (stock.count > before) return;
+    release_stock();
+    warm_up(bytes);
+  }
+  fail("the magazine of %zu bytes was empty", bytes);
 }
 
 void sparse_class_of_empty_slabs(size_t bytes) {

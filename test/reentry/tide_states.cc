@@ -11,7 +11,7 @@ namespace {
 
 // Grows the heap and lets it shrink, object by object, until the ebb is seen or `most` are freed; how many were.
 size_t grow_and_shrink(size_t most) {
-  constexpr size_t kBytes = 16384, kCount = (size_t{64} << 20) / kBytes;
+  constexpr size_t kBytes = 4096, kCount = (size_t{16} << 20) / kBytes;
   constexpr size_t kSmall = 64, kSmallCount = 1200;
   release_stock();
   stock.take(kSmall, kSmallCount);  // for the magazine, the depot and the active slab that the ebb empties

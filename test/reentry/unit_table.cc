@@ -42,6 +42,9 @@ std::vector<Operation> units() {
   };
 }
 
+// What the window is extended by at a time: of this length each run needs an extension, however much the last one left.
+constexpr size_t kReservedStep = size_t{16} << 20;
+
 // Last: they leave a long arena behind, which every census walks.
 std::vector<Operation> growth() {
   return {
@@ -49,8 +52,8 @@ std::vector<Operation> growth() {
        kMayFail | kFaults},
       {"nolock without memory", "reslab_malloc_nolock", 448, 0, 0, kObject, 448, nowhere_and_no_memory, nullptr,
        kMayFail | kStrict | kRare},
-      {"growth of the arena by little", "malloc", size_t{15} << 20, 0, 0, kObject, size_t{15} << 20,
-       reservation_given_back, "extent_reserved", kHoards | kRare | kFaults | kNestedMayFail},
+      {"growth of the arena by little", "malloc", kReservedStep, 0, 0, kObject, kReservedStep, reservation_given_back,
+       "extent_reserved", kHoards | kRare | kFaults | kNestedMayFail},
       {"growth of the arena", "malloc", kVast, 0, 0, kObject, kVast, reservation_given_back, "extent_reserved",
        kHoards | kRare | kFaults},
   };
