@@ -3,8 +3,8 @@
 #include "base/counters.h"
 #include "base/for_tries.h"
 #include "base/hooks.h"
-#include "base/report.h"
 #include "slab/class_table.h"
+#include "slab/inner.h"
 #include "slab/retired.h"
 
 namespace reslab {
@@ -14,8 +14,6 @@ constinit std::atomic<SlabClass*> published_slab_classes{nullptr};
 namespace {
 
 constexpr int kReclaims = 4;  // searches for empty slabs before the arena grows
-
-std::atomic<uint32_t>& next_of(uint32_t unit) { return slab_at(unit).next; }
 
 // The unit map: written by whoever holds the units, read by every free.
 void map_units(uint32_t unit, uint32_t count, ClassId cls) {
@@ -29,32 +27,6 @@ void map_units(uint32_t unit, uint32_t count, ClassId cls) {
 uint64_t all_bits(const ClassInfo& info, uint32_t word) {
   const uint32_t left = info.capacity - word * 64;
   return left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
-}
-
-// Keeps the hints: before `n` bits come (n > 0), after they went (n < 0). In this order, whoever holds all bits of a slab
-// knows that nobody is still about to count: a late count would hit the unit's next slab.
-void note_free(Slab& slab, SlabClass& cls, const ClassInfo& info, int32_t n) {
-  const int32_t before = slab.free_hint.fetch_add(n, std::memory_order_relaxed);
-  const auto capacity = static_cast<int32_t>(info.capacity);
-  if (before == capacity) cls.empty_slabs.fetch_sub(1, std::memory_order_relaxed);
-  if (before + n == capacity) cls.empty_slabs.fetch_add(1, std::memory_order_relaxed);
-  cls.free_objects.fetch_add(n, std::memory_order_relaxed);
-}
-
-// Bits that were never counted as taken go back: no hint changes, but the slab may have lost its list place meanwhile.
-void put_back(uint32_t unit, std::atomic<uint64_t>& word, uint64_t bits) {
-  word.fetch_or(bits, std::memory_order_seq_cst);
-  RESLAB_HOOK("slab_put_back");
-  const uint64_t state = slab_at(unit).state.load(std::memory_order_seq_cst);
-  const bool described = identity_of(state).cls != kNoClass;
-  if (described && (flags_of(state) & (kSlabActive | kSlabListed)) == 0) slab_relist(unit, identity_of(state));
-}
-
-// Of a block in this thread's hand. After the hints: what a block counts is counted as taken, or a recovery that gives it
-// back would find more free objects than there are. release: who sees the count sees the objects it covers.
-void raise(std::atomic<uint16_t>& count, uint32_t n) {
-  const uint32_t so_far = count.load(std::memory_order_relaxed) + n;
-  count.store(static_cast<uint16_t>(so_far), std::memory_order_release);
 }
 
 // Before anybody can find the slab: constructors run, and no object is charged to anybody.
@@ -79,31 +51,12 @@ bool has_outlived_readers(Slab& slab) {
   return false;
 }
 
-// What the class of a slab is, for those who may come late: a class made at run time can have gone with its last slab, and
-// its id be another kind's, which changes what class_info() refers to under their hands. False: the slab is another by now.
-bool copy_info(uint32_t unit, SlabIdentity seen, ClassInfo& info) {
-  info = class_info(seen.cls);
-  // The slab is there still, so its class was while we copied. Behind that we touch words of this unit alone, by the shape
-  // that they had; what they hold says whose they are (6c).
-  std::atomic_thread_fence(std::memory_order_acquire);
-  return identity_of(slab_at(unit).state.load(std::memory_order_acquire)) == seen;
-}
-
 uint32_t count_free(uint32_t unit, const ClassInfo& info) {
   uint32_t free = 0;
   for (uint32_t word = 0; word < info.words; ++word) {
     free += static_cast<uint32_t>(__builtin_popcountll(slab_bits(unit, info)[word].load(std::memory_order_acquire)));
   }
   return free;
-}
-
-bool has_free_bits(uint32_t unit, const ClassInfo& info) {
-  const std::atomic<uint64_t>* bits = slab_bits(unit, info);
-  for (uint32_t word = 0; word < info.words; ++word) {
-    // seq_cst: against slab_give, see there.
-    if (bits[word].load(std::memory_order_seq_cst) != 0) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -119,33 +72,11 @@ ObjectPlace place_of(const void* p) {
   return {is_slab_class(cls) ? cls : kNoClass, first, offset};
 }
 
-// Gives back empty slabs of classes that have several. Takes turns among them, so that none is searched in vain again
-// and again. How many it gave back.
-uint32_t reclaim_empty_slabs() {
-  constexpr int kClasses = 2;      // searched at most
-  constexpr uint32_t kSlabs = 32;  // looked at in each
-  static constinit std::atomic<uint32_t> last_class{1};
-  uint32_t cls = last_class.load(std::memory_order_relaxed);  // relaxed: where to begin, no more
-  uint32_t retired = 0;
-  int left = kClasses;
-  const ClassId end = class_table().end();
-  for (uint32_t seen = 1; seen < end && left > 0; ++seen) {
-    cls = cls + 1 < end ? cls + 1 : 1;
-    // A type-safe slab's end begins a grace period, which not every caller may.
-    if (!is_slab_class(cls) || class_info(cls).is(kTypeSafe)) continue;
-    if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) <= 1) continue;
-    --left;
-    retired += slab_sweep(cls, kSlabs);
-  }
-  last_class.store(cls, std::memory_order_relaxed);
-  return retired;
-}
-
 UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kReclaims)) {
     const UnitRun run = arena().claim_free(count, align, contract);
     if (run.first != 0) return run;
-    if (reclaim_empty_slabs() == 0) break;
+    if (slab_reclaim_empty() == 0) break;
   }
   return arena().claim(count, align, contract);
 }
@@ -185,193 +116,9 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   return run.first;
 }
 
-uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, std::atomic<uint16_t>* count) {
-  ClassInfo info;
-  if (!copy_info(unit, seen, info)) return 0;
-  Slab& slab = slab_at(unit);
-  std::atomic<uint64_t>* bits = slab_bits(unit, info);
-  char* base = unit_address(unit);
-  uint32_t word = slab.search_from.load(std::memory_order_relaxed);
-  if (word >= info.words) word = 0;
-  uint32_t got = 0;
-  for (uint32_t left = info.words; left > 0 && got < want; --left) {
-    if (bits[word].load(std::memory_order_relaxed) != 0) {
-      RESLAB_HOOK("slab_take");
-      // acquire: pairs with the give that set the bits; the former user's stores are before ours.
-      uint64_t taken = bits[word].exchange(0, std::memory_order_acq_rel);
-      RESLAB_HOOK("slab_exchanged");
-      if (!(slab_identity(unit) == seen)) {  // (6c)
-        if (taken != 0) put_back(unit, bits[word], taken);
-        break;
-      }
-      if (taken != 0) slab.grace_period.store(0, std::memory_order_relaxed);  // before anybody has the objects
-      const uint32_t first_got = got;
-      while (taken != 0 && got < want) {
-        const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(taken)));
-        out[got++] = base + index * info.object_bytes;
-        taken &= taken - 1;
-      }
-      RESLAB_HOOK("slab_taken");
-      if (got != first_got) {
-        note_free(slab, slab_class(seen.cls), info, -static_cast<int32_t>(got - first_got));
-        if (count != nullptr) raise(*count, got - first_got);
-      }
-      if (taken != 0) put_back(unit, bits[word], taken);  // more than wanted: as if never taken
-    }
-    if (got < want) word = word + 1 == info.words ? 0 : word + 1;
-  }
-  slab.search_from.store(word, std::memory_order_relaxed);
-  slab.pages_purged.store(0, std::memory_order_relaxed);
-  return got;
-}
-
-void* slab_take_one(uint32_t unit, SlabIdentity seen) {
-  ClassInfo info;
-  if (!copy_info(unit, seen, info)) return nullptr;
-  std::atomic<uint64_t>* bits = slab_bits(unit, info);
-  for (uint32_t word = 0; word < info.words; ++word) {
-    uint64_t free = bits[word].load(std::memory_order_relaxed);
-    for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-      if (free == 0) break;
-      const uint64_t bit = free & -free;
-      RESLAB_HOOK("slab_take_one");
-      const uint64_t old = bits[word].fetch_and(~bit, std::memory_order_acq_rel);
-      if ((old & bit) != 0) {
-        RESLAB_HOOK("slab_one_taken");
-        if (!(slab_identity(unit) == seen)) {  // (6c)
-          put_back(unit, bits[word], bit);
-          return nullptr;
-        }
-        note_free(slab_at(unit), slab_class(seen.cls), info, -1);
-        slab_at(unit).pages_purged.store(0, std::memory_order_relaxed);
-        slab_at(unit).grace_period.store(0, std::memory_order_relaxed);
-        const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(bit)));
-        return unit_address(unit) + index * info.object_bytes;
-      }
-      free = old;
-    }
-  }
-  return nullptr;
-}
-
-// Against deactivation and popping, as Dekker: this side sets bits, then reads flags; the other side clears its flag, then
-// reads bits. Both are seq_cst, so at least one of them sees that the slab must be listed.
-uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask) {
-  Slab& slab = slab_at(unit);
-  const SlabIdentity seen = slab_identity(unit);  // cannot change while an object of it is out
-  const ClassInfo& info = class_info(seen.cls);
-  note_free(slab, slab_class(seen.cls), info, __builtin_popcountll(mask));
-  RESLAB_HOOK("slab_give");
-  const uint64_t old = slab_bits(unit, info)[word].fetch_or(mask, std::memory_order_seq_cst);
-  RESLAB_HOOK("slab_given");
-  if ((old & mask) != 0) note_free(slab, slab_class(seen.cls), info, -__builtin_popcountll(old & mask));
-  const uint64_t state = slab.state.load(std::memory_order_seq_cst);
-  if ((flags_of(state) & (kSlabActive | kSlabListed)) == 0 && identity_of(state) == seen) slab_relist(unit, seen);
-  return old & mask;
-}
-
-bool slab_give_object(void* object) {
-  const ObjectPlace place = place_of(object);
-  // Freed twice, and its slab retired in between: there may be a run by now, or nothing.
-  if (!is_slab_class(place.cls)) return false;
-  const ClassInfo& info = class_info(place.cls);
-  if (!is_object_start(info, place.offset)) return false;
-  const uint32_t index = object_index(info, place.offset);
-  return slab_give(place.unit, index / 64, uint64_t{1} << (index % 64)) == 0;
-}
-
-void* slab_give_sorted(ClassId cls, void** objects, uint32_t count) {
-  // Insertion sort: at most 64 pointers that mostly come in runs.
-  for (uint32_t i = 1; i < count; ++i) {
-    void* object = objects[i];
-    uint32_t j = i;
-    for (; j > 0 && objects[j - 1] > object; --j) objects[j] = objects[j - 1];
-    objects[j] = object;
-  }
-  const ClassInfo& info = class_info(cls);
-  void* first_double = nullptr;
-  for (uint32_t i = 0; i < count;) {
-    const ObjectPlace place = place_of(objects[i]);
-    RESLAB_CHECK(place.cls == cls, reinterpret_cast<uintptr_t>(objects[i]));
-    const uint32_t word = object_index(info, place.offset) / 64;
-    uint64_t mask = 0;
-    void* twice = nullptr;    // the same object two times among these
-    for (; i < count; ++i) {  // ends: i grows
-      const ObjectPlace other = place_of(objects[i]);
-      const uint32_t index = object_index(info, other.offset);
-      if (other.unit != place.unit || index / 64 != word) break;
-      const uint64_t bit = uint64_t{1} << (index % 64);
-      if ((mask & bit) != 0) twice = objects[i];
-      mask |= bit;
-    }
-    const uint64_t free_before = slab_give(place.unit, word, mask);
-    if (free_before != 0) {
-      const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(free_before)));
-      twice = unit_address(place.unit) + index * info.object_bytes;
-    }
-    if (first_double == nullptr) first_double = twice;
-  }
-  return first_double;
-}
-
-uint32_t slab_pop_partial(ClassId cls, SlabIdentity* popped) {
-  SlabClass& owner = slab_class(cls);
-  const uint32_t current = owner.current.load(std::memory_order_relaxed) & 1;
-  uint32_t unit = owner.partial[current].pop(next_of);
-  if (unit == 0) unit = owner.partial[current ^ 1].pop(next_of);
-  if (unit == 0) return 0;
-  if (popped != nullptr) *popped = slab_identity(unit);  // nobody retires what is marked as listed and popped by us
-  RESLAB_HOOK("slab_popped");
-  slab_at(unit).state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);  // only a popper does
-  RESLAB_HOOK("slab_pop_unlisted");
-  return unit;
-}
-
-void slab_relist(uint32_t unit, SlabIdentity seen) {
-  Slab& slab = slab_at(unit);
-  uint64_t state = slab.state.load(std::memory_order_seq_cst);
-  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    if (!(identity_of(state) == seen) || (flags_of(state) & (kSlabActive | kSlabListed)) != 0) return;
-    RESLAB_HOOK("slab_relist");
-    if (!slab.state.compare_exchange_weak(state, state | kSlabListed, std::memory_order_seq_cst)) continue;
-    RESLAB_HOOK("slab_listed");
-    SlabClass& owner = slab_class(seen.cls);
-    if (owner.partial[owner.current.load(std::memory_order_relaxed) & 1].push(unit, next_of)) return;
-    slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);  // not pushed: a sweep will find it
-    return;
-  }
-}
-
-bool slab_activate(uint32_t unit, SlabIdentity seen, uint32_t slot) {
-  uint64_t expected = slab_state(seen.generation, seen.cls, 0);
-  RESLAB_HOOK("slab_activate");
-  return slab_at(unit).state.compare_exchange_strong(expected, expected | active_in(slot), std::memory_order_seq_cst);
-}
-
-bool slab_is_active(uint32_t unit, SlabIdentity seen, uint32_t slot) {
-  return slab_at(unit).state.load(std::memory_order_seq_cst) == slab_state(seen.generation, seen.cls, active_in(slot));
-}
-
-void slab_deactivate(uint32_t unit, SlabIdentity seen, uint32_t slot) {
-  if (!is_slab_class(seen.cls)) return;  // it was taken for a lost one, and retired since
-  uint64_t active = slab_state(seen.generation, seen.cls, active_in(slot));
-  RESLAB_HOOK("slab_deactivate");
-  if (!slab_at(unit).state.compare_exchange_strong(active, slab_state(seen.generation, seen.cls, 0),
-                                                   std::memory_order_seq_cst)) {
-    return;
-  }
-  RESLAB_HOOK("slab_deactivated");
-  slab_let_go(unit, seen);
-}
-
-// The flag of the former state is cleared before this, the bits are read after: see slab_give.
-void slab_let_go(uint32_t unit, SlabIdentity seen) {
-  if (has_free_bits(unit, class_info(seen.cls))) slab_relist(unit, seen);
-}
-
 bool slab_retire(uint32_t unit, SlabIdentity seen) {
   ClassInfo info;
-  if (!copy_info(unit, seen, info)) return false;
+  if (!slab_copy_info(unit, seen, info)) return false;
   Slab& slab = slab_at(unit);
   SlabClass& owner = slab_class(seen.cls);
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
@@ -399,7 +146,7 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
     return true;
   }
   for (uint32_t word = 0; word < info.words; ++word) {
-    if (held[word] != 0) put_back(unit, bits[word], held[word]);
+    if (held[word] != 0) slab_put_back(unit, bits[word], held[word]);
   }
   return false;
 }
@@ -441,41 +188,6 @@ void slab_forget_class(ClassId cls) {
   owner.capacity_objects.store(0, std::memory_order_relaxed);
   owner.free_objects.store(0, std::memory_order_relaxed);
   owner.empty_slabs.store(0, std::memory_order_relaxed);
-}
-
-uint32_t slab_sweep(ClassId cls, uint32_t budget, FreePages pages) {
-  SlabClass& owner = slab_class(cls);
-  const uint32_t from = owner.current.load(std::memory_order_relaxed) & 1;
-  uint32_t retired = 0;
-  for (; budget > 0; --budget) {
-    const uint32_t unit = owner.partial[from].pop(next_of);
-    if (unit == 0) {
-      owner.current.store(from ^ 1, std::memory_order_relaxed);  // walked to its end: the other list has them all
-      break;
-    }
-    RESLAB_HOOK("slab_sweep");
-    Slab& slab = slab_at(unit);
-    const SlabIdentity seen = slab_identity(unit);
-    if (slab.free_hint.load(std::memory_order_relaxed) >= static_cast<int32_t>(class_info(cls).capacity)) {
-      slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
-      retired += slab_retire(unit, seen) ? 1 : 0;
-      continue;
-    }
-    if (pages == FreePages::kPurge) slab_purge_pages(unit, seen);
-    if (!owner.partial[from ^ 1].push(unit, next_of)) {
-      // Still marked as listed, on no list: unmark it, so that a free or a sweep lists it again.
-      slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
-      slab_relist(unit, seen);
-    }
-  }
-  return retired;
-}
-
-// Each list is walked to its end once: as many pops as there are slabs.
-uint32_t slab_sweep_all(ClassId cls) {
-  const uint32_t slabs = slab_class(cls).slabs.load(std::memory_order_relaxed);
-  const uint32_t retired = slab_sweep(cls, slabs + 1);
-  return retired + slab_sweep(cls, slabs + 1);
 }
 
 }  // namespace reslab
