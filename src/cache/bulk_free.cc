@@ -1,10 +1,53 @@
 #include "cache/bulk_free.h"
 
 #include "base/counters.h"
+#include "base/options.h"
 #include "cache/block.h"
+#include "cache/depot.h"
+#include "cache/give_back.h"
+#include "cache/policy.h"
+#include "cache/tide.h"
 #include "slab/slab.h"
 
 namespace reslab {
+namespace {
+
+// How much more than its bound the depot may hold.
+constinit std::atomic<uint64_t> depot_allowance{0};
+
+// Are free objects of the class worth keeping out of their slabs?
+bool is_worth_caching(ClassId cls) {
+  if (class_info(cls).object_bytes >= kLargeBytes || is_sparse(cls) || tide.is_ebbing()) return false;
+  return !depot_is_full() || depot().bytes() <= options().depot_min + depot_allowance.load(std::memory_order_relaxed);
+}
+
+// When it becomes less, the surplus goes back to the slabs.
+void set_allowance(uint64_t bytes) {
+  const uint64_t before = depot_allowance.exchange(bytes, std::memory_order_relaxed);
+  if (bytes != 0 || before == 0) return;
+  for (const ClassId cls : all_classes()) {
+    if (!depot_is_full()) break;
+    give_back_depot(cls, UINT64_MAX, kMostBlocksAged);
+    give_back_empties(cls);
+  }
+}
+
+// Takes over a block in hand: for the depot, or back to the slabs. A block with little in it is not worth a place: whoever
+// takes it comes back soon.
+void accept(ClassId cls, uint32_t block) {
+  constexpr uint32_t kWorthwhile = kBlockObjects / 4;
+  const bool keep = blocks().count(block) >= kWorthwhile && is_worth_caching(cls);
+  if (!keep || !depot().put(cls, block)) give_back_block(cls, block);
+}
+
+// After objects of a class went to the depot or to their slabs without a flush: what a flush does then.
+void settle_class(ClassId cls) {
+  const uint32_t idle = depot().age(cls);
+  if (idle > 0) give_back_depot(cls, idle, kMostBlocksAged);
+  give_back_empties(cls);
+}
+
+}  // namespace
 
 void BulkFree::push(ClassId cls, void* object) {
   if (open_[cls] == 0) open_[cls] = blocks().take(cls, Contract::kPlain);
@@ -18,13 +61,13 @@ void BulkFree::push(ClassId cls, void* object) {
   blocks().set_count(block, count + 1);
   if (count + 1 < kBlockObjects) return;
   open_[cls] = 0;
-  cache_accept(cls, block);
+  accept(cls, block);
 }
 
 void BulkFree::add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
   see(cls);
   counters.add(Counter::kFrees, static_cast<uint64_t>(__builtin_popcountll(bits)));
-  if (cls >= kMallocClasses || !cache_keeps(cls)) {  // others than malloc's go straight to their slabs
+  if (cls >= kMallocClasses || !is_worth_caching(cls)) {  // others than malloc's go straight to their slabs
     slab_give(unit, word, bits);
     return;
   }
@@ -35,19 +78,19 @@ void BulkFree::add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
 
 void BulkFree::finish(uint64_t bytes) {
   constexpr uint64_t kMost = 8 << 20;
-  if (bytes != 0) cache_set_allowance(2 * bytes < kMost ? 2 * bytes : kMost);
+  if (bytes != 0) set_allowance(2 * bytes < kMost ? 2 * bytes : kMost);
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) {
     const uint32_t block = open_[cls];
     open_[cls] = 0;
-    if (block != 0) cache_accept(cls, block);
+    if (block != 0) accept(cls, block);
   }
 }
 
 void BulkFree::settle(Flow flow) {
-  if (flow == Flow::kIdle) cache_set_allowance(0);
+  if (flow == Flow::kIdle) set_allowance(0);
   for (uint32_t word = 0; word < kMaxClasses / 64; ++word) {
     for (; seen_[word] != 0; seen_[word] &= seen_[word] - 1) {
-      cache_settle(word * 64 + static_cast<uint32_t>(__builtin_ctzll(seen_[word])));
+      settle_class(word * 64 + static_cast<uint32_t>(__builtin_ctzll(seen_[word])));
     }
   }
 }

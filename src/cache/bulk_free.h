@@ -32,13 +32,4 @@ class BulkFree {
   uint64_t seen_[kMaxClasses / 64] = {};  // classes that got anything since the last settle, a bit for each
 };
 
-// cache/flush.cc. Are free objects of the class worth keeping out of their slabs?
-bool cache_keeps(ClassId cls);
-// Takes over a block in hand: for the depot, or back to the slabs.
-void cache_accept(ClassId cls, uint32_t block);
-// After objects of a class went to the depot or to their slabs without a flush: what a flush does then.
-void cache_settle(ClassId cls);
-// How much more than its bound the depot may hold; when it becomes less, the surplus goes back to the slabs.
-void cache_set_allowance(uint64_t bytes);
-
 }  // namespace reslab

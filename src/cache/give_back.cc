@@ -1,0 +1,132 @@
+#include "cache/give_back.h"
+
+#include "base/counters.h"
+#include "base/hooks.h"
+#include "base/report.h"
+#include "cache/block.h"
+#include "cache/depot.h"
+#include "cache/magazine.h"
+#include "cache/policy.h"
+#include "cache/tide.h"
+
+namespace reslab {
+
+constinit Tide tide;
+
+namespace {
+
+constexpr uint32_t kSweepBudget = 16;       // partial slabs looked at in one search for empty ones
+constexpr uint32_t kLongSweepPause = 2048;  // after a whole round that found none
+constexpr uint32_t kSweepPause = 64;        // flushes to let pass after a search that found none
+
+[[noreturn]] void report_double_free(void* object) {
+  counters.add(Counter::kDoubleFrees);
+  Line line;
+  begin_report(line, "free", object);
+  die(say(line, Report::kDoubleFreeAtFlush));
+}
+
+// Counts a flush down; true while a class is not to be searched.
+bool is_paused(SlabClass& own) {
+  const uint32_t pause = own.sweep_pause.load(std::memory_order_relaxed);
+  if (pause == 0) return false;
+  own.sweep_pause.store(pause - 1, std::memory_order_relaxed);
+  if (pause == 1) own.unreachable.store(0, std::memory_order_relaxed);  // perhaps they can be reached again
+  return true;
+}
+
+// Looks for empty slabs: a whole round when enough of them are empty to pay for it, else at a few. What a whole round
+// does not meet is not looked for again so soon: it is active, or a thread that is gone had it in hand.
+void sweep(ClassId cls, SlabClass& own, int32_t empty) {
+  const uint32_t slabs = own.slabs.load(std::memory_order_relaxed);
+  const bool whole = empty >= 4 && static_cast<uint32_t>(empty) > slabs / 20;
+  if (!whole && is_paused(own)) return;
+  if ((whole ? slab_sweep_all(cls) : slab_sweep(cls, kSweepBudget)) > 0) return;
+  own.sweep_pause.store(whole ? kLongSweepPause : kSweepPause, std::memory_order_relaxed);
+  if (whole) own.unreachable.store(own.empty_slabs.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void give_back_object(void* object) {
+  counters.add(Counter::kFrees);
+  if (!slab_give_object(object)) report_double_free(object);
+}
+
+void give_back_block(ClassId cls, uint32_t block) {
+  const uint32_t n = blocks().count(block);
+  blocks().set_count(block, 0);  // before they enter their new home
+  void* twice = slab_give_sorted(cls, blocks().slots(block), n);
+  blocks().recycle(block);
+  if (twice != nullptr) report_double_free(twice);
+}
+
+void give_back_depot(ClassId cls, uint64_t objects, uint32_t most_blocks) {
+  for (uint64_t given = 0; given < objects && most_blocks > 0; --most_blocks) {
+    const uint32_t block = depot().take(cls);
+    if (block == 0) return;
+    given += blocks().count(block);
+    give_back_block(cls, block);
+  }
+}
+
+void empty_depot(ClassId cls) {
+  const int64_t objects = depot().of(cls).objects.load(std::memory_order_relaxed);
+  give_back_depot(cls, objects > 0 ? static_cast<uint64_t>(objects) : 1, blocks().blocks_made());
+}
+
+void release_active(uint32_t slot, ClassId cls) {
+  uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
+  if (unit == 0) return;
+  RESLAB_HOOK("release_active");
+  if (!class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
+  slab_deactivate(unit, slab_identity(unit), slot);
+}
+
+void empty_magazine(uint32_t slot, ClassId cls) {
+  const ClassInfo& info = class_info(cls);
+  if (header_end(header_word(slot, cls).load(std::memory_order_relaxed)) == 0) return;
+  set_warmth(slot, cls, 0);
+  for (uint32_t left = info.magazine / kBlockObjects + 1; left > 0; --left) {
+    const uint32_t block = blocks().take(cls, Contract::kPlain);
+    if (block == 0) return;
+    const uint32_t popped = magazine_pop_batch(cls, blocks().slots(block), kBlockObjects);
+    blocks().set_count(block, popped);
+    counters.add(Counter::kFrees, popped);
+    give_back_block(cls, block);
+    if (popped < kBlockObjects) return;
+  }
+}
+
+void give_back_empties(ClassId cls) {
+  SlabClass& own = slab_class(cls);
+  const int32_t keep = class_info(cls).slab_units == 1 && !is_sparse(cls) && !tide.is_ebbing() ? 1 : 0;
+  const int32_t unreachable = own.unreachable.load(std::memory_order_relaxed);
+  const int32_t empty = own.empty_slabs.load(std::memory_order_relaxed) - unreachable;
+  if (empty <= keep) {
+    if (unreachable > 0) is_paused(own);
+    return;
+  }
+  sweep(cls, own, empty);
+  arena().purge_above_bound();
+}
+
+void purge_scattered(ClassId cls) {
+  constexpr int64_t kLarge = 64;  // slabs
+  constexpr uint32_t kBudget = 64;
+  const SlabClass& own = slab_class(cls);
+  const int64_t slabs = own.slabs.load(std::memory_order_relaxed);
+  if (slabs >= kLarge && objects_used(cls) <= 2 * slabs) slab_sweep(cls, kBudget, FreePages::kPurge);
+}
+
+void let_go(uint32_t slot) {
+  for (const ClassId cls : all_classes()) {
+    empty_magazine(slot, cls);
+    release_active(slot, cls);
+    empty_depot(cls);
+    if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) > 0) slab_sweep_all(cls);
+  }
+  arena().purge_above_bound();
+}
+
+}  // namespace reslab

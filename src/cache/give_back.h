@@ -1,0 +1,43 @@
+// What the caches hold goes back where it came from: objects to their slabs, empty slabs to the arena, pages to the system.
+// For flushes, which do a little of it each time, for the ebb (cache/tide.h) and for maintenance. On the way of plain calls,
+// since giving pages back enters the kernel. What is in nobody's hand is taken by atomic steps, so anybody may run against
+// anybody; each loop ends with what was there when it began.
+#pragma once
+
+#include <cstdint>
+
+#include "slab/size_classes.h"
+
+namespace reslab {
+
+// One object to its slab; in a report it is freed twice.
+void give_back_object(void* object);
+
+// The objects of a block in hand go back to their slabs; the block is used up.
+void give_back_block(ClassId cls, uint32_t block);
+
+// Blocks of the depot back to their slabs, until so many objects are, or there are no more.
+void give_back_depot(ClassId cls, uint64_t objects, uint32_t most_blocks);
+// As many as there are now: others may put more there meanwhile, for ever.
+void empty_depot(ClassId cls);
+
+// The active slab of a slot becomes one of the partial slabs.
+void release_active(uint32_t slot, ClassId cls);
+
+// Empties the magazine of a class on the slot the thread is on, which may change on the way: then the rest is left.
+// Ends: a magazine holds so many blocks, and what others push meanwhile waits for the next ebb.
+void empty_magazine(uint32_t slot, ClassId cls);
+
+// Empty slabs beyond the one that a class may keep are given back, and with them pages above the bound.
+void give_back_empties(ClassId cls);
+
+// When there are hardly more objects than slabs of a large class.
+void purge_scattered(ClassId cls);
+
+// All of the above for every class, as far as this CPU reaches (cache/tide.h).
+void let_go(uint32_t slot);
+
+// How many blocks of the depot that were idle go back at once.
+inline constexpr uint32_t kMostBlocksAged = 32;
+
+}  // namespace reslab
