@@ -22,10 +22,15 @@
 
 #include "arguments.h"
 #include "before_library.h"
+#include "failure.h"
+#include "mode.h"
 #include "nolock_states.h"
 #include "scenario.h"
 
 namespace failures {
+
+using namespace support;
+
 namespace {
 
 constexpr unsigned kSeconds = 30;
@@ -43,7 +48,7 @@ void allow_only(std::span<const int> allowed) {
   filter[n++] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
   struct sock_fprog program = {static_cast<unsigned short>(n), filter};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-    wrong("this system allows no seccomp filter");
+    fail("this system allows no seccomp filter");
   }
 }
 
@@ -108,7 +113,7 @@ void plain_in_a_scope() {
 void allocate_from_a_reserve() {
   for (size_t i = 0; reserve != nullptr && i < kReserveObjects; ++i) {
     void* object = opaque(reslab_reserve_alloc(reserve, kReserveBytes, 0));
-    if (object == nullptr) wrong("a reserve has failed within its count");
+    if (object == nullptr) fail("a reserve has failed within its count");
     count(object);
   }
 }
@@ -127,10 +132,10 @@ void look() {
   static reslab_class_stats classes[256];
   char value[64];
   if (reslab_get_stats(&stats, sizeof stats) != 0 || reslab_get_status(&status, sizeof status) != 0)
-    wrong("no statistics");
-  if (reslab_get_class_stats(classes, 256, sizeof classes[0]) < 1) wrong("no classes");
-  if (reslab_option_get("mode", value, sizeof value) != 0) wrong("no option");
-  if (reslab_good_size(100) < 100 || reslab_version() == nullptr || reslab_page_size() == 0) wrong("wrong figures");
+    fail("no statistics");
+  if (reslab_get_class_stats(classes, 256, sizeof classes[0]) < 1) fail("no classes");
+  if (reslab_option_get("mode", value, sizeof value) != 0) fail("no option");
+  if (reslab_good_size(100) < 100 || reslab_version() == nullptr || reslab_page_size() == 0) fail("wrong figures");
 }
 
 struct Operation {
@@ -172,7 +177,7 @@ int status_of(void (*prepare)(), std::span<const int> allowed, void (*work)()) {
     syscall(SYS_exit_group, 0);
   }
   int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child) wrong("no child");
+  if (child < 0 || waitpid(child, &status, 0) != child) fail("no child");
   return status;
 }
 
@@ -182,13 +187,13 @@ const Operation* current;
 
 void run_current() {
   current->run();
-  if (errno != kMark) wrong("%s has set errno to %d", current->name, errno);
+  if (errno != kMark) fail("%s has set errno to %d", current->name, errno);
 }
 
 void require_unharmed(int status, const char* where, const char* call) {
   if (status == 0) return;
-  if (died_of_the_filter(status)) wrong("%s: %s has entered the kernel", where, call);
-  wrong("%s: %s: wait status %#x", where, call, static_cast<unsigned>(status));
+  if (died_of_the_filter(status)) fail("%s: %s has entered the kernel", where, call);
+  fail("%s: %s: wait status %#x", where, call, static_cast<unsigned>(status));
 }
 
 // --- what is shown ---------------------------------------------------------------------------------------------------
@@ -203,7 +208,7 @@ int nolock_calls(std::span<const State> states) {
       require_unharmed(status_of(state.prepare, kNothing, run_current), state.name, one.name);
       ++pairs;
     }
-    if (tally->served < state.least_served) wrong("%s: only %lu allocations were served", state.name, tally->served);
+    if (tally->served < state.least_served) fail("%s: only %lu allocations were served", state.name, tally->served);
     printf("%-36s %5lu allocations served, %5lu refused\n", state.name, tally->served, tally->refused);
   }
   return pairs;
@@ -213,26 +218,26 @@ void grow() { count(reslab_malloc_nolock(64, RESLAB_GROW)); }
 
 void the_filter_bites() {
   if (!died_of_the_filter(status_of(empty_heap, kNothing, grow)))
-    wrong("a call that grows has passed a filter without a gap");
+    fail("a call that grows has passed a filter without a gap");
   const int status = status_of(empty_heap, kLikeGlibc, [] { reslab_trim(0); });
-  if (!died_of_the_filter(status)) wrong("an upkeep call has passed the filter for plain ones");
+  if (!died_of_the_filter(status)) fail("an upkeep call has passed the filter for plain ones");
 }
 
 void plain_calls() {
   const int status = status_of(empty_heap, kLikeGlibc, [] {
     const Outcome result = run_scenario(Upkeep::kNo, Threads::kNo);
-    if (result.refused > result.allocations / 100) wrong("plain calls were refused memory");
+    if (result.refused > result.allocations / 100) fail("plain calls were refused memory");
   });
   require_unharmed(status, "behind the start", "a plain call");
 }
 
-constexpr trials::Option kOptions[] = {
-    {"--mode", "rseq|fallback", "fail unless the library runs in this mode (set by RESLAB_OPTIONS)"},
+constexpr Option kOptions[] = {
+    kModeOption,
     {"--quick", nullptr, "all there is (the default)"},
 };
 
 void before_the_first_call(int argc, char** argv) {
-  const trials::Arguments arguments(argc, argv, "Proves what reaches the kernel, and what does not.", kOptions);
+  const Arguments arguments(argc, argv, "Proves what reaches the kernel, and what does not.", kOptions);
   tally = static_cast<Tally*>(mmap(nullptr, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   nolock_calls(kBeforeTheStart);
 }
@@ -244,8 +249,8 @@ BEFORE_LIBRARY(failures::before_the_first_call);
 
 int main(int argc, char** argv) {
   using namespace failures;
-  const trials::Arguments arguments(argc, argv, "Proves what reaches the kernel, and what does not.", kOptions);
-  const char* mode = trials::require_mode(arguments.text("--mode", nullptr));
+  const support::Arguments arguments(argc, argv, "Proves what reaches the kernel, and what does not.", kOptions);
+  const char* mode = support::require_mode(arguments.text("--mode", nullptr));
   the_filter_bites();
   const int pairs = nolock_calls(kStates);
   plain_calls();

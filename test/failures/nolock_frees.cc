@@ -20,10 +20,16 @@
 #include <cstring>
 
 #include "arguments.h"
+#include "failure.h"
 #include "ledger.h"
+#include "log.h"
+#include "mode.h"
 #include "scenario.h"
 
 namespace failures {
+
+using namespace support;
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -128,7 +134,7 @@ void* consume(void* argument) {
     }
     uint32_t mark;
     memcpy(&mark, parcel.object, sizeof mark);
-    if (mark != parcel.mark) wrong("an object of %u bytes was given out twice", parcel.bytes);
+    if (mark != parcel.mark) fail("an object of %u bytes was given out twice", parcel.bytes);
     reslab_free_nolock(opaque(parcel.object));
   }
 }
@@ -138,7 +144,7 @@ void* consume(void* argument) {
 size_t resident_bytes() {
   size_t total = 0, resident = 0;
   FILE* file = fopen("/proc/self/statm", "re");
-  if (file == nullptr || fscanf(file, "%zu %zu", &total, &resident) != 2) wrong("the resident size is not known");
+  if (file == nullptr || fscanf(file, "%zu %zu", &total, &resident) != 2) fail("the resident size is not known");
   fclose(file);
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
@@ -146,8 +152,8 @@ size_t resident_bytes() {
 // What the belt can hold, at an average that is rather too large, and the caches of two CPUs: some of each size.
 constexpr size_t kBound = 96 << 20;
 
-void watch(const Variant& variant, std::chrono::duration<double> length, trials::Log& log) {
-  static trials::Ledger before, after;
+void watch(const Variant& variant, std::chrono::duration<double> length, const Log& log) {
+  static Ledger before, after;
   before.take();
   over.store(false);
   allocated.store(0);
@@ -156,13 +162,13 @@ void watch(const Variant& variant, std::chrono::duration<double> length, trials:
   auto* argument = const_cast<Variant*>(&variant);
   if (pthread_create(&consumer, nullptr, consume, argument) != 0 ||
       pthread_create(&producer, nullptr, produce, argument) != 0)
-    wrong("no thread");
+    fail("no thread");
   size_t early = 0, most = 0;
   const auto begin = Clock::now();
   for (std::chrono::duration<double> age{0}; age < length; age = Clock::now() - begin) {
     usleep(20'000);
     const size_t now = resident_bytes();
-    if (now > kBound) wrong("%s: %zu MiB are resident, after %.1f s", variant.name, now >> 20, age.count());
+    if (now > kBound) fail("%s: %zu MiB are resident, after %.1f s", variant.name, now >> 20, age.count());
     if (age < length / 4) early = now > early ? now : early;
     most = now > most ? now : most;
   }
@@ -171,17 +177,14 @@ void watch(const Variant& variant, std::chrono::duration<double> length, trials:
   pthread_join(consumer, nullptr);
   for (Parcel parcel; belt.get(parcel);) reslab_free_nolock(parcel.object);
   after.take();
-  const auto lost = after.against(before);
-  if (lost.class_name != nullptr)
-    wrong("%s: class %s: %lu live, %lu before", variant.name, lost.class_name, lost.now, lost.before);
-  const int violations = reslab_check(STDERR_FILENO);
-  if (violations != 0) wrong("%s: reslab_check returned %d", variant.name, violations);
+  after.expect_same(before, variant.name);
+  expect_sound_heap(variant.name);
   log.line("%-7s %9lu objects, %lu refused, resident at most %zu KiB in the first quarter, %zu KiB in all",
            variant.name, allocated.load(), refused.load(), early >> 10, most >> 10);
-  if (allocated.load() < 10'000) wrong("%s: too little was allocated to show anything", variant.name);
-  if (refused.load() > allocated.load() / 1000) wrong("%s: %lu allocations were refused", variant.name, refused.load());
+  if (allocated.load() < 10'000) fail("%s: too little was allocated to show anything", variant.name);
+  if (refused.load() > allocated.load() / 1000) fail("%s: %lu allocations were refused", variant.name, refused.load());
   if (most > early + early / 2)
-    wrong("%s: the resident size grew from %zu to %zu KiB", variant.name, early >> 10, most >> 10);
+    fail("%s: the resident size grew from %zu to %zu KiB", variant.name, early >> 10, most >> 10);
 }
 
 // --- one size after the other ----------------------------------------------------------------------------------------
@@ -193,13 +196,13 @@ void one_phase(size_t bytes) {
   const size_t n = kPhaseBytes / bytes;
   for (size_t i = 0; i < n; ++i) {
     phase_objects[i] = opaque(reslab_malloc_nolock(bytes, RESLAB_GROW));
-    if (phase_objects[i] == nullptr) wrong("phases: no memory for %zu bytes", bytes);
+    if (phase_objects[i] == nullptr) fail("phases: no memory for %zu bytes", bytes);
     memset(phase_objects[i], 1, bytes);
   }
   for (size_t i = 0; i < n; ++i) reslab_free_nolock(phase_objects[i]);
 }
 
-void watch_phases(trials::Log& log) {
+void watch_phases(const Log& log) {
   const size_t before = resident_bytes();
   size_t most = 0, phases = 0;
   for (size_t bytes = 32; bytes <= 100'000; bytes = bytes * 5 / 4 + 16, ++phases) {
@@ -207,21 +210,20 @@ void watch_phases(trials::Log& log) {
     const size_t now = resident_bytes();
     most = now > most ? now : most;
     if (now > before + 5 * kPhaseBytes) {
-      wrong("phases: %zu MiB are resident behind the phase of %zu bytes, and each has only %zu MiB", now >> 20, bytes,
-            kPhaseBytes >> 20);
+      fail("phases: %zu MiB are resident behind the phase of %zu bytes, and each has only %zu MiB", now >> 20, bytes,
+           kPhaseBytes >> 20);
     }
   }
-  const int violations = reslab_check(STDERR_FILENO);
-  if (violations != 0) wrong("phases: reslab_check returned %d", violations);
+  expect_sound_heap("behind the phases");
   log.line("phases  %zu sizes of %zu MiB each, resident at most %zu KiB", phases, kPhaseBytes >> 20, most >> 10);
 }
 
-constexpr trials::Option kOptions[] = {
-    {"--mode", "rseq|fallback", "fail unless the library runs in this mode (set by RESLAB_OPTIONS)"},
+constexpr Option kOptions[] = {
+    kModeOption,
     {"--quick", nullptr, "ten seconds in all (the default)"},
     {"--minutes", "M", "so long in all"},
-    {"--seed", "S", "taken for the sake of those who run all long forms; nothing here is random"},
-    {"--log", "FILE", "what is said goes there as well"},
+    kIdleSeedOption,
+    kLogOption,
 };
 
 }  // namespace
@@ -229,12 +231,10 @@ constexpr trials::Option kOptions[] = {
 
 int main(int argc, char** argv) {
   using namespace failures;
-  const trials::Arguments arguments(argc, argv, "Frees by nolock calls alone, and watches the resident size.",
-                                    kOptions);
-  trials::Log log;
-  const char* file = arguments.text("--log", nullptr);
-  if (file != nullptr && !log.open(file)) arguments.refuse("--log", "names a file that cannot be written");
-  const char* mode = trials::require_mode(arguments.text("--mode", nullptr));
+  const support::Arguments arguments(argc, argv, "Frees by nolock calls alone, and watches the resident size.",
+                                     kOptions);
+  const support::Log log(arguments);
+  const char* mode = support::require_mode(arguments.text("--mode", nullptr));
   const std::chrono::duration<double> all(
       arguments.has("--minutes") ? 60.0 * static_cast<double>(arguments.number("--minutes", 1)) : 10.0);
   alarm(static_cast<unsigned>(all.count()) + 60);

@@ -7,11 +7,14 @@
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
 #include "cache/magazine.h"
+#include "failure.h"
 #include "heap/root.h"
 #include "scenario.h"
 #include "scripted_cpu.h"
 
 namespace failures {
+
+using support::fail;
 
 Stock stock;
 reslab_reserve* reserve = nullptr;
@@ -34,16 +37,16 @@ void settle_on_slot(uint32_t slot) {
 
 void* allocate(size_t bytes) {
   void* object = opaque(reslab_malloc(bytes));
-  if (object == nullptr) wrong("no memory for %zu bytes", bytes);
+  if (object == nullptr) fail("no memory for %zu bytes", bytes);
   return object;
 }
 
 // Objects of all sizes in the stock, for those that free.
 void start() {
-  if (!ensure_root(Contract::kPlain)) wrong("no root");
+  if (!ensure_root(Contract::kPlain)) fail("no root");
   settle_on_slot(0);
   reserve = reslab_reserve_create(kReserveBytes, kReserveObjects);
-  if (reserve == nullptr) wrong("no reserve");
+  if (reserve == nullptr) fail("no reserve");
   for (const size_t bytes : kSizes) {
     for (int i = 0; i < 8; ++i) stock.keep(allocate(bytes));
   }
@@ -102,7 +105,7 @@ void deferred_only() {
 void deferred_elsewhere() {
   start();
   const uint32_t other = slots().count() - 1;
-  if (!slots().make_ready(other)) wrong("no memory for a region");
+  if (!slots().make_ready(other)) fail("no memory for a region");
   for (int i = 0; i < 200; ++i) {
     void* object = allocate(64);
     if (!cpu_state(other).deferred.push(object)) reslab_free(object);
@@ -173,7 +176,7 @@ constexpr State kAll[] = {
 }  // namespace
 
 void empty_heap() {
-  if (!ensure_root(Contract::kPlain)) wrong("no root");
+  if (!ensure_root(Contract::kPlain)) fail("no root");
   settle_on_slot(0);
 }
 

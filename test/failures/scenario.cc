@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 #include <cstring>
 #include <initializer_list>
 
+#include "failure.h"
+
 namespace failures {
+
+using namespace support;
+
 namespace {
 
 constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
@@ -41,7 +44,7 @@ void expect_intact(const Object& object) {
   const size_t n = pattern_bytes(object.bytes);
   for (size_t i = 0; i < n; ++i) {
     if (object.start[i] == object.pattern && object.start[object.bytes - 1 - i] == object.pattern) continue;
-    wrong("an object of %zu bytes has lost its contents", object.bytes);
+    fail("an object of %zu bytes has lost its contents", object.bytes);
   }
 }
 
@@ -52,7 +55,7 @@ bool keep(void* fresh, size_t bytes) {
     ++outcome.refused;
     return false;
   }
-  if (count == kMost) wrong("the scenario holds more than it has room for");
+  if (count == kMost) fail("the scenario holds more than it has room for");
   objects[count] = {start, bytes, static_cast<unsigned char>(count * 7 + 1)};
   fill(objects[count++]);
   return true;
@@ -60,13 +63,13 @@ bool keep(void* fresh, size_t bytes) {
 
 void plain(void* (*allocate)(size_t), size_t bytes) {
   errno = kMark;
-  if (!keep(allocate(bytes), bytes) && errno != ENOMEM) wrong("no %zu bytes, and errno %d", bytes, errno);
+  if (!keep(allocate(bytes), bytes) && errno != ENOMEM) fail("no %zu bytes, and errno %d", bytes, errno);
 }
 
 void nolock(size_t bytes, unsigned flags) {
   errno = kMark;
   keep(reslab_malloc_nolock(bytes, flags), bytes);
-  if (errno != kMark) wrong("a nolock allocation has set errno to %d", errno);
+  if (errno != kMark) fail("a nolock allocation has set errno to %d", errno);
 }
 
 void allocate(size_t bytes) { plain(reslab_malloc, bytes); }
@@ -77,7 +80,7 @@ void allocate_aligned(size_t bytes) {
 void* allocate_zeroed(size_t bytes) {
   auto* start = static_cast<unsigned char*>(reslab_calloc(1, bytes));
   for (size_t i = 0; start != nullptr && i < bytes; i += 16) {
-    if (start[i] != 0) wrong("reslab_calloc gave memory that is not zero");
+    if (start[i] != 0) fail("reslab_calloc gave memory that is not zero");
   }
   return start;
 }
@@ -91,7 +94,7 @@ void free_last(Free how) {
   errno = kMark;
   if (how == Free::kPlain) reslab_free(opaque(object.start));
   else reslab_free_nolock(opaque(object.start));
-  if (errno != kMark) wrong("a free has set errno to %d", errno);
+  if (errno != kMark) fail("a free has set errno to %d", errno);
 }
 
 void free_down_to(size_t left, Free how) {
@@ -122,13 +125,13 @@ void reallocate_last(size_t bytes) {
   auto* moved = static_cast<unsigned char*>(reslab_realloc(opaque(object.start), bytes));
   if (moved == nullptr) {
     ++outcome.refused;
-    if (errno != ENOMEM) wrong("a reallocation to %zu bytes has failed with errno %d", bytes, errno);
+    if (errno != ENOMEM) fail("a reallocation to %zu bytes has failed with errno %d", bytes, errno);
     expect_intact(object);
     return;
   }
   const size_t n = pattern_bytes(object.bytes < bytes ? object.bytes : bytes);
   for (size_t i = 0; i < n; ++i) {
-    if (moved[i] != object.pattern) wrong("a reallocation to %zu bytes has lost the contents", bytes);
+    if (moved[i] != object.pattern) fail("a reallocation to %zu bytes has lost the contents", bytes);
   }
   object = {moved, bytes, object.pattern};
   fill(object);
@@ -170,7 +173,7 @@ void* on_another_slot(void*) {
 
 void another_slot() {
   pthread_t thread;
-  if (pthread_create(&thread, nullptr, on_another_slot, nullptr) != 0) wrong("no thread");
+  if (pthread_create(&thread, nullptr, on_another_slot, nullptr) != 0) fail("no thread");
   pthread_join(thread, nullptr);
 }
 
@@ -192,20 +195,6 @@ Outcome run_scenario(Upkeep upkeep, Threads threads) {
   reslab_flush_deferred();
   if (upkeep == Upkeep::kYes) reslab_trim(0);
   return outcome;
-}
-
-void wrong(const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  char words[256];
-  const int length = vsnprintf(words, sizeof words - 1, format, arguments);
-  va_end(arguments);
-  if (length > 0) {
-    const size_t n = static_cast<size_t>(length) < sizeof words - 2 ? static_cast<size_t>(length) : sizeof words - 2;
-    words[n] = '\n';
-    if (write(STDERR_FILENO, words, n + 1) < 0) _exit(3);
-  }
-  _exit(1);
 }
 
 }  // namespace failures

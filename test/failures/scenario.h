@@ -21,9 +21,6 @@ struct Outcome {
 // Runs it once and frees all again.
 Outcome run_scenario(Upkeep upkeep, Threads threads = Threads::kYes);
 
-// Ends the process with a line on stderr. For the scenario and for those who judge its outcome.
-[[noreturn, gnu::format(printf, 1, 2)]] void wrong(const char* format, ...);
-
 // Of which the compiler knows nothing: it believes what the declarations of malloc promise.
 template <class T>
 T* opaque(T* pointer) {

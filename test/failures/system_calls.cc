@@ -14,11 +14,17 @@
 
 #include "arguments.h"
 #include "before_library.h"
+#include "failure.h"
 #include "injector.h"
 #include "ledger.h"
+#include "log.h"
+#include "mode.h"
 #include "scenario.h"
 
 namespace failures {
+
+using namespace support;
+
 namespace {
 
 constexpr unsigned kSeconds = 30;  // for one trial, which takes tens of milliseconds
@@ -42,16 +48,14 @@ constexpr Place kPlaces[] = {{"unlimited", 0}, {"limited", size_t{440} << 20}};
 
 void limit_address_space(size_t bytes) {
   const struct rlimit limit = {bytes, RLIM_INFINITY};
-  if (bytes != 0 && setrlimit(RLIMIT_AS, &limit) != 0) wrong("no limit can be set");
+  if (bytes != 0 && setrlimit(RLIMIT_AS, &limit) != 0) fail("no limit can be set");
 }
 
 void expect_nothing_live() {
-  static trials::Ledger none, after;
+  static Ledger none, after;
   after.take();
-  const auto left = after.against(none);
-  if (left.class_name != nullptr) wrong("class %s: %lu objects are still handed out", left.class_name, left.now);
-  const int violations = reslab_check(STDERR_FILENO);
-  if (violations != 0) wrong("with nothing handed out, reslab_check returned %d", violations);
+  after.expect_same(none, "with nothing handed out");
+  expect_sound_heap("with nothing handed out");
 }
 
 void try_one(const Place& place, const char* mode, const Injection& injection) {
@@ -63,22 +67,20 @@ void try_one(const Place& place, const char* mode, const Injection& injection) {
   shared->calls_disturbed = shared->calls.count;
   stop_failing();
   shared->restored = run_scenario(Upkeep::kYes);
-  trials::require_mode(mode);
+  require_mode(mode);
   expect_nothing_live();
   // One system call that fails costs one allocation at most; once all work, none.
   if (!injection.for_ever && shared->disturbed.refused > 1)
-    wrong("one failure has cost %u allocations", shared->disturbed.refused);
+    fail("one failure has cost %u allocations", shared->disturbed.refused);
   if (shared->restored.refused > 0)
-    wrong("%u allocations are refused although the kernel answers again", shared->restored.refused);
+    fail("%u allocations are refused although the kernel answers again", shared->restored.refused);
 }
 
 // --- all of them -----------------------------------------------------------------------------------------------------
 
 class Program {
  public:
-  explicit Program(const trials::Arguments& arguments) : arguments_(arguments) {
-    const char* file = arguments.text("--log", nullptr);
-    if (file != nullptr && !log_.open(file)) arguments.refuse("--log", "names a file that cannot be written");
+  explicit Program(const Arguments& arguments) : arguments_(arguments), log_(arguments) {
     mode_ = arguments.text("--mode", nullptr);
     dice_ = arguments.number("--seed", 1);
   }
@@ -112,7 +114,7 @@ class Program {
       _exit(0);
     }
     int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child) wrong("no child");
+    if (child < 0 || waitpid(child, &status, 0) != child) fail("no child");
     ++trials_;
     refused_ += shared->disturbed.refused;
     if (status == 0) return true;
@@ -130,8 +132,8 @@ class Program {
     calls = shared->calls;
     calls.count = shared->calls_disturbed;
     if (shared->disturbed.refused != 0)
-      wrong("%u allocations are refused though nothing fails", shared->disturbed.refused);
-    if (calls.count == 0 || calls.count > kMostCalls) wrong("the scenario makes %u system calls", calls.count);
+      fail("%u allocations are refused though nothing fails", shared->disturbed.refused);
+    if (calls.count == 0 || calls.count > kMostCalls) fail("the scenario makes %u system calls", calls.count);
     return true;
   }
 
@@ -185,28 +187,28 @@ class Program {
 
   static constexpr uint32_t kEarly = 18;  // calls of the start, and a few behind it
 
-  const trials::Arguments& arguments_;
-  trials::Log log_;
+  const Arguments& arguments_;
+  Log log_;
   const char* mode_;
   uint64_t dice_;
   uint64_t trials_ = 0, refused_ = 0;
   uint64_t failed_ = 0;  // trials in which calls failed, of all places
 };
 
-constexpr trials::Option kOptions[] = {
-    {"--mode", "rseq|fallback", "fail unless the library runs in this mode (set by RESLAB_OPTIONS)"},
+constexpr Option kOptions[] = {
+    kModeOption,
     {"--quick", nullptr, "the first calls with all their errors, then one trial in 43 (the default)"},
     {"--stride", "N", "one trial in N"},
     {"--minutes", "M", "the long form: all trials, again and again"},
     {"--seed", "S", "which of the trials (default 1)"},
-    {"--log", "FILE", "what is said goes there as well"},
+    kLogOption,
 };
 
 void run(int argc, char** argv) {
-  const trials::Arguments arguments(argc, argv, "Fails each system call of the library, one at a time.", kOptions);
+  const Arguments arguments(argc, argv, "Fails each system call of the library, one at a time.", kOptions);
   shared =
       static_cast<Shared*>(mmap(nullptr, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  if (shared == MAP_FAILED) wrong("no shared memory");
+  if (shared == MAP_FAILED) fail("no shared memory");
   const int status = Program(arguments).run();
   fflush(stdout);
   _exit(status);
@@ -217,4 +219,4 @@ void run(int argc, char** argv) {
 
 BEFORE_LIBRARY(failures::run);
 
-int main() { failures::wrong("this program has ended before main"); }
+int main() { support::fail("this program has ended before main"); }

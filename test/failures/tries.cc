@@ -17,12 +17,18 @@
 
 #include "arguments.h"
 #include "base/for_tries.h"
+#include "failure.h"
 #include "hooks.h"
 #include "ledger.h"
+#include "log.h"
+#include "mode.h"
 #include "rival.h"
 #include "scenario.h"
 
 namespace failures {
+
+using namespace support;
+
 namespace {
 
 constexpr unsigned kSeconds = 20;
@@ -90,7 +96,7 @@ size_t count;
 
 void allocate(size_t bytes) {
   auto* start = static_cast<unsigned char*>(opaque(reslab_malloc(bytes)));
-  if (start == nullptr) wrong("a plain call for %zu bytes has failed by contention", bytes);
+  if (start == nullptr) fail("a plain call for %zu bytes has failed by contention", bytes);
   memset(start, static_cast<int>(count % 251), 16);
   held[count++] = {start, bytes};
 }
@@ -98,7 +104,7 @@ void allocate(size_t bytes) {
 void release(void (*free)(void*)) {
   const Held last = held[--count];
   for (int i = 0; i < 16; ++i) {
-    if (last.start[i] != count % 251) wrong("an object of %zu bytes was given out twice", last.bytes);
+    if (last.start[i] != count % 251) fail("an object of %zu bytes was given out twice", last.bytes);
   }
   free(opaque(last.start));
 }
@@ -122,31 +128,27 @@ void operate(size_t run_bytes) {
 
 // --- one trial, in a child -------------------------------------------------------------------------------------------
 
-void expect_balance(const trials::Ledger& before) {
-  static trials::Ledger after;
+void expect_balance(const Ledger& before) {
+  static Ledger after;
   reslab_flush_deferred();
   reslab_trim(0);
   after.take();
-  const auto lost = after.against(before);
-  if (lost.class_name != nullptr) {
-    wrong("class %s: %lu objects handed out, %lu before", lost.class_name, lost.now, lost.before);
-  }
-  const int violations = reslab_check(STDERR_FILENO);
-  if (violations != 0) wrong("reslab_check returned %d", violations);
+  after.expect_same(before, "with the rival gone");
+  expect_sound_heap("with the rival gone");
   reslab_stats stats = {};
   reslab_get_stats(&stats, sizeof stats);
-  if (stats.deferred_pending != 0) wrong("%lu objects are still deferred", stats.deferred_pending);
+  if (stats.deferred_pending != 0) fail("%lu objects are still deferred", stats.deferred_pending);
   if (stats.deferred_pushed != stats.deferred_flushed) {
-    wrong("%lu objects were deferred, %lu came back", stats.deferred_pushed, stats.deferred_flushed);
+    fail("%lu objects were deferred, %lu came back", stats.deferred_pushed, stats.deferred_flushed);
   }
   if (stats.nolock_failures != rival_refusals()) {
-    wrong("%lu failures of nolock calls are counted, %lu were seen", stats.nolock_failures, rival_refusals());
+    fail("%lu failures of nolock calls are counted, %lu were seen", stats.nolock_failures, rival_refusals());
   }
 }
 
 void try_one(const Meddling& wanted) {
   alarm(kSeconds);
-  static trials::Ledger before;
+  static Ledger before;
   reslab_free(opaque(reslab_malloc(1)));
   before.take();
   operate(kRun);  // there are free units from here on, and not only the frontier
@@ -180,11 +182,9 @@ constexpr Loop kLoops[] = {{"stack_push", reslab::kCasTries - 1},
 
 class Program {
  public:
-  explicit Program(const trials::Arguments& arguments) : arguments_(arguments), names_(support::hook_names()) {
-    const char* file = arguments.text("--log", nullptr);
-    if (file != nullptr && !log_.open(file)) arguments.refuse("--log", "names a file that cannot be written");
-    if (names_.size() > kMostHooks) wrong("more hooks than there is room for");
-    mode_ = trials::require_mode(arguments.text("--mode", nullptr));
+  explicit Program(const Arguments& arguments) : arguments_(arguments), names_(support::hook_names()), log_(arguments) {
+    if (names_.size() > kMostHooks) fail("more hooks than there is room for");
+    mode_ = require_mode(arguments.text("--mode", nullptr));
   }
 
   int run() {
@@ -214,7 +214,7 @@ class Program {
       _exit(0);
     }
     int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child) wrong("no child");
+    if (child < 0 || waitpid(child, &status, 0) != child) fail("no child");
     ++trials_;
     for (size_t i = 0; i < names_.size(); ++i) {
       lost_[i] += shared->lost[i];
@@ -254,7 +254,7 @@ class Program {
     for (const Loop& loop : kLoops) {
       if (loop.mode != nullptr && strcmp(loop.mode, mode_) != 0) continue;
       const auto i = static_cast<size_t>(std::find(names_.begin(), names_.end(), loop.hook) - names_.begin());
-      if (i == names_.size()) wrong("there is no hook %s", loop.hook);
+      if (i == names_.size()) fail("there is no hook %s", loop.hook);
       log_.line("  %-16s %6lu tries lost, at most %u in a row", loop.hook, lost_[i], row_[i]);
       if (row_[i] >= loop.least_row) continue;
       log_.line("tries: FAILED: at %s the rival was to win %u times in a row", loop.hook, loop.least_row);
@@ -263,21 +263,21 @@ class Program {
     return all;
   }
 
-  const trials::Arguments& arguments_;
+  const Arguments& arguments_;
   std::vector<std::string> names_;
-  trials::Log log_;
+  Log log_;
   const char* mode_;
   uint64_t trials_ = 0;
   uint64_t lost_[kMostHooks] = {};
   uint32_t row_[kMostHooks] = {};
 };
 
-constexpr trials::Option kOptions[] = {
-    {"--mode", "rseq|fallback", "fail unless the library runs in this mode (set by RESLAB_OPTIONS)"},
+constexpr Option kOptions[] = {
+    kModeOption,
     {"--quick", nullptr, "six passings of each hook (the default)"},
     {"--minutes", "M", "the long form: 64, then ever more"},
-    {"--seed", "S", "taken for the sake of those who run all long forms; nothing here is random"},
-    {"--log", "FILE", "what is said goes there as well"},
+    kIdleSeedOption,
+    kLogOption,
 };
 
 }  // namespace
@@ -285,9 +285,9 @@ constexpr trials::Option kOptions[] = {
 
 int main(int argc, char** argv) {
   using namespace failures;
-  const trials::Arguments arguments(argc, argv, "Makes each try of the library's lock-free loops fail.", kOptions);
+  const support::Arguments arguments(argc, argv, "Makes each try of the library's lock-free loops fail.", kOptions);
   shared =
       static_cast<Shared*>(mmap(nullptr, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  if (shared == MAP_FAILED) wrong("no shared memory");
+  if (shared == MAP_FAILED) support::fail("no shared memory");
   return Program(arguments).run();
 }

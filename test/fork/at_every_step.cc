@@ -15,7 +15,6 @@
 #include <csignal>
 #include <cstring>
 
-#include "arguments.h"
 #include "failure.h"
 #include "heir.h"
 #include "library_map.h"
@@ -23,11 +22,13 @@
 #include "others.h"
 #include "random.h"
 #include "scripted_cpu.h"
+#include "settings.h"
 #include "stepper.h"
 
 namespace {
 
 using namespace progress;
+using namespace support;
 using fork_test::step_through;
 using fork_test::stop_stepping;
 
@@ -37,7 +38,7 @@ constexpr uint64_t kFewForks = 6;       // to see what one costs
 constexpr uint64_t kMostSteps = 2'000;  // that the quick form looks at: some walk over the whole heap
 
 const Operation* operation;
-const Arguments* given;
+const Settings* given;
 Hand hand_of_forker;
 
 // --- in a child --------------------------------------------------------------------------------------------------------
@@ -74,13 +75,13 @@ Progress done;
 uint64_t gap;         // steps between two forks, on average
 uint64_t most_steps;  // behind them the operation runs at full speed
 uint64_t next_fork;
-uint64_t random_state;
+Random dice(0);
 const LibraryMap* library;
 
 // In the quick form ever further apart: how many steps there will be is not known, and most operations have few.
 void draw_next_fork() {
   const uint64_t most = given->quick() ? 3 * done.steps + 4 : 2 * gap - 1;
-  next_fork = done.steps + 1 + next_random(random_state) % most;
+  next_fork = done.steps + 1 + dice.below(most);
 }
 
 bool is_a_step(uintptr_t pc) {
@@ -180,21 +181,21 @@ Progress fork_in(const Operation& one) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments =
-      parse_arguments(argc, argv, "a fork at any instruction, by the thread itself, leaves a child that works");
-  require_mode(arguments);
+  const Settings settings =
+      read_settings(argc, argv, "a fork at any instruction, by the thread itself, leaves a child that works");
+  require(settings);
   const LibraryMap map = LibraryMap::find();
-  given = &arguments, library = &map, random_state = arguments.seed;
+  given = &settings, library = &map, dice = Random(settings.seed);
   uint64_t forks = 0, whole = 0;
   for (const Operation& one : operations()) {
     if (!is_chosen(one)) continue;
     const Progress progress = fork_in(one);
-    note(arguments, "%s: %llu forks at %llu steps", one.name, static_cast<unsigned long long>(progress.forks),
-         static_cast<unsigned long long>(progress.steps));
+    settings.log.line("%s: %llu forks at %llu steps", one.name, static_cast<unsigned long long>(progress.forks),
+                      static_cast<unsigned long long>(progress.steps));
     forks += progress.forks;
     whole += progress.forks == progress.steps ? 1 : 0;
   }
   expect(forks > 0, "nothing was forked");
-  note(arguments, "ok, %llu forks, %llu operations at every step, seed %llu", static_cast<unsigned long long>(forks),
-       static_cast<unsigned long long>(whole), static_cast<unsigned long long>(arguments.seed));
+  settings.log.line("ok, %llu forks, %llu operations at every step, seed %llu", static_cast<unsigned long long>(forks),
+                    static_cast<unsigned long long>(whole), static_cast<unsigned long long>(settings.seed));
 }

@@ -22,7 +22,7 @@ class HandlerLoad {
 
   // `sizes`: of how many sizes the objects of one signal are, 1 to kMostSizes.
   void start(uint64_t seed, size_t sizes) {
-    random_ = storm::Random(seed);
+    random_ = support::Random(seed);
     sizes_ = sizes;
   }
 
@@ -77,7 +77,7 @@ class HandlerLoad {
   Generation generations_[2] = {};
   size_t current_ = 0;
   size_t sizes_ = 1;
-  storm::Random random_{0};
+  support::Random random_{0};
 };
 
 }  // namespace nolock

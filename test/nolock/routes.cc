@@ -1,10 +1,11 @@
 #include "routes.h"
 
-#include <stdio.h>
-
 #include "failure.h"
 
 namespace nolock {
+
+using namespace support;
+
 namespace {
 
 using Count = uint64_t reslab_stats::*;
@@ -30,33 +31,33 @@ constexpr Row kOfAllCalls[] = {{"refills", &reslab_stats::refills},
                                {"tries that found it held by another thread", &reslab_stats::local_lock_busy_other},
                                {"sections given up after too many restarts", &reslab_stats::rseq_restarts_exhausted}};
 
-void print_share(const char* route, uint64_t count, uint64_t all) {
+void print_share(const Log& log, const char* route, uint64_t count, uint64_t all) {
   const double share = all == 0 ? 0 : static_cast<double>(count) / static_cast<double>(all);
-  printf("  %-48s %12lu  %8.4f %%\n", route, count, 100 * share);
+  log.line("  %-48s %12lu  %8.4f %%", route, count, 100 * share);
 }
 
 }  // namespace
 
 // A hit on the fast path is not counted where it happens, it is what nolock_allocs leaves over; and of nolock_allocs the
 // single bits are what the counted routes leave over, for their own counter is one of plain calls as well.
-void print_routes(uint64_t successes, const reslab_stats& before, const reslab_stats& after) {
+void print_routes(const Log& log, uint64_t successes, const reslab_stats& before, const reslab_stats& after) {
   const auto grown = [&](Count count) { return after.*count - before.*count; };
   const uint64_t slow = grown(&reslab_stats::nolock_allocs);
   uint64_t counted = 0;
   for (const Row& route : kRoutes) counted += grown(route.count);
-  if (slow > successes) storm::fail("%lu allocations succeeded, nolock_allocs says %lu", successes, slow);
-  if (counted > slow) storm::fail("the routes of nolock_allocs are %lu in sum, itself is %lu", counted, slow);
+  if (slow > successes) fail("%lu allocations succeeded, nolock_allocs says %lu", successes, slow);
+  if (counted > slow) fail("the routes of nolock_allocs are %lu in sum, itself is %lu", counted, slow);
   const uint64_t single_bits = slow - counted;
   if (single_bits > grown(&reslab_stats::single_bit_allocs)) {
-    storm::fail("%lu of nolock_allocs came by no route, and there were %lu single bits", single_bits,
-                grown(&reslab_stats::single_bit_allocs));
+    fail("%lu of nolock_allocs came by no route, and there were %lu single bits", single_bits,
+         grown(&reslab_stats::single_bit_allocs));
   }
-  puts("routes of the allocations that succeeded:");
-  print_share("magazine, on the fast path", successes - slow, successes);
-  for (const Row& route : kRoutes) print_share(route.text, grown(route.count), successes);
-  print_share("single bit", single_bits, successes);
-  puts("of plain and nolock calls together:");
-  for (const Row& row : kOfAllCalls) printf("  %-48s %12lu\n", row.text, grown(row.count));
+  log.line("routes of the allocations that succeeded:");
+  print_share(log, "magazine, on the fast path", successes - slow, successes);
+  for (const Row& route : kRoutes) print_share(log, route.text, grown(route.count), successes);
+  print_share(log, "single bit", single_bits, successes);
+  log.line("of plain and nolock calls together:");
+  for (const Row& row : kOfAllCalls) log.line("  %-48s %12lu", row.text, grown(row.count));
 }
 
 }  // namespace nolock

@@ -3,10 +3,12 @@
 
 #include <reslab/reslab.h>
 
+#include "log.h"
+
 namespace nolock {
 
-// Prints a line for each route with its share of the `successes` of nolock calls between `before` and `after`. Fails when
+// Says a line for each route with its share of the `successes` of nolock calls between `before` and `after`. Fails when
 // the library's counters do not add up to them.
-void print_routes(uint64_t successes, const reslab_stats& before, const reslab_stats& after);
+void print_routes(const support::Log& log, uint64_t successes, const reslab_stats& before, const reslab_stats& after);
 
 }  // namespace nolock

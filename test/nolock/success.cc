@@ -2,9 +2,6 @@
 // interrupted 20,000 times a second by a handler that takes two hundred objects of up to 8 KiB and holds them (see
 // handler_load.h). Strict calls never enter the kernel, so what they get must be there already.
 //
-//   success --mode rseq|fallback [--seconds N] [--hertz N] [--sizes N] [--allowed N] [--seed N]
-//           [--quick | --minutes N] [--log FILE]
-//
 // --sizes: of how many sizes the objects of one signal are. Eight is mixed. One is the hardest: each handler takes all of
 // its objects from one class, 1.6 MB of the largest, and the next handler those of another.
 // It fails when more than --allowed of a million allocations return NULL, from the first signal on; when a failure is
@@ -19,17 +16,20 @@
 #include <thread>
 
 #include "arguments.h"
+#include "backtraces.h"
 #include "failure.h"
 #include "handler_load.h"
+#include "ledger.h"
 #include "library.h"
-#include "long_form.h"
+#include "log.h"
 #include "routes.h"
 #include "timer.h"
 
 namespace nolock {
-namespace {
 
-using storm::fail;
+using namespace support;
+
+namespace {
 
 constexpr size_t kThreads = 4;
 constexpr unsigned kGrace = 30;  // seconds for what comes before and after the storm
@@ -41,6 +41,7 @@ struct Settings {
   size_t sizes;
   uint64_t seed;
   uint64_t allowed;  // failures in a million
+  Log log;
 };
 
 struct alignas(64) Worker {
@@ -49,7 +50,7 @@ struct alignas(64) Worker {
   uint64_t too_soon = 0;           // of these, that found the interrupted code where the last one had left it
   std::atomic<uint64_t> steps{0};  // of the interrupted code; read by handlers on the same thread only
   uint64_t steps_at_last_signal = 0;
-  storm::Random random{0};
+  Random random{0};
 };
 Worker workers[kThreads];
 thread_local Worker* current = nullptr;
@@ -138,12 +139,12 @@ struct Sums {
   }
 };
 
-void print(const char* part, const Sums& sums, double seconds) {
+void print(const Log& log, const char* part, const Sums& sums, double seconds) {
   const double tried = sums.attempts == 0 ? 1 : static_cast<double>(sums.attempts);
-  printf("%s: %lu signals (%.0f a second), %lu of them too soon after the last\n", part, sums.signals,
-         static_cast<double>(sums.signals) / seconds, sums.too_soon);
-  printf("  %lu strict allocations, %lu returned NULL: %.5f %% succeeded\n", sums.attempts, sums.failures,
-         100 * (1 - static_cast<double>(sums.failures) / tried));
+  log.line("%s: %lu signals (%.0f a second), %lu of them too soon after the last", part, sums.signals,
+           static_cast<double>(sums.signals) / seconds, sums.too_soon);
+  log.line("  %lu strict allocations, %lu returned NULL: %.5f %% succeeded", sums.attempts, sums.failures,
+           100 * (1 - static_cast<double>(sums.failures) / tried));
 }
 
 void require_explained(const Sums& sums, const reslab_stats& before, const reslab_stats& after) {
@@ -158,16 +159,24 @@ void require_success(const Sums& sums, uint64_t allowed) {
   }
 }
 
+unsigned seconds_of(const Arguments& arguments) {
+  constexpr unsigned kQuick = 5;
+  if (arguments.has("--quick")) return kQuick;
+  const uint64_t seconds =
+      arguments.has("--minutes") ? 60 * arguments.number("--minutes", 1) : arguments.number("--seconds", kQuick);
+  return static_cast<unsigned>(seconds);
+}
+
 int run(const Settings& settings) {
-  static storm::Ledger start, before, after;  // too large for a stack
-  storm::require_mode(settings.mode);
+  static Ledger start, before, after;  // too large for a stack
+  storm::require_malloc_in_mode(settings.mode);
   install_handler();
   for (size_t i = 0; i < kThreads; i++) {
     workers[i].load.start(settings.seed * 1000 + i, settings.sizes);
-    workers[i].random = storm::Random(settings.seed * 1000 + 500 + i);
+    workers[i].random = Random(settings.seed * 1000 + 500 + i);
   }
-  printf(
-      "mode %s, seed %lu, %zu sizes in a signal, %ld signals a second asked for on each of %zu threads, %u seconds\n",
+  settings.log.line(
+      "mode %s, seed %lu, %zu sizes in a signal, %ld signals a second asked for on each of %zu threads, %u seconds",
       settings.mode, settings.seed, settings.sizes, settings.hertz, kThreads, settings.seconds);
   start.take();
   const double first_seconds = storm_for(std::chrono::milliseconds(300), settings.hertz);
@@ -177,14 +186,14 @@ int run(const Settings& settings) {
   const Sums all = Sums::of_all();
   after.take();
 
-  print("the first 0.3 seconds", first, first_seconds);
-  print("after that", all - first, seconds);
-  print_routes((all - first).attempts - (all - first).failures, before.stats(), after.stats());
+  print(settings.log, "the first 0.3 seconds", first, first_seconds);
+  print(settings.log, "after that", all - first, seconds);
+  print_routes(settings.log, (all - first).attempts - (all - first).failures, before.stats(), after.stats());
   require_explained(all, start.stats(), after.stats());
-  storm::require_sound_heap("with all objects freed");
-  after.require_same_live(before, "with all objects freed");
+  expect_sound_heap("with all objects freed");
+  after.expect_same(before, "with all objects freed");
   require_success(all, settings.allowed);
-  puts("ok");
+  settings.log.line("ok");
   return 0;
 }
 
@@ -192,22 +201,30 @@ int run(const Settings& settings) {
 }  // namespace nolock
 
 int main(int argc, char** argv) {
-  constexpr const char* kUsage =
-      "--mode rseq|fallback [--seconds N] [--hertz N] [--sizes N] [--allowed FAILURES_IN_A_MILLION] [--seed N]\n"
-      "       [--quick | --minutes N] [--log FILE]";
-  const nolock::LongForm form(argc, argv, kUsage);
-  const storm::Arguments arguments(argc, argv, kUsage);
-  const nolock::Settings settings = {.mode = arguments.mode(),
-                                     .seconds = form.seconds(static_cast<unsigned>(arguments.number("--seconds", 5))),
+  static constexpr support::Option kOptions[] = {
+      support::kModeOption,
+      {"--seconds", "N", "how long (default 5)"},
+      {"--quick", nullptr, "five seconds"},
+      {"--minutes", "M", "how long"},
+      {"--hertz", "N", "signals a second for each thread (default 20000)"},
+      {"--sizes", "N", "of how many sizes the objects of one signal are (default 8)"},
+      {"--allowed", "N", "of a million allocations so many may return NULL (default 100)"},
+      support::kSeedOption,
+      support::kLogOption,
+  };
+  const support::Arguments arguments(argc, argv, "How often strict nolock allocations succeed under a storm.",
+                                     kOptions);
+  const nolock::Settings settings = {.mode = arguments.required("--mode"),
+                                     .seconds = nolock::seconds_of(arguments),
                                      .hertz = static_cast<long>(arguments.number("--hertz", 20'000)),
                                      .sizes = arguments.number("--sizes", 8),
-                                     .seed = arguments.number("--seed", 1),
-                                     .allowed = arguments.number("--allowed", 100)};
-  setlinebuf(stdout);  // a failure ends the process without flushing
-  storm::explain_fatal_signals();
-  storm::start_watchdog(2 * settings.seconds + nolock::kGrace);
+                                     .seed = arguments.number("--seed", 1, 0),
+                                     .allowed = arguments.number("--allowed", 100),
+                                     .log = support::Log(arguments)};
+  support::explain_the_end();
+  support::start_watchdog(2 * settings.seconds + nolock::kGrace);
   if (settings.sizes > nolock::HandlerLoad::kMostSizes) {
-    storm::fail("--sizes: at most %zu", nolock::HandlerLoad::kMostSizes);
+    support::fail("--sizes: at most %zu", nolock::HandlerLoad::kMostSizes);
   }
   return nolock::run(settings);
 }

@@ -10,6 +10,8 @@
 
 namespace progress {
 
+using namespace support;
+
 Channel::Channel() { expect(pipe(down_) == 0 && pipe(up_) == 0, "no pipes: %s", strerrordesc_np(errno)); }
 
 Channel::~Channel() {

@@ -4,11 +4,9 @@
 // A constructor of the library makes the root when it is loaded, before anything here could look. But what is in
 // .preinit_array of a program runs before the constructors of its libraries: this whole test does. The library is the
 // form without the malloc names, so that the threads and strings of the test live on libc's heap.
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "before_library.h"
 #include "failure.h"
 #include "heir.h"
 #include "pace.h"
@@ -17,13 +15,14 @@
 namespace {
 
 using namespace progress;
+using namespace support;
 
-const Arguments* given;
+const Settings* given;
 
 void work_beside_it(const Operation& operation) { work_beside(crew(), operation.least_pace); }
 
 void expect_mode_and_pace(Others& others) {
-  require_mode(*given);
+  require(*given);
   expect_their_pace(others);
 }
 
@@ -33,20 +32,11 @@ void leave(const Operation&) {
   leave_to_heirs({.ledger = &at_rest(), .in_hand = 0, .in_hand_now = 0, .units_added = 0, .lost_before = 0});
 }
 
-void expect_mode(Others&) { require_mode(*given); }
+void expect_mode(Others&) { require(*given); }
 
-// libc has not come to these three yet.
-void know_the_environment(char** argv, char** envp) {
-  environ = envp;
-  program_invocation_name = argv[0];
-  program_invocation_short_name = basename(argv[0]);
-}
-
-void test(int argc, char** argv, char** envp) {
-  know_the_environment(argv, envp);
-  const Arguments arguments =
-      parse_arguments(argc, argv, "the first call of the process delays nobody, wherever it stops");
-  given = &arguments;
+void test(int argc, char** argv) {
+  const Settings settings = read_settings(argc, argv, "the first call of the process delays nobody, wherever it stops");
+  given = &settings;
   reslab_status status = {};
   reslab_get_status(&status, sizeof status);
   expect(status.mode == RESLAB_MODE_NONE, "the library has made its root already");
@@ -54,15 +44,15 @@ void test(int argc, char** argv, char** envp) {
   const Deed stopped = {nullptr, work_beside_it, expect_mode_and_pace};
   const Deed killed = {nullptr, leave, expect_mode};
   for (const Deed& deed : {stopped, killed}) {
-    Walk walk(arguments, deed);
+    Walk walk(settings, deed);
     walk.go({&kFirstCall, 1});
   }
-  note(arguments, "ok, seed %llu", static_cast<unsigned long long>(arguments.seed));
+  settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));
   exit(0);
 }
 
-[[gnu::section(".preinit_array"), gnu::used]] void (*const before_all)(int, char**, char**) = test;
-
 }  // namespace
+
+BEFORE_LIBRARY(test);
 
 int main() { return 1; }  // not reached

@@ -5,6 +5,9 @@
 #include "failure.h"
 
 namespace progress {
+
+using namespace support;
+
 namespace {
 
 uint64_t stamp_of(const void* object) { return reinterpret_cast<uint64_t>(object) * 0x9e3779b97f4a7c15; }

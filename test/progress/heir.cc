@@ -10,6 +10,9 @@
 #include "process.h"
 
 namespace progress {
+
+using namespace support;
+
 namespace {
 
 constexpr unsigned kMostSeconds = 30;

@@ -13,7 +13,7 @@ namespace progress {
 
 // What the heap held when the operation was about to begin, and what it may do to that.
 struct Estate {
-  const Ledger* ledger;
+  const support::Ledger* ledger;
   size_t in_hand;        // objects of the doer, then
   size_t in_hand_now;    // of these, out of the operation's reach
   uint32_t units_added;  // for large blocks

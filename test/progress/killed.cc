@@ -8,6 +8,7 @@
 namespace {
 
 using namespace progress;
+using namespace support;
 
 void leave(const Operation& operation) {
   leave_to_heirs({.ledger = &at_rest(),
@@ -20,12 +21,12 @@ void leave(const Operation& operation) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments =
-      parse_arguments(argc, argv, "a child works, whatever another thread was in the middle of when it was forked");
-  require_mode(arguments);
+  const Settings settings =
+      read_settings(argc, argv, "a child works, whatever another thread was in the middle of when it was forked");
+  require(settings);
   const Deed deed = {nullptr, leave, nullptr};
-  Walk walk(arguments, deed);
+  Walk walk(settings, deed);
   walk.go(operations());
   walk.require_all_hooks();
-  note(arguments, "ok, seed %llu", static_cast<unsigned long long>(arguments.seed));
+  settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));
 }

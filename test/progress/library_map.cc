@@ -11,6 +11,9 @@
 #include "failure.h"
 
 namespace progress {
+
+using namespace support;
+
 namespace {
 
 // Section headers are not among what the loader maps, so the file is read.

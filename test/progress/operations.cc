@@ -7,6 +7,9 @@
 #include "scripted_cpu.h"
 
 namespace progress {
+
+using namespace support;
+
 namespace {
 
 // --- ways to bring the heap somewhere ----------------------------------------------------------------------------------

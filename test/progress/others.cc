@@ -9,6 +9,8 @@
 
 namespace progress {
 
+using namespace support;
+
 const char* const kKindNames[kKinds] = {"pairs", "batches", "nolock", "large"};
 
 namespace {

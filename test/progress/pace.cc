@@ -6,6 +6,9 @@
 #include "process.h"
 
 namespace progress {
+
+using namespace support;
+
 namespace {
 
 constexpr size_t kOperations = 10'000;

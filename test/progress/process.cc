@@ -11,6 +11,8 @@
 
 namespace progress {
 
+using namespace support;
+
 Findings* findings;
 
 namespace {

@@ -26,7 +26,7 @@ Others& crew();
 const Hand& hand();
 
 // How things were when the operation was about to begin.
-const Ledger& at_rest();
+const support::Ledger& at_rest();
 size_t in_hand_at_rest();
 
 // One line of the figures that a process leaves for its tracer.

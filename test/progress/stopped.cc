@@ -12,12 +12,12 @@ void beside(const progress::Operation& operation) { progress::work_beside(progre
 
 int main(int argc, char** argv) {
   using namespace progress;
-  const Arguments arguments =
-      parse_arguments(argc, argv, "a thread stopped at any instruction of the library delays no other");
-  require_mode(arguments);
+  const Settings settings =
+      read_settings(argc, argv, "a thread stopped at any instruction of the library delays no other");
+  require(settings);
   const Deed deed = {measure_pace, beside, expect_their_pace};
-  Walk walk(arguments, deed);
+  Walk walk(settings, deed);
   walk.go(operations());
   walk.require_all_hooks();
-  note(arguments, "ok, seed %llu", static_cast<unsigned long long>(arguments.seed));
+  settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));
 }

@@ -9,6 +9,9 @@
 #include "failure.h"
 
 namespace progress {
+
+using namespace support;
+
 namespace {
 
 constexpr unsigned kMostSeconds = 60;  // for one process, on a machine with much else to do

@@ -11,6 +11,9 @@
 #include "failure.h"
 
 namespace progress {
+
+using namespace support;
+
 namespace {
 
 constexpr uintptr_t kRseqCsField = 8;  // struct rseq: rseq_cs

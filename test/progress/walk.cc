@@ -8,10 +8,12 @@
 #include <map>
 
 #include "failure.h"
-#include "random.h"
 #include "traced_process.h"
 
 namespace progress {
+
+using namespace support;
+
 namespace {
 
 constexpr size_t kPlacesEach = 5;         // of an operation, in the quick form, beside its hooks
@@ -23,8 +25,8 @@ constexpr size_t kMostSteps = 4'000, kMostLongSteps = 40'000;  // of an operatio
 constexpr size_t kStepsFromHook = 150;
 
 template <class T>
-void shuffle(std::vector<T>& things, uint64_t& state) {
-  for (size_t i = things.size(); i > 1; --i) std::swap(things[i - 1], things[next_random(state) % i]);
+void shuffle(std::vector<T>& things, Random& random) {
+  for (size_t i = things.size(); i > 1; --i) std::swap(things[i - 1], things[random.below(i)]);
 }
 
 // Where a stopped thread that has just been called from the library goes on afterwards; 0: it was not called from there.
@@ -35,16 +37,16 @@ uintptr_t return_into_library(const Tracee& doer, const LibraryMap& map) {
 
 }  // namespace
 
-Walk::Walk(const Arguments& arguments, const Deed& deed)
-    : arguments_(arguments), deed_(deed), map_(LibraryMap::find()), random_state_(arguments.seed) {
+Walk::Walk(const Settings& settings, const Deed& deed)
+    : settings_(settings), deed_(deed), map_(LibraryMap::find()), random_(settings.seed) {
   signal(SIGPIPE, SIG_IGN);  // a process that failed has said why
   stay_on_one_cpu();
   share_findings();
 }
 
 bool Walk::is_chosen(const Operation& operation) const {
-  if (arguments_.operation != nullptr && strcmp(arguments_.operation, operation.name) != 0) return false;
-  const bool rseq = strcmp(arguments_.mode, "rseq") == 0;
+  if (settings_.operation != nullptr && strcmp(settings_.operation, operation.name) != 0) return false;
+  const bool rseq = strcmp(settings_.mode, "rseq") == 0;
   if (operation.where == Where::kNewCpu) return rseq && has_another_cpu();
   return rseq || operation.where != Where::kUnregistered;
 }
@@ -86,7 +88,7 @@ bool Walk::scout_from(const Operation& operation, uintptr_t from, size_t most_st
 std::vector<Place> Walk::scout(const Operation& operation) {
   set_scene("%s, gone through by steps", operation.name);
   std::vector<Place> places;
-  const bool whole = scout_from(operation, 0, arguments_.quick() ? kMostSteps : kMostLongSteps, places);
+  const bool whole = scout_from(operation, 0, settings_.quick() ? kMostSteps : kMostLongSteps, places);
   expect(!places.empty(), "the operation never came into the library");
   for (const HookSite& hook : map_.hooks()) {
     if (whole) break;
@@ -99,8 +101,8 @@ std::vector<Place> Walk::scout(const Operation& operation) {
 
 void Walk::choose(const Operation& operation, const std::vector<Place>& places, std::vector<Visit>& visits) {
   std::vector<Place> order = places;
-  shuffle(order, random_state_);
-  if (!arguments_.quick()) {
+  shuffle(order, random_);
+  if (!settings_.quick()) {
     for (const Place& place : order) visits.push_back({&operation, place});
     return;
   }
@@ -135,7 +137,7 @@ bool Walk::visit(const Operation& operation, const Place& place) {
             place.section != nullptr ? "in a section"
             : hook != nullptr        ? "hook "
                                      : "an instruction",
-            hook != nullptr ? hook : "", place.pass, static_cast<unsigned long long>(arguments_.seed));
+            hook != nullptr ? hook : "", place.pass, static_cast<unsigned long long>(settings_.seed));
   findings->slowest_pace = 1e9;
   TracedProcess process(operation, deed_);
   Tracee& doer = process.doer();
@@ -162,7 +164,7 @@ bool Walk::visit_again_if_missed(const Visit& visit) {
 
 // The long form: hooks; then each instruction in some operation; then in every operation; then its later passes.
 void Walk::put_in_order(std::vector<Visit>& visits) {
-  shuffle(visits, random_state_);
+  shuffle(visits, random_);
   std::set<uintptr_t> met;
   std::vector<std::pair<int, Visit>> ranked;
   for (const Visit& visit : visits) {
@@ -181,9 +183,9 @@ void Walk::go(std::span<const Operation> operations) {
   for (const Operation& operation : operations) {
     if (is_chosen(operation)) choose(operation, scout(operation), visits);
   }
-  if (!arguments_.quick()) put_in_order(visits);
+  if (!settings_.quick()) put_in_order(visits);
   const auto begin = Clock::now();
-  const std::chrono::duration<double> limit(arguments_.quick() ? 1e9 : 60 * arguments_.minutes);
+  const std::chrono::duration<double> limit(settings_.quick() ? 1e9 : 60 * settings_.minutes);
   for (const Visit& visit : visits) {
     if (Clock::now() - begin > limit) break;
     ++visits_;
@@ -200,18 +202,19 @@ void Walk::go(std::span<const Operation> operations) {
 }
 
 void Walk::require_coverage(size_t wanted) {
-  set_scene("the walk, seed %llu", static_cast<unsigned long long>(arguments_.seed));
-  note(arguments_, "%zu of %zu stops, %zu of them inside sections, %zu places not met again; %zu of %zu instructions",
-       visits_ - missed_, wanted, in_sections_, missed_, instructions_visited_.size(), instructions_seen_.size());
+  set_scene("the walk, seed %llu", static_cast<unsigned long long>(settings_.seed));
+  settings_.log.line("%zu of %zu stops, %zu of them inside sections, %zu places not met again; %zu of %zu instructions",
+                     visits_ - missed_, wanted, in_sections_, missed_, instructions_visited_.size(),
+                     instructions_seen_.size());
   if (slowest_pace_ < 1e9)
-    note(arguments_, "slowest pace of the others: %.2f of theirs without the stop", slowest_pace_);
+    settings_.log.line("slowest pace of the others: %.2f of theirs without the stop", slowest_pace_);
   expect(visits_ > 0, "nothing was visited");
   expect(static_cast<double>(missed_) <= kMostMissed * static_cast<double>(visits_) + kMissedAnyway,
          "%zu of %zu places were not met again: the operations do not repeat", missed_, visits_);
 }
 
 void Walk::require_all_hooks() const {
-  if (arguments_.operation != nullptr) return;
+  if (settings_.operation != nullptr) return;
   // What retires objects for libreslab-rcu has harnesses of its own (test/rcu).
   const auto is_of_rcu = [](const HookSite& hook) {
     return strncmp(hook.name, "retired_", 8) == 0 || strcmp(hook.name, "retire_by_bit") == 0;
@@ -267,8 +270,8 @@ void Walk::require_all_hooks() const {
   for (const HookSite& hook : map_.hooks()) {
     if (hooks_visited_.contains(hook.name) || is_of_rcu(hook)) continue;
     const bool reachable = std::none_of(std::begin(kOutOfReach), std::end(kOutOfReach), [&](const auto& one) {
-      return strcmp(one.hook, hook.name) == 0 && same(one.mode, arguments_.mode) &&
-             same(one.local_lock, arguments_.local_lock);
+      return strcmp(one.hook, hook.name) == 0 && same(one.mode, settings_.mode) &&
+             same(one.local_lock, settings_.local_lock);
     });
     if (reachable) unexpected += std::string(" ") + hook.name;
   }

@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "arguments.h"
 #include "library_map.h"
 #include "operations.h"
 #include "process.h"
+#include "random.h"
+#include "settings.h"
 #include "tracee.h"
 
 namespace progress {
@@ -27,7 +28,7 @@ struct Place {
 
 class Walk {
  public:
-  Walk(const Arguments& arguments, const Deed& deed);
+  Walk(const Settings& settings, const Deed& deed);
 
   // The quick form takes some places of each operation, at random, and of each hook a few; the long one all, the hooks and
   // each instruction once first, until the time is over.
@@ -52,10 +53,10 @@ class Walk {
   bool visit_again_if_missed(const Visit& visit);
   void require_coverage(size_t wanted);
 
-  const Arguments& arguments_;
+  const Settings& settings_;
   const Deed& deed_;
   const LibraryMap map_;
-  uint64_t random_state_;
+  support::Random random_;
   std::map<std::string, int> hooks_chosen_;
   std::set<std::string> hooks_visited_;
   std::set<uintptr_t> instructions_seen_;

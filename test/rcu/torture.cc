@@ -1,8 +1,6 @@
 // An rcutorture for reslab_free_rcu: readers that look whether what they hold was freed, writers that retire by every way,
 // handlers that do both, in a cluster of shared slots.
 //
-//   torture --mode MODE [--flavor F] [--minutes M | --seconds S | --quick] [--seed N] [--log FILE]
-//
 // Every object carries its generation and a word computed from it and the address; a reader checks them at the beginning
 // and at the end of its section. Objects that come back from the heap are overwritten at once by their next owner, and a
 // freed one that nobody owns is overwritten by the scribblers, which allocate and free the same classes all the time: so
@@ -14,22 +12,25 @@
 
 #include <atomic>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "flavor.h"
 #include "support.h"
+#include "support/log.h"
+#include "support/mode.h"
+#include "support/random.h"
 
 using namespace rcu_test;
+using support::Random;
 
 namespace {
 
 struct Settings {
-  const char* mode = nullptr;
-  const char* flavor_name = "memb";
-  uint64_t ms = 3000;
-  uint64_t seed = 1;
-  const char* log = nullptr;
+  const char* mode;
+  const char* flavor_name;
+  uint64_t ms;
+  uint64_t seed;
+  support::Log log;
 };
 
 struct Object {
@@ -123,7 +124,7 @@ void on_signal(int) {
 class Timer {
  public:
   explicit Timer(uint64_t seed, long every_ns) {
-    handler_random.state = seed;
+    handler_random = Random(seed);
     sigevent event = {};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = SIGUSR1;
@@ -141,7 +142,7 @@ class Timer {
 };
 
 void* run_reader(void* seed) {
-  Random random{reinterpret_cast<uintptr_t>(seed)};
+  Random random(reinterpret_cast<uintptr_t>(seed));
   Reader reader(*flavor);
   {
     const Timer timer(random.next(), 150'000);
@@ -153,7 +154,7 @@ void* run_reader(void* seed) {
 }
 
 void* run_writer(void* seed) {
-  Random random{reinterpret_cast<uintptr_t>(seed)};
+  Random random(reinterpret_cast<uintptr_t>(seed));
   Reader reader(*flavor);
   {
     const Timer timer(random.next(), 190'000);
@@ -169,7 +170,7 @@ void* run_writer(void* seed) {
 
 // What was freed is written to as soon as it can be had. Also waits for cookies: a period must not end under a reader.
 void* run_scribbler(void* seed) {
-  Random random{reinterpret_cast<uintptr_t>(seed)};
+  Random random(reinterpret_cast<uintptr_t>(seed));
   void* held[64] = {};
   while (!stop.load(std::memory_order_relaxed)) {
     void*& place = held[random.below(64)];
@@ -187,62 +188,47 @@ void* run_scribbler(void* seed) {
   return nullptr;
 }
 
-bool parse(int count, char** arguments, Settings& settings) {
-  for (int i = 1; i < count; ++i) {
-    const std::string name = arguments[i];
-    if (name == "--quick") {
-      settings.ms = 3000;
-      continue;
-    }
-    if (i + 1 == count) return false;
-    const char* value = arguments[++i];
-    char* end = nullptr;
-    const uint64_t number = strtoull(value, &end, 10);
-    const bool is_number = *value != '\0' && *end == '\0';
-    if (name == "--mode") settings.mode = value;
-    else if (name == "--flavor") settings.flavor_name = value;
-    else if (name == "--log") settings.log = value;
-    else if (name == "--minutes" && is_number && number > 0) settings.ms = number * 60'000;
-    else if (name == "--seconds" && is_number && number > 0) settings.ms = number * 1000;
-    else if (name == "--seed" && is_number) settings.seed = number;
-    else return false;
-  }
-  flavor = flavor_named(settings.flavor_name);
-  return flavor != nullptr && settings.mode != nullptr &&
-         (strcmp(settings.mode, "rseq") == 0 || strcmp(settings.mode, "fallback") == 0);
+Settings read_settings(const support::Arguments& arguments) {
+  const uint64_t seconds =
+      arguments.has("--minutes") ? 60 * arguments.number("--minutes", 1) : arguments.number("--seconds", 3);
+  return {.mode = arguments.required("--mode"),
+          .flavor_name = arguments.text("--flavor", "memb"),
+          .ms = 1000 * (arguments.has("--quick") ? 3 : seconds),
+          .seed = arguments.number("--seed", 1, 0),
+          .log = support::Log(arguments)};
 }
 
 uint64_t begun_ms = 0;
 
-void say(FILE* out, const Settings& settings, const char* what) {
+void say(const Settings& settings, const char* what) {
   const reslab_rcu_stats now = stats();
-  fprintf(out,
-          "%s after %llu s: mode %s, flavour %s, seed %llu: %llu looks, %llu retired, %llu handlers, %llu cookies; "
-          "freed %llu, by bit "
-          "%llu, periods %llu, pages %llu, aged %llu, waits %llu\n",
-          what, static_cast<unsigned long long>((now_ms() - begun_ms) / 1000), settings.mode, settings.flavor_name,
-          static_cast<unsigned long long>(settings.seed), static_cast<unsigned long long>(looks.load()),
-          static_cast<unsigned long long>(retired.load()), static_cast<unsigned long long>(handled.load()),
-          static_cast<unsigned long long>(cookies.load()), static_cast<unsigned long long>(now.freed),
-          static_cast<unsigned long long>(now.by_bit), static_cast<unsigned long long>(now.grace_periods),
-          static_cast<unsigned long long>(now.pages), static_cast<unsigned long long>(now.pages_aged),
-          static_cast<unsigned long long>(now.waits));
-  fflush(out);
+  settings.log.line(
+      "%s after %llu s: mode %s, flavour %s, seed %llu: %llu looks, %llu retired, %llu handlers, %llu cookies; "
+      "freed %llu, by bit "
+      "%llu, periods %llu, pages %llu, aged %llu, waits %llu",
+      what, static_cast<unsigned long long>((now_ms() - begun_ms) / 1000), settings.mode, settings.flavor_name,
+      static_cast<unsigned long long>(settings.seed), static_cast<unsigned long long>(looks.load()),
+      static_cast<unsigned long long>(retired.load()), static_cast<unsigned long long>(handled.load()),
+      static_cast<unsigned long long>(cookies.load()), static_cast<unsigned long long>(now.freed),
+      static_cast<unsigned long long>(now.by_bit), static_cast<unsigned long long>(now.grace_periods),
+      static_cast<unsigned long long>(now.pages), static_cast<unsigned long long>(now.pages_aged),
+      static_cast<unsigned long long>(now.waits));
 }
 
 // What a reader of the log needs to do it again.
-void begin_log(FILE* log, const Settings& settings) {
+void begin_log(const Settings& settings) {
   char when[32];
   const time_t now = time(nullptr);
   tm parts;
   strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", gmtime_r(&now, &parts));
-  fprintf(log, "rcu_torture: begun %s UTC, for %llu s, on %ld CPUs; reslab %s\n", when,
-          static_cast<unsigned long long>(settings.ms / 1000), sysconf(_SC_NPROCESSORS_ONLN), reslab_version());
-  say(log, settings, "begins");
+  settings.log.line("rcu_torture: begun %s UTC, for %llu s, on %ld CPUs; reslab %s", when,
+                    static_cast<unsigned long long>(settings.ms / 1000), sysconf(_SC_NPROCESSORS_ONLN),
+                    reslab_version());
+  say(settings, "begins");
 }
 
-void torture(const Settings& settings, FILE* log) {
-  Random seeds{settings.seed};
+void torture(const Settings& settings) {
+  Random seeds(settings.seed);
   struct sigaction action = {};
   action.sa_handler = on_signal;
   sigaction(SIGUSR1, &action, nullptr);
@@ -258,8 +244,8 @@ void torture(const Settings& settings, FILE* log) {
   for (uint64_t told = begun_ms; now_ms() - begun_ms < settings.ms;) {
     sleep_ms(50);
     reslab_trim(0);
-    if (log != nullptr && now_ms() - told > 60'000) {
-      say(log, settings, "running");
+    if (now_ms() - told > 60'000) {
+      say(settings, "running");
       told = now_ms();
     }
   }
@@ -270,39 +256,34 @@ void torture(const Settings& settings, FILE* log) {
 
 }  // namespace
 
-int main(int count, char** arguments) {
-  Settings settings;
-  if (count == 2 && strcmp(arguments[1], "--help") == 0) {
-    puts(
-        "torture rseq|fallback [--flavor memb|mb|qsbr|bp] [--minutes M | --seconds S | --quick] [--seed N] [--log "
-        "FILE]");
-    return 0;
-  }
-  if (!parse(count, arguments, settings)) {
-    fprintf(stderr, "torture: bad arguments; --help lists them\n");
-    return 2;
-  }
-  require_mode(settings.mode);
-  FILE* log = settings.log != nullptr ? fopen(settings.log, "w") : nullptr;
-  if (settings.log != nullptr && log == nullptr) RCU_FAIL("cannot write %s", settings.log);
+int main(int argc, char** argv) {
+  static constexpr support::Option kOptions[] = {
+      support::kModeOption,
+      {"--flavor", "memb|mb|qsbr|bp", "of liburcu (default memb)"},
+      {"--quick", nullptr, "three seconds (the default)"},
+      {"--seconds", "S", "so long"},
+      {"--minutes", "M", "so long"},
+      support::kSeedOption,
+      support::kLogOption,
+  };
+  const Settings settings = read_settings(
+      support::Arguments(argc, argv, "Readers, writers and handlers look for objects freed too early.", kOptions));
+  flavor = flavor_named(settings.flavor_name);
+  support::require_mode(settings.mode);
   begun_ms = now_ms();
-  if (log != nullptr) begin_log(log, settings);
+  begin_log(settings);
   RCU_CHECK(reslab_rcu_init(flavor) == 0);
   RCU_CHECK(reslab_rcu_set_limit(8 << 20) == 0);
-  torture(settings, log);
+  torture(settings);
   RCU_CHECK(reslab_rcu_barrier() == 0);
   const reslab_rcu_stats end = stats();
-  say(stdout, settings, "ends");
-  if (log != nullptr) say(log, settings, "ends");
+  say(settings, "ends");
   if (end.freed != end.taken || end.freed < retired.load()) {
     RCU_FAIL("retired %llu, freed %llu", static_cast<unsigned long long>(retired.load()),
              static_cast<unsigned long long>(end.freed));
   }
   RCU_CHECK(end.pending_bytes == 0 && end.pending_objects == 0);
   RCU_CHECK(audit() == 0);
-  if (log != nullptr) {
-    fputs("nothing was found: all that was retired is freed, the audit is clean\n", log);
-    fclose(log);
-  }
+  settings.log.line("nothing was found: all that was retired is freed, the audit is clean");
   return 0;
 }

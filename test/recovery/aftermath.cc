@@ -15,6 +15,7 @@ namespace recovery {
 namespace {
 
 using namespace progress;
+using namespace support;
 
 constexpr uint64_t kBlockObjects = 64;
 constexpr uint64_t kSlabObjects = 341;  // of 192 bytes, the smallest that these jumps leave
@@ -69,7 +70,7 @@ void begin_anew() {
 
 }  // namespace
 
-Aftermath::Aftermath(const Arguments& arguments) : arguments_(arguments) {
+Aftermath::Aftermath(const Settings& settings) : settings_(settings) {
   expect_all_classes_serve();
   begin_anew();
   for (const Kind kind : kBucketKinds) nanoseconds_before_[kind] = best_nanoseconds(kind);
@@ -82,14 +83,14 @@ void Aftermath::expect_bounded_loss(const Jumps& lost_calls) {
   expect(has >= had && has_units >= had_units, "more was freed than was allocated: %llu of %llu objects are left",
          shown(has), shown(had));
   const uint64_t most = lost_calls.fast + kBlockObjects * lost_calls.slow + kSlabObjects * lost_calls.with_slab;
-  note(arguments_, "%llu calls left in fast paths, %llu in slow ones; %llu objects and %llu units of runs lost",
-       shown(lost_calls.fast), shown(lost_calls.slow), shown(has - had), shown(has_units - had_units));
+  settings_.log.line("%llu calls left in fast paths, %llu in slow ones; %llu objects and %llu units of runs lost",
+                     shown(lost_calls.fast), shown(lost_calls.slow), shown(has - had), shown(has_units - had_units));
   expect(has - had <= most, "%llu objects are lost, and at most %llu should be", shown(has - had), shown(most));
 }
 
 void Aftermath::expect_few_leftovers(const Jumps& lost_calls) {
   const uint64_t leftovers = count_leftovers();
-  note(arguments_, "%llu leftovers in the audit", shown(leftovers));
+  settings_.log.line("%llu leftovers in the audit", shown(leftovers));
   expect(leftovers <= kLeftoversEach * lost_calls.slow + kUnitsInHand * lost_calls.with_units,
          "calls that never returned have left too much behind");
 }

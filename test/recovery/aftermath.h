@@ -5,17 +5,17 @@
 
 #include <cstdint>
 
-#include "arguments.h"
 #include "jumper.h"
 #include "ledger.h"
 #include "others.h"
+#include "settings.h"
 
 namespace recovery {
 
 class Aftermath {
  public:
   // Before: takes the ledger and the paces. To be made once there is no more to come that libc keeps for ever.
-  explicit Aftermath(const progress::Arguments& arguments);
+  explicit Aftermath(const progress::Settings& settings);
 
   // After, with all objects freed and the threads gone.
   void expect_recovered(const Jumps& lost_calls);
@@ -26,8 +26,8 @@ class Aftermath {
   void expect_few_leftovers(const Jumps& lost_calls);
   void expect_whole_child();
 
-  const progress::Arguments& arguments_;
-  progress::Ledger before_, after_;
+  const progress::Settings& settings_;
+  support::Ledger before_, after_;
   double nanoseconds_before_[progress::kKinds];
 };
 

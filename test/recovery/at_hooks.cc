@@ -18,6 +18,7 @@
 namespace {
 
 using namespace progress;
+using namespace support;
 
 constexpr int kQuickRounds = 60, kLongRounds = 2'000;
 constexpr unsigned kMostSeconds = 60;
@@ -79,19 +80,19 @@ void pass_hooks(uint64_t random) {
 
 // --- a hook ------------------------------------------------------------------------------------------------------------
 
-[[gnu::noinline]] void leave_once(uint64_t& state) {
+[[gnu::noinline]] void leave_once(Random& random) {
   if (sigsetjmp(back, 0) == 0) {
     armed = true;
-    pass_hooks(next_random(state));
+    pass_hooks(random.next());
   }
   armed = false;
 }
 
-[[noreturn]] void jump_at(const Arguments& arguments, const std::string& hook) {
+[[noreturn]] void jump_at(const Settings& settings, const std::string& hook) {
   limit_time(kMostSeconds);
-  uint64_t state = arguments.seed;
-  for (int i = 0; i < 8; ++i) pass_hooks(next_random(state));
-  static recovery::Aftermath aftermath(arguments);
+  Random random(settings.seed);
+  for (int i = 0; i < 8; ++i) pass_hooks(random.next());
+  static recovery::Aftermath aftermath(settings);
   // A trim may be left, too: its thread's next one finishes what it was draining. But not where a slab is marked as listed
   // and not yet on its list: nothing but the repair after a fork finds it again. Out of a trim that is a slab with all its
   // objects free, and dozens of them make their class look sparse, whose caches stay small then.
@@ -99,8 +100,8 @@ void pass_hooks(uint64_t random) {
   {
     const support::Hook at(hook.c_str(), leave);
     set_stage("calls are left by jumps");
-    const int rounds = arguments.quick() ? kQuickRounds : kLongRounds;
-    for (int round = 0; round < rounds; ++round) leave_once(state);
+    const int rounds = settings.quick() ? kQuickRounds : kLongRounds;
+    for (int round = 0; round < rounds; ++round) leave_once(random);
     release(reslab_free, 0);
   }
   // A round that came to its end never passed there: the mode, or the form of the calls, does not lead to it.
@@ -116,23 +117,23 @@ void pass_hooks(uint64_t random) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments = parse_arguments(argc, argv, "jumps out of the library at each of its hook points");
-  require_mode(arguments);
+  const Settings settings = read_settings(argc, argv, "jumps out of the library at each of its hook points");
+  require(settings);
   size_t passed = 0;
   for (const std::string& hook : support::hook_names()) {
-    if (arguments.operation != nullptr && hook != arguments.operation) continue;
-    set_scene("left at hook %s, seed %llu", hook.c_str(), static_cast<unsigned long long>(arguments.seed));
+    if (settings.operation != nullptr && hook != settings.operation) continue;
+    set_scene("left at hook %s, seed %llu", hook.c_str(), static_cast<unsigned long long>(settings.seed));
     const pid_t process = fork();
     expect(process >= 0, "fork: %s", strerrordesc_np(errno));
-    if (process == 0) jump_at(arguments, hook);
+    if (process == 0) jump_at(settings, hook);
     int status = 0;
     waitpid(process, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) continue;
     expect(status == 0, "the process failed, wait status %#x", static_cast<unsigned>(status));
     ++passed;
   }
-  set_scene("seed %llu", static_cast<unsigned long long>(arguments.seed));
+  set_scene("seed %llu", static_cast<unsigned long long>(settings.seed));
   constexpr size_t kLeastHooks = 18;
-  expect(arguments.operation != nullptr || passed >= kLeastHooks, "only %zu hooks were passed", passed);
-  note(arguments, "ok, %zu hooks, seed %llu", passed, static_cast<unsigned long long>(arguments.seed));
+  expect(settings.operation != nullptr || passed >= kLeastHooks, "only %zu hooks were passed", passed);
+  settings.log.line("ok, %zu hooks, seed %llu", passed, static_cast<unsigned long long>(settings.seed));
 }

@@ -19,6 +19,7 @@
 namespace {
 
 using namespace progress;
+using namespace support;
 
 constexpr uint64_t kQuickThreads = 600;  // of each kind of end
 constexpr size_t kAtOnce = 3;
@@ -38,9 +39,9 @@ void give_back(void* object, uint64_t random) {
 
 // For ever. No frame here has anything to destroy: a cancelled thread's stack is unwound as far as there are tables.
 [[noreturn]] void work_until_ended() {
-  uint64_t state = seed.fetch_add(1, std::memory_order_relaxed) << 20;
+  Random dice(seed.fetch_add(1, std::memory_order_relaxed));
   for (;;) {
-    const uint64_t random = next_random(state);
+    const uint64_t random = dice.next();
     std::atomic<void*>& place = places[random % kPlaces];
     if (random >> 20 & 1) {
       give_back(place.exchange(nullptr), random >> 21);
@@ -94,26 +95,27 @@ void end_and_join(const End& end, pthread_t thread) {
   }
 }
 
-void live_and_end(const End& end, uint64_t& state) {
+void live_and_end(const End& end, Random& dice) {
   pthread_t threads[kAtOnce];
   for (pthread_t& thread : threads) {
     expect(pthread_create(&thread, nullptr, end.live, nullptr) == 0, "no thread can be made");
   }
   for (const pthread_t thread : threads) {
-    const timespec life = {.tv_sec = 0, .tv_nsec = static_cast<long>(next_random(state) % kLongestLife)};
+    const timespec life = {.tv_sec = 0, .tv_nsec = static_cast<long>(dice.below(kLongestLife))};
     nanosleep(&life, nullptr);
     end_and_join(end, thread);
   }
 }
 
-uint64_t end_threads(const Arguments& arguments, uint64_t most) {
+uint64_t end_threads(const Settings& settings, uint64_t most) {
   using Clock = std::chrono::steady_clock;
-  uint64_t state = arguments.seed, ended = 0;
-  const auto end = Clock::now() + std::chrono::duration<double>(arguments.quick() ? 12 : 60 * arguments.minutes);
+  Random dice(settings.seed);
+  uint64_t ended = 0;
+  const auto end = Clock::now() + std::chrono::duration<double>(settings.quick() ? 12 : 60 * settings.minutes);
   for (; ended < most && Clock::now() < end; ended += std::size(kEnds) * kAtOnce) {
     for (const End& one : kEnds) {
       set_stage(one.name);
-      live_and_end(one, state);
+      live_and_end(one, dice);
     }
   }
   for (std::atomic<void*>& place : places) give_back(place.exchange(nullptr), 0);
@@ -123,18 +125,18 @@ uint64_t end_threads(const Arguments& arguments, uint64_t most) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments = parse_arguments(argc, argv, "threads that end in the middle of malloc and free");
-  require_mode(arguments);
-  set_scene("seed %llu", static_cast<unsigned long long>(arguments.seed));
-  limit_time(static_cast<unsigned>(60 + 60 * arguments.minutes));
+  const Settings settings = read_settings(argc, argv, "threads that end in the middle of malloc and free");
+  require(settings);
+  set_scene("seed %llu", static_cast<unsigned long long>(settings.seed));
+  limit_time(static_cast<unsigned>(60 + 60 * settings.minutes));
   signal(kSignal, jump_out);
-  seed = arguments.seed << 32;
-  end_threads(arguments, 1);  // what libc loads to unwind a thread, and keeps for threads that have ended
-  static recovery::Aftermath aftermath(arguments);
+  seed = settings.seed << 32;
+  end_threads(settings, 1);  // what libc loads to unwind a thread, and keeps for threads that have ended
+  static recovery::Aftermath aftermath(settings);
 
-  const uint64_t ended = end_threads(arguments, arguments.quick() ? kQuickThreads : UINT64_MAX);
+  const uint64_t ended = end_threads(settings, settings.quick() ? kQuickThreads : UINT64_MAX);
   expect(ended >= kQuickThreads / 10, "only %llu threads in the time", static_cast<unsigned long long>(ended));
   aftermath.expect_recovered({.fast = ended, .slow = ended});  // the object in hand, and the call
-  note(arguments, "ok, %llu threads, seed %llu", static_cast<unsigned long long>(ended),
-       static_cast<unsigned long long>(arguments.seed));
+  settings.log.line("ok, %llu threads, seed %llu", static_cast<unsigned long long>(ended),
+                    static_cast<unsigned long long>(settings.seed));
 }

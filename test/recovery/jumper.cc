@@ -22,8 +22,8 @@
 namespace recovery {
 namespace {
 
-using progress::expect;
-using progress::next_random;
+using support::expect;
+using support::Random;
 
 constexpr long kPeriodNanoseconds = 30'000;
 constexpr size_t kObjects = 512;
@@ -110,10 +110,10 @@ void one_operation(uint64_t random) {
 }
 
 // Runs of allocations and of frees, for refills and flushes; single operations between them.
-void some_operations(uint64_t& state) {
-  const uint64_t random = next_random(state);
+void some_operations(Random& dice) {
+  const uint64_t random = dice.next();
   const size_t count = 1 + random % 128;
-  for (size_t i = 0; i < count; ++i) one_operation(next_random(state));
+  for (size_t i = 0; i < count; ++i) one_operation(dice.next());
 }
 
 }  // namespace
@@ -128,8 +128,8 @@ Jumps jump_about(const progress::LibraryMap& library, uint64_t seed, uint64_t mo
     while (jumps_of_all.load(std::memory_order_relaxed) < most && Clock::now() < end) {
       if (sigsetjmp(self.back, 1) == 0) {
         self.armed = 1;
-        uint64_t now = state;
-        some_operations(now);
+        Random dice(state);
+        some_operations(dice);
       }
       self.armed = 0;
       state = state + 1;

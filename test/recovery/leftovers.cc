@@ -11,7 +11,7 @@
 namespace recovery {
 namespace {
 
-using progress::expect;
+using support::expect;
 
 constexpr const char* kLeftovers[] = {
     "depot block is on no stack",

@@ -8,6 +8,7 @@
 namespace {
 
 using namespace progress;
+using namespace support;
 using recovery::Jumps;
 
 constexpr uint64_t kQuickJumps = 50'000, kLongJumps = 1'000'000;
@@ -15,13 +16,13 @@ constexpr uint64_t kLeastShare = 5;  // of these, on a machine with much else to
 constexpr double kQuickSeconds = 12;
 constexpr size_t kJumpers = 2;
 
-Jumps jump(const Arguments& arguments, const LibraryMap& library, uint64_t most) {
-  const double seconds = arguments.quick() ? kQuickSeconds : 60 * arguments.minutes;
+Jumps jump(const Settings& settings, const LibraryMap& library, uint64_t most) {
+  const double seconds = settings.quick() ? kQuickSeconds : 60 * settings.minutes;
   Jumps of[kJumpers] = {};
   std::thread jumpers[kJumpers];
   for (size_t i = 0; i < kJumpers; ++i) {
     jumpers[i] =
-        std::thread([&, i] { of[i] = recovery::jump_about(library, arguments.seed * 1000 + i, most, seconds); });
+        std::thread([&, i] { of[i] = recovery::jump_about(library, settings.seed * 1000 + i, most, seconds); });
   }
   for (std::thread& jumper : jumpers) jumper.join();
   Jumps all = {};
@@ -32,19 +33,19 @@ Jumps jump(const Arguments& arguments, const LibraryMap& library, uint64_t most)
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments = parse_arguments(argc, argv, "jumps out of handlers that interrupted malloc and free");
-  require_mode(arguments);
-  set_scene("seed %llu", static_cast<unsigned long long>(arguments.seed));
-  limit_time(static_cast<unsigned>(60 + 60 * arguments.minutes));
+  const Settings settings = read_settings(argc, argv, "jumps out of handlers that interrupted malloc and free");
+  require(settings);
+  set_scene("seed %llu", static_cast<unsigned long long>(settings.seed));
+  limit_time(static_cast<unsigned>(60 + 60 * settings.minutes));
   const LibraryMap library = LibraryMap::find();
   std::thread([] {}).join();  // what libc keeps for threads that have ended
-  static recovery::Aftermath aftermath(arguments);
+  static recovery::Aftermath aftermath(settings);
 
   set_stage("threads jump");
-  const uint64_t most = arguments.quick() ? kQuickJumps : kLongJumps;
-  const Jumps jumps = jump(arguments, library, most);
+  const uint64_t most = settings.quick() ? kQuickJumps : kLongJumps;
+  const Jumps jumps = jump(settings, library, most);
   expect(jumps.all() >= most / kLeastShare, "only %llu jumps in the time",
          static_cast<unsigned long long>(jumps.all()));
   aftermath.expect_recovered(jumps);
-  note(arguments, "ok, seed %llu", static_cast<unsigned long long>(arguments.seed));
+  settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));
 }

@@ -12,13 +12,14 @@
 #include "before_library.h"
 #include "cases/cases.h"
 #include "explorer.h"
+#include "log.h"
 #include "scheduler.h"
 
 namespace schedules {
 namespace {
 
-using trials::Arguments;
-using trials::Log;
+using support::Arguments;
+using support::Log;
 
 std::vector<const Case*> all_cases() {
   std::vector<const Case*> all;
@@ -30,9 +31,9 @@ std::vector<const Case*> all_cases() {
 
 constexpr char kSummary[] =
     "Plays every schedule of small cases of two or three threads, up to a number of preemptions.";
-constexpr trials::Option kOptions[] = {
+constexpr support::Option kOptions[] = {
     // constant: read before any constructor has run
-    {"--mode", "rseq|fallback", "fail unless the library runs in this mode (set by RESLAB_OPTIONS)"},
+    support::kModeOption,
     {"--case", "NAME", "this case only"},
     {"--list", nullptr, "the names of the cases, and what they are"},
     {"--cases-are", "NAMES", "fail unless these, with commas between them, are all the cases"},
@@ -44,7 +45,7 @@ constexpr trials::Option kOptions[] = {
     {"--minutes", "M", "the long form: higher bounds, a third thread, longer sequences, then random schedules"},
     {"--seed", "S", "for the random schedules (default 1)"},
     {"--replay", "CHOICES", "one schedule of one case, as a failure has printed it"},
-    {"--log", "FILE", "what is said goes there as well"},
+    support::kLogOption,
 };
 
 // One CPU for all: a switch is then one, and not a wake-up on another CPU.
@@ -57,17 +58,13 @@ void stay_on_one_cpu() {
 
 class Program {
  public:
-  explicit Program(const Arguments& arguments) : arguments_(arguments) {
-    const char* file = arguments.text("--log", nullptr);
-    if (file != nullptr && !log_.open(file)) arguments.refuse("--log", "names a file that cannot be written");
+  explicit Program(const Arguments& arguments) : arguments_(arguments), log_(arguments) {
     const char* options = getenv("RESLAB_OPTIONS");
     const bool fallback = options != nullptr && strstr(options, "mode=fallback") != nullptr;
     mode_ = arguments.text("--mode", fallback ? "fallback" : "rseq");  // each schedule looks whether that is so
-    if (strcmp(mode_, "rseq") != 0 && strcmp(mode_, "fallback") != 0) arguments.refuse("--mode", "is rseq or fallback");
     settings_.rseq = strcmp(mode_, "rseq") == 0;
     settings_.threads = static_cast<int>(arguments.number("--threads", 2, 2));
     settings_.repeat = static_cast<int>(arguments.number("--repeat", 1));
-    if (settings_.threads > kMostThreads) arguments.refuse("--threads", "is 2 or 3");
     choose_cases();
   }
 
@@ -206,7 +203,7 @@ BEFORE_LIBRARY(schedules::run_before_library);
 
 int main(int argc, char** argv) {
   using namespace schedules;
-  const trials::Arguments arguments(argc, argv, kSummary, kOptions);
+  const support::Arguments arguments(argc, argv, kSummary, kOptions);
   if (arguments.has("--list")) return list_cases();
   if (arguments.has("--cases-are")) return require_cases(arguments.text("--cases-are", ""));
   return Program(arguments).run(false);

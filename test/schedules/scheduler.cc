@@ -15,6 +15,7 @@
 #include "cache/cpu_state.h"
 #include "hooks.h"
 #include "ledger.h"
+#include "random.h"
 #include "scripted_cpu.h"
 #include "sections.h"
 #include "workload.h"
@@ -52,7 +53,7 @@ struct {
   Gate gates[kMostThreads];
   Gate ended;
   uint8_t enabled;
-  uint64_t dice;
+  support::Random dice{0};
   uint32_t slot[kMostThreads];
 } game;
 
@@ -63,13 +64,6 @@ std::vector<std::string>& names() {
   return all;
 }
 
-uint64_t throw_dice() {  // xorshift64*
-  game.dice ^= game.dice >> 12;
-  game.dice ^= game.dice << 25;
-  game.dice ^= game.dice >> 27;
-  return game.dice * 0x2545f4914f6cdd1d;
-}
-
 uint8_t lowest_of(uint8_t mask) { return static_cast<uint8_t>(__builtin_ctz(mask)); }
 
 uint8_t choose(uint8_t thread) {
@@ -77,9 +71,9 @@ uint8_t choose(uint8_t thread) {
   const bool can_go_on = thread != kNobody && (game.enabled >> thread & 1) != 0;
   if (record.length < record.prefix_length) return record.prefix[record.length];
   if (record.seed == 0) return can_go_on ? thread : lowest_of(game.enabled);
-  if (can_go_on && throw_dice() % 1024 >= record.switches_in_1024) return thread;
+  if (can_go_on && game.dice.below(1024) >= record.switches_in_1024) return thread;
   uint8_t others = game.enabled;
-  for (auto skip = static_cast<int>(throw_dice() % static_cast<unsigned>(__builtin_popcount(others))); skip > 0;
+  for (auto skip = static_cast<int>(game.dice.below(static_cast<size_t>(__builtin_popcount(others)))); skip > 0;
        --skip) {
     others = static_cast<uint8_t>(others & (others - 1));
   }
@@ -237,9 +231,9 @@ void play(const Case& played, const Settings& with, Record& record) {
   game.played = &played;
   game.settings = with;
   game.record = &record;
-  game.dice = record.seed;
+  game.dice = support::Random(record.seed);
   if (with.rseq && !played.first_calls) play_the_fence();
-  static trials::Ledger before, after;
+  static support::Ledger before, after;
   if (!played.first_calls) {
     reslab_free(reslab_malloc(1));  // the child notices that it is one
     before.take();

@@ -16,14 +16,19 @@
 #include <thread>
 
 #include "arguments.h"
+#include "backtraces.h"
 #include "failure.h"
 #include "interrupted.h"
+#include "ledger.h"
 #include "library.h"
 #include "operations.h"
 #include "timer.h"
 #include "worker.h"
 
 namespace storm {
+
+using namespace support;
+
 namespace {
 
 constexpr size_t kWorkers = 3;
@@ -71,12 +76,12 @@ void fork_and_wait(unsigned form, int generation);
   worker.start(kChild, static_cast<uint64_t>(getpid()));
   Random random(static_cast<uint64_t>(getpid()));
 
-  require_sound_heap("in a child, at once");
+  expect_sound_heap("in a child, at once");
   for (size_t i = 0; i < 200; i++) slots.mixed_step(kChild, random, tally);
   for (size_t i = 0; i < 4; i++) worker.one_round(slots, tally);
   if (generation < kGenerations) fork_and_wait(form, generation + 1);
   slots.release_all(random);
-  require_sound_heap("in a child, with the slots empty");
+  expect_sound_heap("in a child, with the slots empty");
   _exit(0);
 }
 
@@ -129,7 +134,7 @@ void fork_under_load(unsigned count) {
 
 int run(const char* mode, unsigned count, uint64_t seed) {
   static Ledger before, after;
-  require_mode(mode);
+  require_malloc_in_mode(mode);
   library_text = LibraryText::find();
   struct sigaction action = {};
   action.sa_sigaction = fork_in_handler;
@@ -144,9 +149,9 @@ int run(const char* mode, unsigned count, uint64_t seed) {
 
   fork_under_load(count);
   slots.release_all(random);
-  require_sound_heap("in the parent");
+  expect_sound_heap("in the parent");
   after.take();
-  after.require_same_live(before, "in the parent");
+  after.expect_same(before, "in the parent");
   printf("%u children of the main thread, %u of handlers inside the library, as many grandchildren\nok\n", count,
          count);
   return 0;
@@ -156,10 +161,16 @@ int run(const char* mode, unsigned count, uint64_t seed) {
 }  // namespace storm
 
 int main(int argc, char** argv) {
-  const storm::Arguments arguments(argc, argv, "--mode rseq|fallback [--forks N] [--limit SECONDS] [--seed N]");
+  static constexpr support::Option kOptions[] = {
+      support::kModeOption,
+      {"--forks", "N", "how many, of the main thread and of handlers each (default 60)"},
+      {"--limit", "SECONDS", "for all of it (default 60)"},
+      support::kSeedOption,
+  };
+  const support::Arguments arguments(argc, argv, "Forks while other threads are inside the allocator.", kOptions);
   setlinebuf(stdout);  // a failure ends the process without flushing
-  storm::explain_fatal_signals();
-  storm::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
-  return storm::run(arguments.mode(), static_cast<unsigned>(arguments.number("--forks", 60)),
-                    arguments.number("--seed", 1));
+  support::explain_the_end();
+  support::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
+  return storm::run(arguments.required("--mode"), static_cast<unsigned>(arguments.number("--forks", 60)),
+                    arguments.number("--seed", 1, 0));
 }

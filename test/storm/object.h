@@ -106,10 +106,10 @@ class Object {
   }
 
   [[noreturn, gnu::noinline]] void report(const char* where, size_t offset, size_t width, const char* when) const {
-    fail("%s: object %p of %zu bytes, seed %u: pattern broken at offset %zu: found %#llx, expected %#llx", when,
-         static_cast<void*>(address_), bytes_, unsigned{seed_}, offset,
-         static_cast<unsigned long long>(load(where + offset, width)),
-         static_cast<unsigned long long>(word_at(offset) & low_bytes(width)));
+    support::fail("%s: object %p of %zu bytes, seed %u: pattern broken at offset %zu: found %#llx, expected %#llx",
+                  when, static_cast<void*>(address_), bytes_, unsigned{seed_}, offset,
+                  static_cast<unsigned long long>(load(where + offset, width)),
+                  static_cast<unsigned long long>(word_at(offset) & low_bytes(width)));
   }
 
   char* address_;

@@ -8,12 +8,29 @@
 #include <algorithm>
 
 namespace storm {
+
+using namespace support;
+
 namespace {
 
 constexpr int kErrnoMark = 4711;  // no error of the system
 
 void require_errno_mark(const char* after) {
   if (errno != kErrnoMark) fail("errno became %d in %s", errno, after);
+}
+
+// 1 byte to 300 KiB, most of them small: each step up is several times as rare as the one below it.
+size_t random_bytes(Random& random) {
+  static constexpr struct {
+    size_t permille, smallest, largest;
+  } kShare[] = {
+      {700, 1, 128}, {220, 129, 1024}, {60, 1025, 8192}, {16, 8193, 64 << 10}, {4, (64 << 10) + 1, 300 << 10}};
+  size_t draw = random.below(1000);
+  for (const auto& share : kShare) {
+    if (draw < share.permille) return share.smallest + random.below(share.largest - share.smallest + 1);
+    draw -= share.permille;
+  }
+  return 1;
 }
 
 size_t random_alignment(Random& random) { return size_t{16} << random.below(9); }  // to 4 KiB
@@ -54,7 +71,7 @@ void* allocate_nolock(size_t bytes, Random& random) {
 }  // namespace
 
 Object allocate_plain(Random& random) {
-  const size_t bytes = Object::codable(random.object_bytes());
+  const size_t bytes = Object::codable(random_bytes(random));
   void* address = nullptr;
   switch (random.below(8)) {
     case 0:
@@ -110,7 +127,7 @@ void Slots::plain_step(size_t self, Random& random) {
 
 void Slots::mixed_step(size_t self, Random& random, Tally& tally) {
   if (random.one_in(2)) return plain_step(self, random);
-  const size_t bytes = Object::codable(std::min(random.object_bytes(), RESLAB_NOLOCK_MAX));
+  const size_t bytes = Object::codable(std::min(random_bytes(random), RESLAB_NOLOCK_MAX));
   void* const address = allocate_nolock(bytes, random);
   Tally::count(tally.nolock_tried);
   if (address == nullptr) return Tally::count(tally.nolock_failed);
@@ -158,7 +175,7 @@ void Slots::take_and_resize(size_t self, Random& random) {
   const uint64_t handle = pick(self, random).exchange(0, std::memory_order_acquire);
   if (handle == 0) return;
   const Object old = Object::from_handle(handle);
-  const size_t bytes = Object::codable(random.object_bytes());
+  const size_t bytes = Object::codable(random_bytes(random));
   old.check("before realloc");
   void* const address = realloc(old.address(), bytes);
   if (address == nullptr) fail("realloc from %zu to %zu bytes returned NULL", old.bytes(), bytes);

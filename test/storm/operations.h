@@ -28,33 +28,33 @@ struct Tally {
 };
 
 // Allocates an object by a function drawn at random, filled with its pattern. Fails the test on NULL.
-Object allocate_plain(Random& random);
+Object allocate_plain(support::Random& random);
 
 // Checks, scrubs and frees an object, by a function drawn at random; fails the test when errno changes.
-void release(const Object& object, Random& random);
+void release(const Object& object, support::Random& random);
 
 class Slots {
  public:
   // One random operation, by plain functions only: allocate into a slot, empty one, resize what is in one.
-  void plain_step(size_t self, Random& random);
+  void plain_step(size_t self, support::Random& random);
 
   // The same, by plain and nolock functions.
-  void mixed_step(size_t self, Random& random, Tally& tally);
+  void mixed_step(size_t self, support::Random& random, Tally& tally);
 
   // Leaves `object` in a slot of any thread and frees what was there.
-  void leave(size_t self, const Object& object, Random& random);
+  void leave(size_t self, const Object& object, support::Random& random);
 
   // What all objects in slots occupy, by malloc_usable_size. Nobody may be at work.
   uint64_t usable_bytes() const;
 
-  void release_all(Random& random);
+  void release_all(support::Random& random);
 
  private:
   static constexpr size_t kSlotsEach = 512;
 
-  std::atomic<uint64_t>& pick(size_t self, Random& random);
-  void take_and_release(size_t self, Random& random);
-  void take_and_resize(size_t self, Random& random);
+  std::atomic<uint64_t>& pick(size_t self, support::Random& random);
+  void take_and_release(size_t self, support::Random& random);
+  void take_and_resize(size_t self, support::Random& random);
 
   std::atomic<uint64_t> slots_[kMaxWorkers][kSlotsEach] = {};
 };

@@ -15,14 +15,19 @@
 #include <thread>
 
 #include "arguments.h"
+#include "backtraces.h"
 #include "failure.h"
 #include "interrupted.h"
+#include "ledger.h"
 #include "library.h"
 #include "operations.h"
 #include "timer.h"
 #include "worker.h"
 
 namespace storm {
+
+using namespace support;
+
 namespace {
 
 constexpr size_t kWorkers = 4;
@@ -167,7 +172,7 @@ void require_tally(double seconds, uint64_t min_inside) {
 
 int run(const Settings& settings) {
   static Ledger before, full, after;  // too large for a stack
-  require_mode(settings.mode);
+  require_malloc_in_mode(settings.mode);
   restrict_to_two_cpus();
   library_text = LibraryText::find();
   install_handlers();
@@ -190,11 +195,11 @@ int run(const Settings& settings) {
     fail("%lu bytes live more than before, but the objects in slots occupy %lu",
          full.stats().bytes_live - before.stats().bytes_live, slots.usable_bytes());
   }
-  require_sound_heap("with objects in the slots");
+  expect_sound_heap("with objects in the slots");
   slots.release_all(random);
-  require_sound_heap("with all objects freed");
+  expect_sound_heap("with all objects freed");
   after.take();
-  after.require_same_live(before, "with all objects freed");
+  after.expect_same(before, "with all objects freed");
   require_tally(seconds, settings.min_inside);
   require_statistics(before.stats(), after.stats());
   puts("ok");
@@ -205,15 +210,21 @@ int run(const Settings& settings) {
 }  // namespace storm
 
 int main(int argc, char** argv) {
-  const storm::Arguments arguments(argc, argv,
-                                   "--mode rseq|fallback [--seconds N] [--hertz N] [--min-inside N] [--seed N]");
-  const storm::Settings settings = {.mode = arguments.mode(),
+  static constexpr support::Option kOptions[] = {
+      support::kModeOption,
+      {"--seconds", "N", "how long (default 5)"},
+      {"--hertz", "N", "signals a second, of each of two timers for each thread (default 10000)"},
+      {"--min-inside", "N", "fail unless so many signals hit inside the library (default 1)"},
+      support::kSeedOption,
+  };
+  const support::Arguments arguments(argc, argv, "A storm of signals over the allocator.", kOptions);
+  const storm::Settings settings = {.mode = arguments.required("--mode"),
                                     .seconds = static_cast<unsigned>(arguments.number("--seconds", 5)),
                                     .hertz = static_cast<long>(arguments.number("--hertz", 10'000)),
                                     .min_inside = arguments.number("--min-inside", 1),
-                                    .seed = arguments.number("--seed", 1)};
+                                    .seed = arguments.number("--seed", 1, 0)};
   setlinebuf(stdout);  // a failure ends the process without flushing
-  storm::explain_fatal_signals();
-  storm::start_watchdog((1 + storm::kLongestDelay) * settings.seconds + 30);
+  support::explain_the_end();
+  support::start_watchdog((1 + storm::kLongestDelay) * settings.seconds + 30);
   return storm::run(settings);
 }

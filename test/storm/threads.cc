@@ -11,11 +11,16 @@
 #include <thread>
 
 #include "arguments.h"
+#include "backtraces.h"
 #include "failure.h"
+#include "ledger.h"
 #include "library.h"
 #include "operations.h"
 
 namespace storm {
+
+using namespace support;
+
 namespace {
 
 constexpr size_t kAtOnce = kMaxWorkers;
@@ -69,7 +74,7 @@ void require_bounded(const char* what, uint64_t before, uint64_t after) {
 
 int run(const char* mode, size_t count) {
   static Ledger before, after;
-  require_mode(mode);
+  require_malloc_in_mode(mode);
   pthread_key_create(&last_object, free);
 
   make_and_end(kWarmUp);
@@ -80,8 +85,8 @@ int run(const char* mode, size_t count) {
   const uint64_t resident_after = resident_bytes();
   after.take();
 
-  require_sound_heap("with all threads ended");
-  after.require_same_live(before, "with all threads ended");
+  expect_sound_heap("with all threads ended");
+  after.expect_same(before, "with all threads ended");
   require_bounded("resident memory", resident_before, resident_after);
   require_bounded("committed memory", before.stats().bytes_committed, after.stats().bytes_committed);
   require_bounded("metadata", before.stats().bytes_metadata, after.stats().bytes_metadata);
@@ -93,9 +98,15 @@ int run(const char* mode, size_t count) {
 }  // namespace storm
 
 int main(int argc, char** argv) {
-  const storm::Arguments arguments(argc, argv, "--mode rseq|fallback [--threads N] [--limit SECONDS]");
+  static constexpr support::Option kOptions[] = {
+      support::kModeOption,
+      {"--threads", "N", "how many, beside those of the warm-up (default 20000)"},
+      {"--limit", "SECONDS", "for all of it (default 60)"},
+  };
+  const support::Arguments arguments(argc, argv, "Threads made and ended by the ten thousand leave nothing behind.",
+                                     kOptions);
   setlinebuf(stdout);  // a failure ends the process without flushing
-  storm::explain_fatal_signals();
-  storm::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
-  return storm::run(arguments.mode(), arguments.number("--threads", 20'000));
+  support::explain_the_end();
+  support::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
+  return storm::run(arguments.required("--mode"), arguments.number("--threads", 20'000));
 }

@@ -27,10 +27,10 @@ class ThreadTimer {
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = signal_number;
     event.sigev_notify_thread_id = gettid();
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) fail("timer_create: %s", strerrordesc_np(errno));
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) support::fail("timer_create: %s", strerrordesc_np(errno));
     const timespec period = {.tv_sec = 0, .tv_nsec = 1'000'000'000 / hertz};
     const itimerspec schedule = {.it_interval = period, .it_value = period};
-    if (timer_settime(timer_, 0, &schedule, nullptr) != 0) fail("timer_settime: %s", strerrordesc_np(errno));
+    if (timer_settime(timer_, 0, &schedule, nullptr) != 0) support::fail("timer_settime: %s", strerrordesc_np(errno));
   }
 
   ~ThreadTimer() { timer_delete(timer_); }

@@ -7,6 +7,9 @@
 #include <algorithm>
 
 namespace storm {
+
+using namespace support;
+
 namespace {
 
 constexpr size_t kAlternateStackBytes = 512 << 10;  // nested handlers, each with all vector registers

@@ -19,7 +19,7 @@ class Worker {
   void one_round(Slots& slots, Tally& tally);
 
   size_t index = 0;
-  Random handler_random{0};  // handlers draw from their own: the order of the main code's draws stays as it is
+  support::Random handler_random{0};  // handlers draw from their own: the order of the main code's draws stays as it is
   std::atomic<size_t> depth{0};
 
  private:
@@ -31,7 +31,7 @@ class Worker {
   void wander();
   void shuffle(size_t count);
 
-  Random random_{0};
+  support::Random random_{0};
   uint64_t burst_[kDeepest];
 };
 

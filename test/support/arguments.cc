@@ -1,13 +1,26 @@
 #include "arguments.h"
 
-#include <reslab/reslab.h>
-
 #include <cerrno>
-#include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 
-namespace trials {
+namespace support {
+namespace {
+
+// Of words with bars between them.
+bool is_one_of(const char* word, const char* words) {
+  const size_t length = strlen(word);
+  for (const char* start = words;; ++start) {
+    const char* end = strchrnul(start, '|');
+    if (static_cast<size_t>(end - start) == length && strncmp(start, word, length) == 0) return true;
+    if (*end == '\0') return false;
+    start = end;
+  }
+}
+
+bool is_choice(const Option& option) { return strchr(option.value, '|') != nullptr; }
+
+}  // namespace
 
 Arguments::Arguments(int argc, char** argv, const char* summary, std::span<const Option> options)
     : argc_(argc), argv_(argv), summary_(summary), options_(options) {
@@ -18,7 +31,9 @@ Arguments::Arguments(int argc, char** argv, const char* summary, std::span<const
     }
     const Option* known = option(argv[i]);
     if (known == nullptr) refuse(argv[i], "is not known");
-    if (known->value != nullptr && ++i == argc) refuse(known->name, "wants a value");
+    if (known->value == nullptr) continue;
+    if (++i == argc) refuse(known->name, "wants a value");
+    if (is_choice(*known) && !is_one_of(argv[i], known->value)) refuse(known->name, "is none of these words");
   }
 }
 
@@ -42,6 +57,12 @@ const char* Arguments::text(const char* name, const char* absent) const {
   return place == nullptr ? absent : place[1];
 }
 
+const char* Arguments::required(const char* name) const {
+  const char* words = text(name, nullptr);
+  if (words == nullptr) refuse(name, "is missing");
+  return words;
+}
+
 uint64_t Arguments::number(const char* name, uint64_t absent, uint64_t least) const {
   const char* words = text(name, nullptr);
   if (words == nullptr) return absent;
@@ -50,6 +71,15 @@ uint64_t Arguments::number(const char* name, uint64_t absent, uint64_t least) co
   const uint64_t value = strtoull(words, &end, 10);
   if (words[0] < '0' || words[0] > '9' || *end != '\0' || errno != 0) refuse(name, "wants a decimal number");
   if (value < least) refuse(name, "is too small");
+  return value;
+}
+
+double Arguments::amount(const char* name, double absent) const {
+  const char* words = text(name, nullptr);
+  if (words == nullptr) return absent;
+  char* end = nullptr;
+  const double value = strtod(words, &end);
+  if (end == words || *end != '\0' || !(value > 0)) refuse(name, "wants a number above zero");
   return value;
 }
 
@@ -69,35 +99,4 @@ void Arguments::print_help(FILE* out) const {
   fprintf(out, "  %-22s %s\n", "--help", "this list");
 }
 
-bool Log::open(const char* path) {
-  static bool begun = false;  // a program of two parts says both
-  file_ = fopen(path, begun ? "ae" : "we");
-  begun = true;
-  return file_ != nullptr;
-}
-
-void Log::line(const char* format, ...) {
-  char words[2048];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(words, sizeof words, format, arguments);
-  va_end(arguments);
-  for (FILE* out : {stdout, file_}) {
-    if (out == nullptr) continue;
-    fprintf(out, "%s\n", words);
-    fflush(out);
-  }
-}
-
-const char* require_mode(const char* mode) {
-  reslab_status status = {};
-  if (reslab_get_status(&status, sizeof status) != 0) status.mode = RESLAB_MODE_NONE;
-  const char* real = status.mode == RESLAB_MODE_RSEQ       ? "rseq"
-                     : status.mode == RESLAB_MODE_FALLBACK ? "fallback"
-                                                           : "none";
-  if (mode == nullptr || strcmp(mode, real) == 0) return real;
-  fprintf(stderr, "the library runs in mode %s, not in %s: %s\n", real, mode, status.mode_reason);
-  exit(1);
-}
-
-}  // namespace trials
+}  // namespace support

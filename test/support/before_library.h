@@ -2,12 +2,17 @@
 // of the process, and a child forked there makes it again. Threads, stdio and the heap of libc work by then.
 #pragma once
 
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 // Runs `function(argc, argv)` at that time, in a program, once in it.
 #define BEFORE_LIBRARY(function)                                                                           \
   static void before_library_entry(int argc, char** argv, char** environment) {                            \
-    environ = environment; /* libc's own constructor has not run either: it sets this one */               \
+    /* libc's own constructor has not run either: it sets these three */                                   \
+    environ = environment;                                                                                 \
+    program_invocation_name = argv[0];                                                                     \
+    program_invocation_short_name = basename(argv[0]);                                                     \
     function(argc, argv);                                                                                  \
   }                                                                                                        \
   [[gnu::section(".preinit_array"), gnu::used]] static void (*const before_library)(int, char**, char**) = \
