@@ -3,7 +3,6 @@
 // the kernel answers again, everything works again. For lesson 12 of docs/lessons.md.
 #include <dlfcn.h>
 #include <reslab/reslab.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -14,6 +13,7 @@
 
 #include "arguments.h"
 #include "before_library.h"
+#include "cpus.h"
 #include "failure.h"
 #include "injector.h"
 #include "ledger.h"
@@ -86,7 +86,7 @@ class Program {
   }
 
   int run() {
-    stay_on_one_cpu();
+    stay_on_one_cpu();  // its system calls come in the same order each time then
     if (arguments_.has("--minutes")) return run_long();
     for (const Place& place : kPlaces) {
       if (!try_all(place, static_cast<uint32_t>(arguments_.number("--stride", 43)), Clock::time_point::max())) return 1;
@@ -96,14 +96,6 @@ class Program {
 
  private:
   using Clock = std::chrono::steady_clock;
-
-  // Its system calls come in the same order each time then.
-  static void stay_on_one_cpu() {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
-    sched_setaffinity(0, sizeof one, &one);
-  }
 
   // False: it has gone wrong; said why.
   bool trial(const Place& place, const Injection& injection) {

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "child.h"
 #include "failure.h"
 #include "heir.h"
 #include "library_map.h"
@@ -23,14 +24,12 @@
 #include "random.h"
 #include "scripted_cpu.h"
 #include "settings.h"
-#include "stepper.h"
+#include "single_step.h"
 
 namespace {
 
 using namespace progress;
 using namespace support;
-using fork_test::step_through;
-using fork_test::stop_stepping;
 
 constexpr unsigned kMostSeconds = 60;   // for one child
 constexpr size_t kOperations = 1'000;   // of a kind
@@ -55,7 +54,6 @@ void live(int generations) {
   work_and_look_after_the_hand();
   if (generations == 0) return;
   const pid_t child = fork();
-  expect(child >= 0, "fork: %s", strerrordesc_np(errno));
   if (child == 0) {
     live(generations - 1);
     return;
@@ -90,17 +88,17 @@ bool is_a_step(uintptr_t pc) {
   return true;
 }
 
-void only_count(uintptr_t pc) { is_a_step(pc); }
+void only_count(uint64_t, void*) { is_a_step(stepped_pc()); }
 
-void fork_here(uintptr_t pc) {
+void fork_here(uint64_t, void*) {
+  const uintptr_t pc = stepped_pc();
   if (!is_a_step(pc) || done.steps < next_fork) return;
   draw_next_fork();
   ++done.forks;
   set_scene("%s, forked at step %llu, at %#lx in the library, seed %llu", operation->name,
-            static_cast<unsigned long long>(done.steps), pc - library->base(),
+            static_cast<unsigned long long>(done.steps), library->link_address(pc),
             static_cast<unsigned long long>(given->seed));
   const pid_t child = fork();
-  expect(child >= 0, "fork: %s", strerrordesc_np(errno));
   if (child != 0) return expect_good_end_of(child);
   live(1);
   stop_stepping();
@@ -109,15 +107,16 @@ void fork_here(uintptr_t pc) {
 // --- an operation, in a process of its own -----------------------------------------------------------------------------
 
 Ledger before, after;
+using AtStep = void (*)(uint64_t step, void*);
 
 // In a child that was forked on the way this is where it ends, too.
-[[noreturn]] void play(void (*at_step)(uintptr_t), int answer) {
+[[noreturn]] void play(AtStep at_step, int answer) {
   if (strcmp(given->mode, "rseq") == 0) support::take_over_rseq();
   for (size_t kind = 0; kind < kKinds; ++kind) work(static_cast<Kind>(kind), kOperations);
   before.take();
   operation->prepare(hand_of_forker);
   const pid_t self = getpid();
-  step_through([] { operation->run(hand_of_forker); }, at_step);
+  single_step([](void*) { operation->run(hand_of_forker); }, at_step, nullptr);
   hand_of_forker.check();
   hand_of_forker.free_all();
   if (operation->clean_up != nullptr) operation->clean_up();
@@ -128,11 +127,10 @@ Ledger before, after;
   _exit(0);
 }
 
-Progress play_in_child(void (*at_step)(uintptr_t)) {
+Progress play_in_child(AtStep at_step) {
   int ends[2];
   expect(pipe(ends) == 0, "no pipe");
   const pid_t process = fork();
-  expect(process >= 0, "fork: %s", strerrordesc_np(errno));
   if (process == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     play(at_step, ends[1]);
@@ -184,7 +182,7 @@ int main(int argc, char** argv) {
   const Settings settings =
       read_settings(argc, argv, "a fork at any instruction, by the thread itself, leaves a child that works");
   require(settings);
-  const LibraryMap map = LibraryMap::find();
+  const LibraryMap map = LibraryMap::of("reslab_malloc");
   given = &settings, library = &map, dice = Random(settings.seed);
   uint64_t forks = 0, whole = 0;
   for (const Operation& one : operations()) {

@@ -23,7 +23,7 @@
 #include "library.h"
 #include "log.h"
 #include "routes.h"
-#include "timer.h"
+#include "thread_timer.h"
 
 namespace nolock {
 
@@ -96,7 +96,7 @@ void one_round(Worker& self) {
 
 void work_under_fire(Worker& worker, long hertz) {
   current = &worker;
-  const storm::ThreadTimer timer(SIGALRM, hertz);
+  const ThreadTimer timer(SIGALRM, period_of(hertz));
   while (!over.load(std::memory_order_relaxed)) one_round(worker);  // relaxed: only the time of stopping
 }
 

@@ -1,10 +1,8 @@
 #include "heir.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "failure.h"
 #include "others.h"
 #include "process.h"
@@ -55,13 +53,6 @@ void work_and_look_after_the_hand() {
 
 }  // namespace
 
-void expect_good_end_of(pid_t child) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0) expect(errno == EINTR, "waitpid: %s", strerrordesc_np(errno));
-  expect(!WIFSIGNALED(status), "a child died of SIG%s", sigabbrev_np(WTERMSIG(status)));
-  expect(WEXITSTATUS(status) == 0, "a child failed");
-}
-
 void live_as_heir(const Estate& estate, int generations) {
   set_stage("a child works");
   limit_time(kMostSeconds);
@@ -82,7 +73,6 @@ void live_as_heir(const Estate& estate, int generations) {
 
 void leave_to_heirs(const Estate& estate) {
   const pid_t child = fork();
-  expect(child >= 0, "fork: %s", strerrordesc_np(errno));
   if (child == 0) live_as_heir(estate, 1);
   expect_good_end_of(child);
 }

@@ -2,8 +2,6 @@
 // and will never finish. The child works, forks a child of its own that does the same, and audits what it inherited.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 
@@ -25,8 +23,5 @@ void leave_to_heirs(const Estate& estate);
 
 // In a child: works, has `generations` more, and ends the process with status 0 if everything held.
 [[noreturn]] void live_as_heir(const Estate& estate, int generations);
-
-// Fails unless `child` ends with status 0.
-void expect_good_end_of(pid_t child);
 
 }  // namespace progress

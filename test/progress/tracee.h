@@ -35,7 +35,7 @@ class Tracee {
 
   // For a thread behind `section.entry` whose section nobody can disturb: forgets that it is in one, steps to its end
   // and adds the addresses it has been at to `inside`. Aborting is what the kernel does to sections it knows of.
-  Stop step_through_section(const CriticalSection& section, std::vector<uintptr_t>& inside);
+  Stop step_through_section(const support::CriticalSection& section, std::vector<uintptr_t>& inside);
 
  private:
   Stop wait();

@@ -38,7 +38,7 @@ uintptr_t return_into_library(const Tracee& doer, const LibraryMap& map) {
 }  // namespace
 
 Walk::Walk(const Settings& settings, const Deed& deed)
-    : settings_(settings), deed_(deed), map_(LibraryMap::find()), random_(settings.seed) {
+    : settings_(settings), deed_(deed), map_(LibraryMap::of("reslab_malloc")), random_(settings.seed) {
   signal(SIGPIPE, SIG_IGN);  // a process that failed has said why
   stay_on_one_cpu();
   share_findings();

@@ -23,7 +23,7 @@ struct Place {
   uintptr_t pc;
   uint32_t pass;
   uintptr_t from;
-  const CriticalSection* section;  // nullptr: outside of all
+  const support::CriticalSection* section;  // nullptr: outside of all
 };
 
 class Walk {
@@ -55,7 +55,7 @@ class Walk {
 
   const Settings& settings_;
   const Deed& deed_;
-  const LibraryMap map_;
+  const support::LibraryMap map_;
   support::Random random_;
   std::map<std::string, int> hooks_chosen_;
   std::set<std::string> hooks_visited_;

@@ -19,6 +19,7 @@
 #include "support/log.h"
 #include "support/mode.h"
 #include "support/random.h"
+#include "support/thread_timer.h"
 
 using namespace rcu_test;
 using support::Random;
@@ -121,31 +122,12 @@ void on_signal(int) {
   handled.fetch_add(1, std::memory_order_relaxed);
 }
 
-class Timer {
- public:
-  explicit Timer(uint64_t seed, long every_ns) {
-    handler_random = Random(seed);
-    sigevent event = {};
-    event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = SIGUSR1;
-    event._sigev_un._tid = gettid();
-    RCU_CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0);
-    const itimerspec times = {{0, every_ns}, {0, every_ns}};
-    RCU_CHECK(timer_settime(timer_, 0, &times, nullptr) == 0);
-  }
-  ~Timer() { timer_delete(timer_); }
-  Timer(const Timer&) = delete;
-  Timer& operator=(const Timer&) = delete;
-
- private:
-  timer_t timer_;
-};
-
 void* run_reader(void* seed) {
   Random random(reinterpret_cast<uintptr_t>(seed));
   Reader reader(*flavor);
   {
-    const Timer timer(random.next(), 150'000);
+    handler_random = Random(random.next());
+    const support::ThreadTimer timer(SIGUSR1, 150'000);
     while (!stop.load(std::memory_order_relaxed)) {
       look(random, random.below(2000) == 0 ? 200'000 : static_cast<unsigned>(random.below(200)));
     }
@@ -157,7 +139,8 @@ void* run_writer(void* seed) {
   Random random(reinterpret_cast<uintptr_t>(seed));
   Reader reader(*flavor);
   {
-    const Timer timer(random.next(), 190'000);
+    handler_random = Random(random.next());
+    const support::ThreadTimer timer(SIGUSR1, 190'000);
     while (!stop.load(std::memory_order_relaxed)) {
       replace(random, false);
       flavor->read_quiescent_state();

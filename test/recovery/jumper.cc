@@ -1,23 +1,16 @@
 #include "jumper.h"
 
-#include <errno.h>
 #include <reslab/reslab.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <string.h>
-#include <time.h>
-#include <ucontext.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 
 #include "failure.h"
+#include "interrupted.h"
 #include "random.h"
-
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
+#include "thread_timer.h"
 
 namespace recovery {
 namespace {
@@ -31,7 +24,7 @@ constexpr size_t kSizes[] = {16, 48, 64, 112, 192, 192, 192, 256, 1024, 4096, 20
 constexpr size_t kRunBytes = 300'000;
 constexpr uint64_t kSmallForEachRun = 200;  // what a jump loses of a run is a whole run
 
-const progress::LibraryMap* code;
+const support::LibraryMap* code;
 std::atomic<uint64_t> jumps_of_all;
 
 struct Jumper {
@@ -43,7 +36,7 @@ struct Jumper {
 thread_local Jumper self;
 
 void on_signal(int, siginfo_t*, void* context) {
-  const auto pc = static_cast<uintptr_t>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+  const uintptr_t pc = support::interrupted_pc(context);
   if (self.armed == 0 || !code->contains(pc)) return;
   self.armed = 0;
   ++(code->is_entry_point(pc) ? self.jumps.fast : self.jumps.slow);
@@ -51,29 +44,12 @@ void on_signal(int, siginfo_t*, void* context) {
   siglongjmp(self.back, 1);
 }
 
-class Timer {
- public:
-  Timer() {
-    struct sigaction action = {};
-    action.sa_sigaction = on_signal;
-    action.sa_flags = SA_SIGINFO | SA_RESTART;
-    sigaction(SIGRTMIN, &action, nullptr);
-    sigevent event = {};
-    event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = SIGRTMIN;
-    event.sigev_notify_thread_id = gettid();
-    expect(timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0, "timer_create: %s", strerrordesc_np(errno));
-    const timespec period = {.tv_sec = 0, .tv_nsec = kPeriodNanoseconds};
-    const itimerspec schedule = {.it_interval = period, .it_value = period};
-    timer_settime(timer_, 0, &schedule, nullptr);
-  }
-  ~Timer() { timer_delete(timer_); }
-  Timer(const Timer&) = delete;
-  Timer& operator=(const Timer&) = delete;
-
- private:
-  timer_t timer_;
-};
+void install_handler() {
+  struct sigaction action = {};
+  action.sa_sigaction = on_signal;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigaction(SIGRTMIN, &action, nullptr);
+}
 
 void stamp(void* object) {
   expect(object != nullptr, "an allocation failed");
@@ -118,13 +94,14 @@ void some_operations(Random& dice) {
 
 }  // namespace
 
-Jumps jump_about(const progress::LibraryMap& library, uint64_t seed, uint64_t most, double seconds) {
+Jumps jump_about(const support::LibraryMap& library, uint64_t seed, uint64_t most, double seconds) {
   using Clock = std::chrono::steady_clock;
   code = &library;
+  install_handler();
   volatile uint64_t state = seed;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   {
-    const Timer timer;
+    const support::ThreadTimer timer(SIGRTMIN, kPeriodNanoseconds);
     while (jumps_of_all.load(std::memory_order_relaxed) < most && Clock::now() < end) {
       if (sigsetjmp(self.back, 1) == 0) {
         self.armed = 1;

@@ -19,6 +19,6 @@ struct Jumps {
 
 // Works and jumps until the whole process has jumped `most` times, or until `seconds` are over. Frees what it has at the
 // end. The objects are stamped, and the stamps checked.
-Jumps jump_about(const progress::LibraryMap& library, uint64_t seed, uint64_t most, double seconds);
+Jumps jump_about(const support::LibraryMap& library, uint64_t seed, uint64_t most, double seconds);
 
 }  // namespace recovery

@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   require(settings);
   set_scene("seed %llu", static_cast<unsigned long long>(settings.seed));
   limit_time(static_cast<unsigned>(60 + 60 * settings.minutes));
-  const LibraryMap library = LibraryMap::find();
+  const LibraryMap library = LibraryMap::of("reslab_malloc");
   std::thread([] {}).join();  // what libc keeps for threads that have ended
   static recovery::Aftermath aftermath(settings);
 

@@ -1,6 +1,4 @@
 // Every interleaving of small cases: see scheduler.h and explorer.h. For lessons 11 and 16 of docs/lessons.md.
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +9,7 @@
 #include "arguments.h"
 #include "before_library.h"
 #include "cases/cases.h"
+#include "cpus.h"
 #include "explorer.h"
 #include "log.h"
 #include "scheduler.h"
@@ -48,14 +47,6 @@ constexpr support::Option kOptions[] = {
     support::kLogOption,
 };
 
-// One CPU for all: a switch is then one, and not a wake-up on another CPU.
-void stay_on_one_cpu() {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(sched_getcpu(), &one);
-  sched_setaffinity(0, sizeof one, &one);
-}
-
 class Program {
  public:
   explicit Program(const Arguments& arguments) : arguments_(arguments), log_(arguments) {
@@ -74,7 +65,7 @@ class Program {
   }
 
   int run(bool first_calls) {
-    stay_on_one_cpu();
+    support::stay_on_one_cpu();
     arm_hooks();
     first_tenths_ = !has_cases(false) ? 10 : has_cases(true) ? 1 : 0;
     std::erase_if(cases_, [&](const Case* one) { return one->first_calls != first_calls; });

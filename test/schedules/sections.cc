@@ -1,17 +1,14 @@
 #include "sections.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/rseq.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include <cstddef>
 #include <cstdint>
 
 #include "case.h"
+#include "played_fence.h"
 #include "record.h"
 #include "scheduler.h"
 
@@ -54,13 +51,10 @@ void on_trap(int, siginfo_t*, void* context) {
   mine = {false, false};
 }
 
-constexpr int kFence = 1 << 7;  // MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
-
-void on_fence(int, siginfo_t*, void* context) {
+void abort_sections_of_others() {
   for (int other = 0; other < kMostThreads; ++other) {
     if (other != thread_number()) abort_section_of(other);
   }
-  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RAX] = 0;  // the fence has succeeded
 }
 
 void set_trap_flag() { __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | kTrapFlag); }
@@ -81,22 +75,7 @@ void step_through(void (*work)(), int number, void (*at_instruction)()) {
 }
 
 void play_the_fence() {
-  struct sigaction action = {};
-  action.sa_sigaction = on_fence;
-  action.sa_flags = SA_SIGINFO;
-  sigaction(SIGSYS, &action, nullptr);
-  struct sock_filter filter[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kFence, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-    violation("this system allows no seccomp filter");
-  }
+  if (!support::play_fences(abort_sections_of_others)) violation("this system allows no seccomp filter");
 }
 
 void stop_stepping() {

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,12 +16,14 @@
 
 #include "arguments.h"
 #include "backtraces.h"
+#include "child.h"
 #include "failure.h"
 #include "interrupted.h"
 #include "ledger.h"
 #include "library.h"
+#include "library_map.h"
 #include "operations.h"
-#include "timer.h"
+#include "thread_timer.h"
 #include "worker.h"
 
 namespace storm {
@@ -40,7 +41,7 @@ constexpr int kGenerations = 2;          // children and grandchildren
 Slots slots;
 Worker workers[kChild + 1];
 Tally tally;
-LibraryText library_text;
+const LibraryMap* library;
 std::atomic<bool> stop{false};
 
 // Written by the handler of the struck thread and read by that thread only.
@@ -53,25 +54,16 @@ using Fork = pid_t (*)();
 constexpr struct {
   const char* name;
   Fork call;
-} kForms[] = {{"fork", [] { return fork(); }},
-              {"_Fork", [] { return _Fork(); }},
-              {"the system call fork", [] { return static_cast<pid_t>(syscall(SYS_fork)); }}};
-
-void require_success(pid_t child, const char* form) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) fail("waitpid for a child of %s: %s", form, strerrordesc_np(errno));
-  }
-  if (WIFSIGNALED(status)) fail("a child of %s died of SIG%s", form, sigabbrev_np(WTERMSIG(status)));
-  if (WEXITSTATUS(status) != 0) fail("a child of %s failed with status %d", form, WEXITSTATUS(status));
-}
+} kForms[] = {{"a child of fork", [] { return fork(); }},
+              {"a child of _Fork", [] { return _Fork(); }},
+              {"a child of the system call fork", [] { return static_cast<pid_t>(syscall(SYS_fork)); }}};
 
 void fork_and_wait(unsigned form, int generation);
 
 [[noreturn]] void live_as_child(unsigned form, int generation) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing stays behind when the watchdog kills the parent
-  signal(SIGALRM, [](int) { fail("a child hangs"); });
-  alarm(kChildSeconds);
+  set_stage("a child works");
+  limit_time(kChildSeconds);
   Worker& worker = workers[kChild];
   worker.start(kChild, static_cast<uint64_t>(getpid()));
   Random random(static_cast<uint64_t>(getpid()));
@@ -87,14 +79,13 @@ void fork_and_wait(unsigned form, int generation);
 
 void fork_and_wait(unsigned form, int generation) {
   const pid_t child = kForms[form].call();
-  if (child < 0) fail("%s: %s", kForms[form].name, strerrordesc_np(errno));
   if (child == 0) live_as_child(form, generation);
-  require_success(child, kForms[form].name);
+  expect_good_end_of(child, kForms[form].name);
 }
 
 // Forks when it interrupts the library. The child returns into the middle of it like the parent does.
 void fork_in_handler(int, siginfo_t*, void* context) {
-  if (may_fork == 0 || !library_text.contains(interrupted_pc(context))) return;
+  if (may_fork == 0 || !library->contains(interrupted_pc(context))) return;
   const int interrupted_errno = errno;
   may_fork = 0;
   const pid_t child = kForms[form_of_handler].call();
@@ -107,13 +98,13 @@ void fork_in_handler(int, siginfo_t*, void* context) {
 // The struck thread: works until its handler has forked, then waits for the child; the child, where the only thread is
 // a copy of this one, comes out of the same round.
 void fork_from_handlers(unsigned count) {
-  const ThreadTimer timer(SIGRTMIN + 1, 2000);
+  const ThreadTimer timer(SIGRTMIN + 1, period_of(2000));
   for (unsigned i = 0; i < count; i++) {
     form_of_handler = i % std::size(kForms);
     may_fork = 1;
     while (may_fork != 0) workers[kStruck].one_round(slots, tally);
     if (is_child != 0) live_as_child(form_of_handler, 1);
-    require_success(child_of_handler, kForms[form_of_handler].name);
+    expect_good_end_of(child_of_handler, kForms[form_of_handler].name);
   }
 }
 
@@ -135,7 +126,8 @@ void fork_under_load(unsigned count) {
 int run(const char* mode, unsigned count, uint64_t seed) {
   static Ledger before, after;
   require_malloc_in_mode(mode);
-  library_text = LibraryText::find();
+  static const LibraryMap map = LibraryMap::of("reslab_malloc_nolock");
+  library = &map;
   struct sigaction action = {};
   action.sa_sigaction = fork_in_handler;
   action.sa_flags = SA_SIGINFO | SA_RESTART;

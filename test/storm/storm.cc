@@ -20,8 +20,9 @@
 #include "interrupted.h"
 #include "ledger.h"
 #include "library.h"
+#include "library_map.h"
 #include "operations.h"
-#include "timer.h"
+#include "thread_timer.h"
 #include "worker.h"
 
 namespace storm {
@@ -47,14 +48,14 @@ struct Settings {
 Slots slots;
 Tally tally;
 Worker workers[kWorkers];
-LibraryText library_text;
+const LibraryMap* library;
 thread_local Worker* current = nullptr;
 
 void on_timer(int, siginfo_t*, void* context) {
   const int interrupted_errno = errno;
   Worker& worker = *current;
   Tally::count(tally.signals);
-  if (library_text.contains(interrupted_pc(context))) Tally::count(tally.inside);
+  if (library->contains(interrupted_pc(context))) Tally::count(tally.inside);
 
   const size_t depth = worker.depth.fetch_add(1, std::memory_order_relaxed);
   if (depth > 0) Tally::count(tally.nested);
@@ -109,8 +110,8 @@ struct Duration {
 void work_under_fire(Worker& worker, long hertz, const Duration& duration) {
   current = &worker;
   worker.use_alternate_stack_if_odd();
-  const ThreadTimer first(first_signal(), hertz);
-  const ThreadTimer second(second_signal(), hertz * 9 / 10);  // drifts against the first
+  const ThreadTimer first(first_signal(), period_of(hertz));
+  const ThreadTimer second(second_signal(), period_of(hertz * 9 / 10));  // drifts against the first
   while (!duration.over()) worker.one_round(slots, tally);
 }
 
@@ -174,7 +175,8 @@ int run(const Settings& settings) {
   static Ledger before, full, after;  // too large for a stack
   require_malloc_in_mode(settings.mode);
   restrict_to_two_cpus();
-  library_text = LibraryText::find();
+  static const LibraryMap map = LibraryMap::of("reslab_malloc_nolock");
+  library = &map;
   install_handlers();
   for (size_t i = 0; i < kWorkers; i++) workers[i].start(i, settings.seed);
   Random random(settings.seed);

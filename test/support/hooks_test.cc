@@ -3,21 +3,19 @@
 #include "hooks.h"
 
 #include <reslab/reslab.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "failure.h"
+#include "ledger.h"
+#include "mode.h"
+
 namespace {
 
-void expect(bool holds, const char* what) {
-  if (holds) return;
-  fprintf(stderr, "hooks_test: %s\n", what);
-  exit(1);
-}
+using support::expect;
 
 struct Meddler {
   int calls = 0;
@@ -57,13 +55,10 @@ void allocate_and_free_much() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  alarm(20);
+  support::limit_time(20);
+  expect(argc == 2, "usage: hooks_test rseq|fallback");
   reslab_free(reslab_malloc(1));
-  reslab_status status = {};
-  reslab_get_status(&status, sizeof status);
-  const bool rseq = status.mode == RESLAB_MODE_RSEQ;
-  expect(argc == 2 && strcmp(argv[1], rseq ? "rseq" : "fallback") == 0,
-         "the library is not in the mode that was asked for");
+  support::require_mode(argv[1]);
 
   const std::vector<std::string> names = support::hook_names();
   expect(std::find(names.begin(), names.end(), "refill") != names.end(), "the library has no hook 'refill'");
@@ -85,7 +80,7 @@ int main(int argc, char** argv) {
   for (Meddler& meddler : meddlers) meddler.calls = 0;
   allocate_and_free_much();
   for (const Meddler& meddler : meddlers) expect(meddler.calls == 0, "a hook was called after it had been removed");
-  expect(reslab_check(STDERR_FILENO) == 0, "the heap is damaged");
+  support::expect_sound_heap("with all objects freed");
   printf("%d of %zu hooks passed\n", passed, names.size());
   return 0;
 }

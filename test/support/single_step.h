@@ -12,4 +12,10 @@ namespace support {
 // from 0; in a signal handler on this thread's stack, itself not stepped. Returns how many steps there were.
 uint64_t single_step(void (*body)(void* context), void (*at_step)(uint64_t step, void* context), void* context);
 
+// In at_step: the instruction that comes next.
+uintptr_t stepped_pc();
+
+// In at_step, and in a child forked there: what is left of `body` runs at full speed.
+void stop_stepping();
+
 }  // namespace support

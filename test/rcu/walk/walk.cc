@@ -24,19 +24,20 @@
 #include "cpu_slot.h"
 #include "flavor.h"
 #include "support.h"
+#include "support/library_map.h"
 #include "traps.h"
-#include "walk/module.h"
 
 using namespace rcu_test;
-using namespace rcu_walk;
+using support::CriticalSection;
+using support::LibraryMap;
 
 namespace {
 
 constexpr size_t kMostStackBytes = 1024;
 constexpr int kPageObjects = 510;
 
-const Module* core;
-const Module* rcu;
+const LibraryMap* core;
+const LibraryMap* rcu;
 bool with_rseq;
 
 // --- what is interrupted -------------------------------------------------------------------------------------------------
@@ -196,9 +197,9 @@ constexpr size_t kNestedCount = sizeof kNested / sizeof kNested[0];
 // --- the walk ------------------------------------------------------------------------------------------------------------
 
 [[noreturn]] void fail_at(const Operation& operation, const Nested* nested, uintptr_t place, const char* what) {
-  const Module& module = rcu->has(place) ? *rcu : *core;
-  RCU_FAIL("%s, at 0x%zx of %s, %s: %s", operation.name, static_cast<size_t>(module.link_address(place)),
-           &module == rcu ? "libreslab-rcu.so" : "libreslab.so", nested == nullptr ? "looking" : nested->name, what);
+  const LibraryMap& library = rcu->contains(place) ? *rcu : *core;
+  RCU_FAIL("%s, at 0x%zx of %s, %s: %s", operation.name, static_cast<size_t>(library.link_address(place)),
+           &library == rcu ? "libreslab-rcu.so" : "libreslab.so", nested == nullptr ? "looking" : nested->name, what);
 }
 
 struct Seen {
@@ -210,7 +211,7 @@ class Look : public reentry::StepObserver {
  public:
   void at_step(ucontext_t& context) override {
     const uintptr_t pc = reentry::pc_of(context), sp = reentry::sp_of(context);
-    if (!core->has(pc) && !rcu->has(pc)) return;
+    if (!core->contains(pc) && !rcu->contains(pc)) return;
     if (entry_sp_ == 0) entry_sp_ = sp;
     if (sp < entry_sp_) seen.stack_bytes = std::max(seen.stack_bytes, static_cast<size_t>(entry_sp_ - sp));
     if (known_.insert(pc).second) seen.places.push_back(pc);
@@ -234,17 +235,17 @@ Seen look(const Operation& operation) {
   return look.seen;
 }
 
-// Instructions of a module. Made once: the heap whose ledger is kept is this program's too.
+// Instructions of a library. Made once: the heap whose ledger is kept is this program's too.
 class Places {
  public:
-  explicit Places(const Module& module) : module_(module), is_in_(module.text_bytes()) {}
+  explicit Places(const LibraryMap& library) : library_(library), is_in_(library.text_bytes()) {}
   void add(uintptr_t pc) {
-    if (module_.has(pc)) is_in_[pc - module_.text()] = true;
+    if (library_.contains(pc)) is_in_[pc - library_.text()] = true;
   }
-  bool has(uintptr_t pc) const { return module_.has(pc) && is_in_[pc - module_.text()]; }
+  bool has(uintptr_t pc) const { return library_.contains(pc) && is_in_[pc - library_.text()]; }
 
  private:
-  const Module& module_;
+  const LibraryMap& library_;
   std::vector<bool> is_in_;
 };
 
@@ -269,8 +270,8 @@ class Visits : public reentry::BreakpointObserver {
 
  private:
   void at_breakpoint(uintptr_t place, ucontext_t& context) override {
-    const Module& module = rcu->has(place) ? *rcu : *core;
-    const Section* section = with_rseq ? module.section_at(place) : nullptr;
+    const LibraryMap& library = rcu->contains(place) ? *rcu : *core;
+    const CriticalSection* section = with_rseq ? library.section_around(place) : nullptr;
     const uintptr_t wanted_pc = section != nullptr ? section->abort : place;
     if (reentry::pc_of(context) != wanted_pc) fail_at(*operation_, nested_, place, "it goes on elsewhere");
     const int saved = errno;
@@ -321,7 +322,7 @@ void walk(const Operation& operation, Visits& visits, uint64_t seed, bool all, P
 // From the first instruction of each section to its commit, each was stopped at. What the sections of the core are is
 // test/reentry's to walk.
 void require_sections(const Places& seen, const Visits& visits) {
-  for (const Section& section : rcu->sections()) {
+  for (const CriticalSection& section : rcu->sections()) {
     uintptr_t last = 0;
     for (uintptr_t place = section.start; place < section.end; ++place) {
       if (!seen.has(place)) continue;
@@ -378,9 +379,10 @@ int main(int count, char** arguments) {
   if (count < 2) return fprintf(stderr, "usage: walk rseq|fallback [--seed N] [--all]\n"), 2;
   require_mode(arguments[1]);
   with_rseq = strcmp(arguments[1], "rseq") == 0;
-  const Module core_module("libreslab.so"), rcu_module("libreslab-rcu.so");
-  core = &core_module;
-  rcu = &rcu_module;
+  const LibraryMap core_map = LibraryMap::of("reslab_malloc"), rcu_map = LibraryMap::of("reslab_rcu_init");
+  core = &core_map;
+  rcu = &rcu_map;
+  RCU_CHECK(!core->sections().empty() && !rcu->sections().empty());
   reentry::expect_rseq_mode(with_rseq);
   reentry::stay_on_one_cpu();
   RCU_CHECK(reslab_rcu_init(nullptr) == 0);

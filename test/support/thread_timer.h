@@ -17,20 +17,21 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-namespace storm {
+namespace support {
 
 class ThreadTimer {
  public:
-  // For the calling thread, from now until the timer is destroyed by the same thread.
-  ThreadTimer(int signal_number, long hertz) {
+  // For the calling thread, every so many nanoseconds, less than a second; from now until the timer is destroyed by the
+  // same thread.
+  ThreadTimer(int signal_number, long period) {
     sigevent event = {};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = signal_number;
     event.sigev_notify_thread_id = gettid();
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) support::fail("timer_create: %s", strerrordesc_np(errno));
-    const timespec period = {.tv_sec = 0, .tv_nsec = 1'000'000'000 / hertz};
-    const itimerspec schedule = {.it_interval = period, .it_value = period};
-    if (timer_settime(timer_, 0, &schedule, nullptr) != 0) support::fail("timer_settime: %s", strerrordesc_np(errno));
+    expect(timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0, "timer_create: %s", strerrordesc_np(errno));
+    const timespec interval = {.tv_sec = 0, .tv_nsec = period};
+    const itimerspec schedule = {.it_interval = interval, .it_value = interval};
+    expect(timer_settime(timer_, 0, &schedule, nullptr) == 0, "timer_settime: %s", strerrordesc_np(errno));
   }
 
   ~ThreadTimer() { timer_delete(timer_); }
@@ -41,4 +42,7 @@ class ThreadTimer {
   timer_t timer_;
 };
 
-}  // namespace storm
+// In nanoseconds.
+constexpr long period_of(long hertz) { return 1'000'000'000 / hertz; }
+
+}  // namespace support

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-namespace storm {
+namespace support {
 
 inline uintptr_t interrupted_pc(const void* context) {
   const mcontext_t& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
@@ -17,4 +17,4 @@ inline uintptr_t interrupted_pc(const void* context) {
 #endif
 }
 
-}  // namespace storm
+}  // namespace support

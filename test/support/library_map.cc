@@ -3,14 +3,13 @@
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <link.h>
-#include <reslab/reslab.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "failure.h"
 
-namespace progress {
+namespace support {
 
 using namespace support;
 
@@ -78,10 +77,10 @@ std::string demangled(const char* symbol) {
 
 }  // namespace
 
-LibraryMap LibraryMap::find() {
+LibraryMap LibraryMap::of(const char* function) {
   LibraryMap map;
   Dl_info owner;
-  expect(dladdr(dlsym(RTLD_DEFAULT, "reslab_malloc"), &owner) != 0, "reslab_malloc is in no library");
+  expect(dladdr(dlsym(RTLD_DEFAULT, function), &owner) != 0, "%s is in no library", function);
   map.base_ = reinterpret_cast<uintptr_t>(owner.dli_fbase);
   map.read(owner.dli_fname);
   return map;
@@ -91,10 +90,10 @@ void LibraryMap::read(const char* path) {
   const ElfImage image(path);
   const auto* text = image.section(".text");
   const auto* hooks = image.section("reslab_hooks");
-  expect(text != nullptr && hooks != nullptr, "'%s' is not the library", path);
+  expect(text != nullptr, "'%s' is no library", path);
   text_begin_ = base_ + text->sh_addr;
   text_bytes_ = text->sh_size;
-  for (size_t at = 0; at + sizeof(HookRecord) <= hooks->sh_size; at += sizeof(HookRecord)) {
+  for (size_t at = 0; hooks != nullptr && at + sizeof(HookRecord) <= hooks->sh_size; at += sizeof(HookRecord)) {
     const char* place = reinterpret_cast<const char*>(base_ + hooks->sh_addr + at);
     const auto* record = reinterpret_cast<const HookRecord*>(place);
     hooks_.push_back({reinterpret_cast<uintptr_t>(place + record->nop_offset), place + record->name_offset});
@@ -158,4 +157,4 @@ std::string LibraryMap::name_of(uintptr_t pc) const {
   return offset;
 }
 
-}  // namespace progress
+}  // namespace support

@@ -1,4 +1,4 @@
-// The library as loaded in this process: where its code is, its restartable sections, its hook points, its functions.
+// A library of reslab as loaded in this process: where its code is, its restartable sections, its hook points, its functions.
 // Read from the tables that it ships with (__rseq_cs, reslab_hooks, .symtab), so nothing here knows its sources.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace progress {
+namespace support {
 
 // While rseq_cs names a section, a thread is in it at every address from `start` on and before `end`. `entry` is the
 // instruction that sets rseq_cs, the last one before `start`: a thread that stops there is not in it yet.
@@ -24,10 +24,15 @@ struct HookSite {
 
 class LibraryMap {
  public:
-  // The one that `reslab_malloc` comes from.
-  static LibraryMap find();
+  // The one that `function` really comes from: "reslab_malloc". An address taken in the program may be a stub of its own.
+  static LibraryMap of(const char* function);
 
-  uintptr_t base() const { return base_; }
+  uintptr_t text() const { return text_begin_; }
+  size_t text_bytes() const { return text_bytes_; }
+  // As the disassembly has it.
+  uintptr_t link_address(uintptr_t pc) const { return pc - base_; }
+  // A handler never sees a program counter inside a restartable section: the kernel has moved it to the section's abort
+  // address, which lies in the library as well.
   bool contains(uintptr_t pc) const { return pc - text_begin_ < text_bytes_; }
   // In a function that programs call: the fast path lies there, and nothing else does.
   bool is_entry_point(uintptr_t pc) const;
@@ -58,4 +63,4 @@ class LibraryMap {
   std::vector<Function> functions_;
 };
 
-}  // namespace progress
+}  // namespace support
