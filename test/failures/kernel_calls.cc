@@ -25,6 +25,7 @@
 #include "failure.h"
 #include "mode.h"
 #include "nolock_states.h"
+#include "opaque.h"
 #include "scenario.h"
 
 namespace failures {

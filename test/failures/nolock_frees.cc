@@ -24,6 +24,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "mode.h"
+#include "opaque.h"
 #include "scenario.h"
 
 namespace failures {

@@ -9,12 +9,14 @@
 #include "cache/magazine.h"
 #include "failure.h"
 #include "heap/root.h"
+#include "opaque.h"
 #include "scenario.h"
 #include "scripted_cpu.h"
 
 namespace failures {
 
 using support::fail;
+using support::opaque;
 
 Stock stock;
 reslab_reserve* reserve = nullptr;

@@ -7,10 +7,14 @@
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
 #include "cache/depot.h"
+#include "opaque.h"
 #include "scenario.h"
 #include "slab/slab.h"
 
 namespace failures {
+
+using support::opaque;
+
 namespace {
 
 using namespace reslab;

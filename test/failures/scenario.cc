@@ -9,6 +9,7 @@
 #include <initializer_list>
 
 #include "failure.h"
+#include "opaque.h"
 
 namespace failures {
 

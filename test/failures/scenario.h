@@ -21,11 +21,4 @@ struct Outcome {
 // Runs it once and frees all again.
 Outcome run_scenario(Upkeep upkeep, Threads threads = Threads::kYes);
 
-// Of which the compiler knows nothing: it believes what the declarations of malloc promise.
-template <class T>
-T* opaque(T* pointer) {
-  asm volatile("" : "+r"(pointer) : : "memory");
-  return pointer;
-}
-
 }  // namespace failures

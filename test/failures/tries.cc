@@ -22,6 +22,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "mode.h"
+#include "opaque.h"
 #include "rival.h"
 #include "scenario.h"
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "opaque.h"
 #include "scheduler.h"
 
 namespace schedules {
@@ -54,19 +55,13 @@ void refuse_overlap(const Object& added) {
 
 int own_hand() { return thread_number() < 0 ? kTable : thread_number(); }
 
-// Of which the compiler knows nothing: it believes what the declarations of malloc promise.
-void* opaque(void* object) {
-  asm volatile("" : "+r"(object) : : "memory");
-  return object;
-}
-
 }  // namespace
 
 void hold(void* object, size_t bytes, int number) {
   if (object == nullptr) violation("thread %d: no memory for %zu bytes", thread_number(), bytes);
   Hand& hand = hands[number];
   if (hand.count == kMostHeld) violation("more objects than a hand holds");
-  const Object added = {static_cast<unsigned char*>(opaque(object)), bytes, ++last_pattern};
+  const Object added = {static_cast<unsigned char*>(support::opaque(object)), bytes, ++last_pattern};
   refuse_overlap(added);
   fill(added);
   hand.objects[hand.count++] = added;
@@ -79,7 +74,7 @@ void* let_go(int number) {
   if (hand.count == 0) return nullptr;
   const Object& last = hand.objects[--hand.count];
   if (!is_intact(last)) violation("%p (%zu bytes) was written to by somebody else", last.start, last.bytes);
-  return opaque(last.start);
+  return support::opaque(last.start);
 }
 
 void* let_go() { return let_go(own_hand()); }

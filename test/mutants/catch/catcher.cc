@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,7 +17,6 @@ namespace {
 constexpr unsigned kSeconds = 20;
 
 bool rseq_mode;
-const char* scene;
 
 void no_core_files() {
   const struct rlimit none = {0, 0};
@@ -53,20 +51,6 @@ void start(int argc, char** argv, const char* options) {
 }
 
 bool with_rseq() { return rseq_mode; }
-
-void set_scene(const char* words) { scene = words; }
-
-void expect(bool holds, const char* format, ...) {
-  if (holds) return;
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("expected otherwise: ", stderr);
-  if (scene != nullptr) fprintf(stderr, "at '%s': ", scene);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  va_end(arguments);
-  _exit(1);
-}
 
 void expect_sound_heap() {
   const int violations = reslab_check(STDERR_FILENO);

@@ -11,6 +11,9 @@
 #include <cstdint>
 #include <map>
 
+#include "failure.h"
+#include "opaque.h"
+
 namespace catcher {
 
 // The beginning of each program: starts it again with RESLAB_OPTIONS for the mode that argv[1] names and further
@@ -19,11 +22,10 @@ void start(int argc, char** argv, const char* options = "");
 
 bool with_rseq();
 
-// What the failed checks from now on name besides: the hook, say, that a loop has come to. nullptr: nothing.
-void set_scene(const char* words);
-
-// Prints a line and ends the process unless `holds`.
-[[gnu::format(printf, 2, 3)]] void expect(bool holds, const char* format, ...);
+// A scene is the hook, say, that a loop has come to.
+using support::expect;
+using support::opaque;
+using support::set_scene;
 
 // Fails unless reslab_check finds nothing.
 void expect_sound_heap();
@@ -39,12 +41,5 @@ reslab_class_stats class_stats(size_t object_bytes);
 
 // Fails unless `misuse()`, in a child process, ends in a report on stderr that contains `words`, and in SIGABRT.
 void expect_report(void (*misuse)(), const char* words);
-
-// A pointer of which the compiler knows nothing: it believes what the declarations of malloc promise.
-template <class T>
-T* opaque(T* pointer) {
-  asm volatile("" : "+r"(pointer) : : "memory");
-  return pointer;
-}
 
 }  // namespace catcher

@@ -85,7 +85,7 @@ int fork_at(const char* hook, int pass) {
 int main(int argc, char** argv) {
   start(argc, argv);
   for (const std::string& hook : support::hook_names()) {
-    set_scene(hook.c_str());
+    set_scene("at '%s'", hook.c_str());
     for (const int pass : {0, 7}) {
       const pid_t process = fork();
       if (process == 0) {

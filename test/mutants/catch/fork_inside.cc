@@ -74,7 +74,7 @@ void work() {
 }
 
 void fork_at(const char* hook, int pass, void (*body)()) {
-  set_scene(hook);
+  set_scene("at '%s'", hook);
   const auto before = live_objects();
   Fork fork = {pass};
   {

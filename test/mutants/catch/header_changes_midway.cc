@@ -2,7 +2,6 @@
 // exchange, so it may fall between any two instructions of the section, and this lets it fall between each two in turn.
 // Either the section saw the header of before and committed in time or over the new one, as if it had come first; or it
 // did nothing. It never writes to a place that no header of the two allows.
-#include <cstdio>
 
 #include "cache/magazine.h"
 #include "catcher.h"
@@ -119,11 +118,9 @@ bool try_schedule(const Operation& operation, const Change& change, uint64_t cha
 }
 
 void try_all_schedules(const Operation& operation, const Change& change) {
-  char scene[80];
   uint64_t step = 0;
   do {
-    snprintf(scene, sizeof scene, "%s, %s at step %u", operation.name, change.name, static_cast<unsigned>(step));
-    set_scene(scene);
+    set_scene("%s, %s at step %u", operation.name, change.name, static_cast<unsigned>(step));
   } while (try_schedule(operation, change, step++));
   expect(step > 10, "only %u instructions were seen", static_cast<unsigned>(step));
 }

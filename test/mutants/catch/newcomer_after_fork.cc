@@ -57,7 +57,7 @@ void come(void* context) {
 }
 
 void fork_at(const char* hook) {
-  set_scene(hook);
+  set_scene("at '%s'", hook);
   reslab_trim(0);
   Fork fork;
   void* first;

@@ -68,7 +68,7 @@ void work() {
 }
 
 void interrupt_at(const char* hook) {
-  set_scene(hook);
+  set_scene("at '%s'", hook);
   const auto before = live_objects();
   Interruption interruption;
   {
