@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
+
+#include "failure.h"
 
 namespace failures {
 namespace {
@@ -46,11 +46,6 @@ const Known* known(unsigned number) {
     if (one.number == number) return &one;
   }
   return nullptr;
-}
-
-[[noreturn]] void give_up(const char* what) {
-  fprintf(stderr, "injector: %s\n", what);
-  abort();
 }
 
 CallLog* calls;
@@ -112,7 +107,7 @@ int find_text(dl_phdr_info* object, size_t, void* argument) {
 // A signal for each system call whose instruction lies in the text; the address is compared in halves.
 void set_filter(const Text& text) {
   const auto high = static_cast<uint32_t>(text.begin >> 32);
-  if (high != text.end >> 32) give_up("the library's text lies across a border of 4 GiB");
+  if (high != text.end >> 32) support::fail("the library's text lies across a border of 4 GiB");
   constexpr auto kAddress = static_cast<uint32_t>(offsetof(struct seccomp_data, instruction_pointer));
   struct sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kAddress + 4),
@@ -125,7 +120,7 @@ void set_filter(const Text& text) {
   };
   struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-    give_up("this system allows no seccomp filter");
+    support::fail("this system allows no seccomp filter");
   }
 }
 
@@ -135,7 +130,7 @@ void intercept_calls_of(const void* function, CallLog* log) {
   calls = log;
   Text text = {function, 0, 0};
   dl_iterate_phdr(find_text, &text);
-  if (text.end == 0) give_up("the library's text is not found");
+  if (text.end == 0) support::fail("the library's text is not found");
   struct sigaction action = {};
   action.sa_sigaction = on_system_call;
   action.sa_flags = SA_SIGINFO;

@@ -9,9 +9,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+
+#include "failure.h"
 
 #if !defined(__x86_64__)
 #error "hooks are patched on x86-64 only"
@@ -22,11 +22,6 @@ namespace {
 
 constexpr unsigned char kNop[5] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 constexpr size_t kPage = 4096;
-
-[[noreturn]] void give_up(const char* what, const char* name) {
-  fprintf(stderr, "hooks: %s '%s'\n", what, name);
-  abort();
-}
 
 // --- the sites -------------------------------------------------------------------------------------------------------
 
@@ -180,7 +175,7 @@ Stub* map_page_near(char* site) {
       if (page != MAP_FAILED) munmap(page, kPage);
     }
   }
-  give_up("no free memory within reach of the code, for hook", "any");
+  fail("no free memory within reach of the code, for hooks");
 }
 
 // The stub of hook `number` for calls from `site`. Pages stay for ever: a thread may still be on its way through one.
@@ -200,15 +195,14 @@ void write_code(char* place, const void* code, size_t bytes) {
   const auto page = reinterpret_cast<uintptr_t>(place) & ~(kPage - 1);
   const size_t length = reinterpret_cast<uintptr_t>(place) + bytes - page;
   if (mprotect(reinterpret_cast<void*>(page), length, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
-    give_up("this system does not let code be changed; needed for hook", "any");
+    fail("this system does not let code be changed, as hooks need it");
   }
   memcpy(place, code, bytes);
   mprotect(reinterpret_cast<void*>(page), length, PROT_READ | PROT_EXEC);
 }
 
 void patch(char* site, size_t number) {
-  if (memcmp(site, kNop, sizeof kNop) != 0)
-    give_up("two callbacks at one place: hook number", std::to_string(number).c_str());
+  if (memcmp(site, kNop, sizeof kNop) != 0) fail("two callbacks at one place: hook number %zu", number);
   const auto distance = static_cast<int32_t>(reinterpret_cast<char*>(stub_for(site, number)) - (site + sizeof kNop));
   unsigned char call[sizeof kNop] = {0xe8};
   memcpy(call + 1, &distance, sizeof distance);
@@ -227,11 +221,11 @@ std::vector<std::string> hook_names() {
 
 Hook::Hook(const char* name, HookCallback callback, void* context) : number_(0) {
   while (number_ < kMostArmed && armed[number_].callback != nullptr) ++number_;
-  if (number_ == kMostArmed) give_up("too many at once: hook", name);
+  if (number_ == kMostArmed) fail("too many hooks at once, '%s' among them", name);
   for (const Site& site : all_sites()) {
     if (strcmp(site.name, name) == 0) sites_.push_back(site.nop);
   }
-  if (sites_.empty()) give_up("there is no hook", name);
+  if (sites_.empty()) fail("there is no hook '%s'", name);
   armed[number_] = {callback, context};
   for (char* site : sites_) patch(site, number_);
 }

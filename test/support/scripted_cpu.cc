@@ -7,9 +7,9 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+
+#include "failure.h"
 
 namespace support {
 namespace {
@@ -37,10 +37,7 @@ bool unregister() {
 }  // namespace
 
 void take_over_rseq() {
-  if (__rseq_size == 0 || !unregister()) {
-    fprintf(stderr, "scripted cpu: this thread's rseq cannot be taken over: %s\n", strerror(errno));
-    abort();
-  }
+  expect(__rseq_size != 0 && unregister(), "this thread's rseq cannot be taken over: %s", strerrordesc_np(errno));
   be_on_slot(0);
 }
 
