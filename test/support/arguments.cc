@@ -94,9 +94,9 @@ void Arguments::print_help(FILE* out) const {
   for (const Option& one : options_) {
     char head[64];
     snprintf(head, sizeof head, "%s %s", one.name, one.value == nullptr ? "" : one.value);
-    fprintf(out, "  %-22s %s\n", head, one.help);
+    fprintf(out, "  %-30s %s\n", head, one.help);
   }
-  fprintf(out, "  %-22s %s\n", "--help", "this list");
+  fprintf(out, "  %-30s %s\n", "--help", "this list");
 }
 
 }  // namespace support
