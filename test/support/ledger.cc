@@ -51,12 +51,6 @@ uint64_t Ledger::run_units() const {
   return 0;
 }
 
-uint64_t Ledger::capacity_bytes() const {
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < count_; ++i) bytes += classes_[i].capacity * classes_[i].object_bytes;
-  return bytes;
-}
-
 void expect_sound_heap(const char* when) {
   const int violations = reslab_check(STDERR_FILENO);
   expect(violations == 0, "%s: reslab_check finds %d violations", when, violations);

@@ -1,6 +1,6 @@
-// The objects handed out, class by class. reslab_check cannot see a lost object, since it looks like one that is still in
-// use (17); two ledgers, before and after, can. For moments when nobody is in the library. Allocates nothing: it would
-// change what it counts.
+// The objects handed out, class by class. reslab_check cannot see a lost object, since it looks like one that is still
+// in use (17); two ledgers, before and after, can. For moments when nobody is in the library. Allocates nothing: it
+// would change what it counts.
 #pragma once
 
 #include <reslab/reslab.h>
@@ -25,9 +25,8 @@ class Ledger {
   // Fails unless all agree, and with them the bytes of all objects.
   void expect_same(const Ledger& before, const char* when) const;
 
-  uint64_t small_objects() const;   // of all size classes
-  uint64_t run_units() const;       // of 64 KiB, in blocks larger than the largest class
-  uint64_t capacity_bytes() const;  // of all slabs and runs
+  uint64_t small_objects() const;  // of all size classes
+  uint64_t run_units() const;      // of 64 KiB, in blocks larger than the largest class
   const reslab_stats& stats() const { return stats_; }
 
  private:

@@ -1,5 +1,6 @@
-// A library of reslab as loaded in this process: where its code is, its restartable sections, its hook points, its functions.
-// Read from the tables that it ships with (__rseq_cs, reslab_hooks, .symtab), so nothing here knows its sources.
+// A library of reslab as loaded in this process: where its code is, its restartable sections, its hook points, its
+// functions. Read from the tables that it ships with (__rseq_cs, reslab_hooks, .symtab), so nothing here knows its
+// sources.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ struct HookSite {
 
 class LibraryMap {
  public:
-  // The one that `function` really comes from: "reslab_malloc". An address taken in the program may be a stub of its own.
+  // The one that `function` really comes from: "reslab_malloc". An address taken in the program may be a stub.
   static LibraryMap of(const char* function);
 
   uintptr_t text() const { return text_begin_; }
