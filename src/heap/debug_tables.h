@@ -154,9 +154,9 @@ void note_event(DebugTables& tables, DebugEvent& event);
 template <class Leave>
 void Quarantine::take_out(Place& place, void* next, uint64_t next_bytes, Leave& leave) {
   // The size travels apart from the pointer: a race of two for one place shifts the sum by their difference, and it is
-  // only a bound. acq_rel: what was written to the object before is before what its next user does.
+  // only a bound. seq_cst: what was written to the object before is before what its next user does; and see keep().
   const uint64_t bytes = place.bytes.exchange(next_bytes, std::memory_order_relaxed);
-  void* object = place.object.exchange(next, std::memory_order_acq_rel);
+  void* object = place.object.exchange(next, std::memory_order_seq_cst);
   bytes_.fetch_add(next_bytes - bytes, std::memory_order_relaxed);
   if (object != nullptr) leave(object);
 }
@@ -166,12 +166,15 @@ void Quarantine::keep(void* object, uint64_t bytes, uint64_t most, Leave leave) 
   if (bytes > most) return leave(object);
   const uint64_t in = in_.fetch_add(1, std::memory_order_relaxed);
   take_out(places_[in % kPlaces], object, bytes, leave);  // one that is older than the whole ring
+  // Frees that came meanwhile, of a handler say, may have let out all before it, and looked here before the object came: it
+  // would stay until the ring has gone round. seq_cst here and where that look is announced: one of the two sees the other.
+  if (out_.load(std::memory_order_seq_cst) > in) take_out(places_[in % kPlaces], nullptr, 0, leave);
   for ([[maybe_unused]] int round : for_tries(kLeaveAtOnce)) {
     if (this->bytes() <= most) break;
     uint64_t out = out_.load(std::memory_order_relaxed);
     if (out + kPlaces <= in) out = in - kPlaces + 1;  // those have been overwritten
     if (out > in) break;
-    out_.store(out + 1, std::memory_order_relaxed);  // lost by a race: somebody looks at a place twice
+    out_.store(out + 1, std::memory_order_seq_cst);  // lost by a race: somebody looks at a place twice
     take_out(places_[out % kPlaces], nullptr, 0, leave);
   }
 }
