@@ -27,12 +27,28 @@ bool is_wanted(const DebugSettings& settings, const Request& request) {
   return (settings.classes[cls / 64] >> (cls % 64) & 1) != 0;
 }
 
-// Index of the first byte that differs, or `end`.
-size_t first_difference(const void* object, size_t begin, size_t end, unsigned char expected) {
-  const auto* bytes = static_cast<const unsigned char*>(object);
-  size_t i = begin;
-  while (i < end && bytes[i] == expected) ++i;
-  return i;
+// What is said of a byte that has changed.
+struct Changed {
+  Report report;
+  const void* object;
+  size_t bytes;  // asked for; not for kWrittenAfterFree
+  const char* call;
+};
+
+[[noreturn]] void report_changed(const Changed& changed, size_t byte) {
+  if (changed.report == Report::kWrittenAfterFree) report_debug(changed.report, {byte}, changed.call, changed.object);
+  report_debug(changed.report, {byte, changed.bytes}, changed.call, changed.object);
+}
+
+// Words of eight bytes from `begin` to `end`.
+void require_words(const Changed& changed, size_t begin, size_t end, unsigned char expected) {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  const auto* words = static_cast<const uint64_t*>(changed.object);
+  for (size_t i = begin / 8; i < end / 8; ++i) {
+    const uint64_t difference = words[i] ^ kEach * expected;
+    if (difference == 0) continue;
+    report_changed(changed, 8 * i + static_cast<size_t>(__builtin_ctzll(difference)) / 8);  // little-endian
+  }
 }
 
 // An object, its record, and what that says while it is of the slab that is there now.
@@ -74,15 +90,16 @@ class Tracked {
 
   void check_zone(const void* object, size_t bytes, const char* call) const {
     if (!tables_.has(kDebugZones)) return;
-    const size_t end = zone_end(bytes);
-    const size_t bad = first_difference(object, bytes, end, kZoneByte);
-    if (bad != end) report_debug(Report::kWrittenPastEnd, {bad, bytes}, call, object);
+    const Changed changed = {Report::kWrittenPastEnd, object, bytes, call};
+    const size_t first_word = round_up(bytes, 8);
+    for (size_t i = bytes; i < first_word; ++i) {
+      if (static_cast<const unsigned char*>(object)[i] != kZoneByte) report_changed(changed, i);
+    }
+    require_words(changed, first_word, zone_end(bytes), kZoneByte);
   }
 
   void check_poison(const void* object, const char* call) const {
-    const size_t end = capacity();
-    const size_t bad = first_difference(object, 0, end, kFreeByte);
-    if (bad != end) report_debug(Report::kWrittenAfterFree, {bad}, call, object);
+    require_words({Report::kWrittenAfterFree, object, 0, call}, 0, capacity(), kFreeByte);
   }
 
   // Nobody else has it: its bit in the slab must say so.
@@ -96,7 +113,7 @@ class Tracked {
  private:
   size_t zone_end(size_t bytes) const {
     const size_t end = capacity();
-    return end - bytes > kZoneMost ? bytes + kZoneMost : end;
+    return end - bytes > kZoneMost ? round_up(bytes + kZoneMost, 16) : end;  // words, as is the end of each object
   }
 
   DebugTables& tables_;
