@@ -1,5 +1,6 @@
 #include "heap/debug.h"
 
+#include "base/hooks.h"
 #include "base/thread_line.h"
 #include "cache/magazine.h"
 #include "heap/aside.h"
@@ -138,6 +139,7 @@ void give_back(void* object, const ObjectPlace& place, Contract contract, const 
 }
 
 void leave_quarantine(void* object, Contract contract, const char* call) {
+  RESLAB_HOOK("quarantine_leave");
   const ObjectPlace place = place_of(object);
   const Tracked tracked(tables(), place);
   if (tracked.poisons()) tracked.check_poison(object, call);

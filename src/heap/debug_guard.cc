@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "base/for_tries.h"
+#include "base/hooks.h"
 #include "base/thread_line.h"
 #include "heap/aside.h"
 #include "heap/debug.h"
@@ -76,6 +77,7 @@ GuardSlot* claim_slot(GuardPool& guards, size_t bytes) {
     uint64_t word = slot.word.load(std::memory_order_relaxed);
     if (DebugRecord::state_of(word) == DebugState::kLive) continue;
     const uint64_t live = DebugRecord::word_of(DebugState::kLive, bytes);
+    RESLAB_HOOK("guard_claim");
     if (slot.word.compare_exchange_strong(word, live, std::memory_order_acq_rel)) return &slot;
   }
   return nullptr;  // others are as good
@@ -127,6 +129,7 @@ void* guard_allocate(DebugTables& tables, const Request& request) {
   }
   GuardSlot* slot = ensure_pool(guards) ? claim_slot(guards, request.bytes) : nullptr;
   if (slot == nullptr) return nullptr;
+  RESLAB_HOOK("guard_claimed");
   char* page = page_of(guards, static_cast<uint32_t>(slot - guards.slots));
   if (!vm_make_writable(page, kPageBytes)) {
     slot->word.store(0, std::memory_order_relaxed);
@@ -145,6 +148,7 @@ void* guard_allocate(DebugTables& tables, const Request& request) {
 bool guard_free(DebugTables& tables, void* object, Contract contract, const char* call) {
   if (!guard_owns(tables, object)) return false;
   GuardSlot& slot = require_live(tables, object, call, Report::kDoubleFree);
+  RESLAB_HOOK("guard_free");
   note_event(tables, slot.freed);
   if (contract == Contract::kPlain) {
     vm_make_unreadable(page_of(pool(), static_cast<uint32_t>(&slot - pool().slots)), kPageBytes);

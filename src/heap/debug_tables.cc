@@ -1,5 +1,6 @@
 #include "heap/debug_tables.h"
 
+#include "base/hooks.h"
 #include "base/thread_line.h"
 #include "base/unwind.h"
 
@@ -9,7 +10,7 @@ constinit std::atomic<DebugTables*> debug_tables{nullptr};
 
 namespace {
 
-constexpr int kProbes = 16;
+constexpr int kProbes = 20;
 
 uint32_t mode_of(char letter) {
   switch (letter) {
@@ -90,6 +91,7 @@ uint32_t StackDepot::keep_current() {
       if (seen == hash) return index;
       continue;
     }
+    RESLAB_HOOK("stack_claimed");
     for (size_t i = 0; i < stack.depth; ++i) entry.pc[i].store(stack.pc[i], std::memory_order_relaxed);
     entry.depth.store(stack.depth, std::memory_order_release);  // the frames are there
     return index;

@@ -19,6 +19,7 @@
 
 #include "arena/geometry.h"
 #include "base/for_tries.h"
+#include "base/hooks.h"
 #include "base/options.h"
 #include "heap/debug_clock.h"
 #include "slab/slab.h"
@@ -165,6 +166,7 @@ template <class Leave>
 void Quarantine::keep(void* object, uint64_t bytes, uint64_t most, Leave leave) {
   if (bytes > most) return leave(object);
   const uint64_t in = in_.fetch_add(1, std::memory_order_relaxed);
+  RESLAB_HOOK("quarantine_keep");
   take_out(places_[in % kPlaces], object, bytes, leave);  // one that is older than the whole ring
   // Frees that came meanwhile, of a handler say, may have let out all before it, and looked here before the object came: it
   // would stay until the ring has gone round. seq_cst here and where that look is announced: one of the two sees the other.

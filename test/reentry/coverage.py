@@ -41,12 +41,14 @@ reslab_group_malloc reslab_group_malloc_nolock""".split()
 EXCLUDED = {
     r"die|report_|describe_|begin_report|raise_abort": "reports: the process aborts",
     r"_116report|16reportE|check_nolock_scope|report_order": "printed with the option check_context only",
+    r"print_history|print_event|print_stack|ms_of": "reports of the debug modes: the process aborts",
+    r"read_debug_settings|DebugClock5start": "the debug modes' settings and clock, made with the root",
     r"parse_options|print_help|format_option|complain|parse_one": "the text of RESLAB_OPTIONS, read before main",
     r"recover_after_fork|recover_block": "repair of a child after fork: walked by the fork harness",
     r"[0-9](debug_|guard_)|DebugTables|DebugClock|StackDepot|note_event|print_event|leave_quarantine|read_debug": "debug modes",
     r"throw_bad_alloc|find_new_handler|find_in_plugins|find_in": "the program's C++ runtime: new-handlers and exceptions",
 }
-NO_RETURN = r"die|report_(invalid|double_free|wrong_size|overwritten)|throw_bad_alloc"
+NO_RETURN = r"die|report_(invalid|double_free|wrong_size|overwritten|debug|slot|changed)|throw_bad_alloc"
 
 
 class Reached:

@@ -7,6 +7,7 @@
 
 #include "cpu_slot.h"
 #include "failure.h"
+#include "heap_states.h"
 #include "stock.h"
 
 namespace reentry::deed {
@@ -34,6 +35,8 @@ void handler_limits_space(size_t) {
   const struct rlimit limit = {rlim_t{1} << 42, RLIM_INFINITY};
   if (setrlimit(RLIMIT_AS, &limit) != 0) fail("the address space cannot be limited");
 }
+
+void handler_turns_quarantine_over(size_t bytes) { state::quarantine_full(bytes); }
 
 void handler_forks(size_t) { go_on_in_child(); }
 

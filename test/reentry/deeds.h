@@ -15,6 +15,8 @@ void handler_refills(size_t bytes);
 void handler_takes_all_units(size_t bytes);
 void handler_frees_last(size_t bytes);
 void handler_limits_space(size_t bytes);
+// A handler, in a process with debug modes, has all leave the quarantine that was in it, and what came since.
+void handler_turns_quarantine_over(size_t bytes);
 // A handler forks, and the call goes on in the child; the parent waits and ends as that does.
 void handler_forks(size_t bytes);
 // A handler's upkeep ends a repair that was left by a jump.

@@ -38,15 +38,19 @@ struct Found {
 };
 Found* found;
 
+bool has_guards;  // each process then keeps the units that the guarded objects lie in
+
 // In the child, behind the walk: what was held is given back, and nothing is missing.
 void expect_nothing_lost() {
+  constexpr uint64_t kPoolUnits = 64;
   static reslab_class_stats classes[kMostClasses];
   release_nested();
   release_stock();
   release_hoard();
   const int count = reslab_get_class_stats(classes, kMostClasses, sizeof classes[0]);
   for (int i = 0; i < count; ++i) {
-    if (classes[i].live != 0)
+    const bool is_pool = has_guards && strcmp(classes[i].name, "runs") == 0 && classes[i].live == kPoolUnits;
+    if (classes[i].live != 0 && !is_pool)
       fail("class %s has %zu objects live, had none", classes[i].name, static_cast<size_t>(classes[i].live));
   }
   if (reslab_check(STDERR_FILENO) != 0) fail("reslab_check finds violations");
@@ -137,6 +141,7 @@ void run(int argc, char** argv, char** environment) {
   Settings settings = read_settings(argc, argv);
   if (*scene.mode == '\0') scene.mode = "rseq";
   settings.rseq = strcmp(scene.mode, "rseq") == 0;
+  has_guards = settings.table != nullptr && strcmp(settings.table, "guards") == 0;
   expect_rseq_mode(settings.rseq);
   explain_fatal_signals(settings.limit_seconds);
   if (settings.log != nullptr && freopen(settings.log, "a", stdout) == nullptr)
@@ -154,6 +159,7 @@ void run(int argc, char** argv, char** environment) {
     printf("first: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
     for (const FirstCall& call : first_calls()) {
       if (call.place == Place::kInRseqMode && !settings.rseq) continue;
+      if (call.place == Place::kWithGuards && !has_guards) continue;
       if (settings.operation == nullptr || strstr(call.operation.name, settings.operation) != nullptr)
         walk(call, settings, seed);
     }

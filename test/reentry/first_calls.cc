@@ -14,6 +14,10 @@ const std::vector<FirstCall>& first_calls() {
   constexpr size_t kRun = 300000, kLong = 1 << 20, kBeyondChunk = 80 << 20;
   static const std::vector<FirstCall> all = {
       {{"first malloc", "malloc", 64, 0, 0, kObject, 64, as_it_is, nullptr, kFaults}},
+      {{"first malloc, guarded", "malloc", 64, 0, 0, kObject, 64, as_it_is, "guard_claimed", kFaults | kRare},
+       Place::kWithGuards},
+      {{"first guarded object", "malloc", 64, 0, 0, kObject, 64, fresh::root_alone, "guard_claimed", kFaults},
+       Place::kWithGuards},
       {{"first calloc", "calloc", 1, 64, 0, kObject, 64, as_it_is, nullptr, kZeroes}},
       {{"first aligned_alloc", "aligned_alloc", 4096, 64, 0, kObject, 4096, as_it_is, nullptr, 0}},
       {{"first run", "reslab_malloc", kRun, 0, 0, kObject, kRun, as_it_is, nullptr, 0}},

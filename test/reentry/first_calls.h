@@ -10,6 +10,7 @@ namespace reentry {
 enum class Place : uint8_t {
   kAnywhere,
   kInRseqMode,   // in fallback mode there is nothing of the kind
+  kWithGuards,   // in a process with debug modes, where each allocation gets a guarded object
   kChildOfUser,  // in a process forked from one that has used the library, and has left a run as the subject
 };
 

@@ -88,6 +88,16 @@ void whole_sweep_in_vain(size_t bytes);
 void whole_sweep_is_paused(size_t bytes);
 void whole_sweep_pause_ends(size_t bytes);
 
+// In a process with debug modes (debug_states.cc).
+constexpr size_t kQuarantined = 1024 - 16;  // fills its class with its red zone; of the states that fill the quarantine
+void quarantine_full(size_t bytes);         // of objects that are the same each time
+void ring_full(size_t bytes);               // the quarantine has no place left
+void subject_quarantine_full(size_t bytes);  // so that freeing the subject has another one leave
+void subject_many_to_leave(size_t bytes);    // more of them than one call lets go
+void freed_long_ago(size_t bytes);           // an object that is handed out again was filled when it was freed
+void guards_used_up(size_t bytes);           // each slot of the guard pool holds an object
+void guarded_by_nolock_free(size_t bytes);   // slots whose pages were left open
+
 }  // namespace state
 
 // Frees of the stock that lead from before_the_ebb into it.

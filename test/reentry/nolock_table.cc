@@ -1,6 +1,7 @@
 // Pages, nolock scopes and reserves.
 #include <reslab/reslab.h>
 
+#include "local_calls.h"
 #include "tables.h"
 
 namespace reentry::table {

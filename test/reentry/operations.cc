@@ -2,13 +2,13 @@
 
 #include <reslab/reslab.h>
 
-#include <cstring>
 #include <memory>
 #include <utility>
 
 #include "failure.h"
 #include "hooks.h"
 #include "library.h"
+#include "local_calls.h"
 #include "nested.h"
 #include "objects.h"
 #include "stock.h"
@@ -20,14 +20,9 @@ constexpr size_t kOtherBytes = 208;  // of a class that nothing else uses
 
 void* given_through_pointer;
 
-// Frees a part of the stock, with flushes enough that one of them looks at the tide.
-uintptr_t free_many(uintptr_t, uintptr_t, uintptr_t) {
-  stock.give(stock.count - kEbbFrees);
-  return 0;
-}
-
 Entry entry_of(const char* symbol) {
-  return strcmp(symbol, kFreeMany) == 0 ? free_many : reinterpret_cast<Entry>(Library::get().symbol(symbol));
+  const Entry local = local_call(symbol);
+  return local != nullptr ? local : reinterpret_cast<Entry>(Library::get().symbol(symbol));
 }
 
 // --- the deed ------------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ enum Trait : unsigned {
 
 struct Operation {
   const char* name;
-  const char* symbol;  // of the library, or a name for several calls
+  const char* symbol;  // of the library, or one of local_calls.h
   uintptr_t a, b, c;
   Gives gives;
   size_t bytes;  // of the objects that it gives or takes, and of those of nested operations
@@ -59,11 +59,18 @@ constexpr uintptr_t kTheScope = ~uintptr_t{2};
 
 // Where calls that give their object through a pointer put it.
 uintptr_t out_pointer();
-// A name among the symbols: frees a part of the stock, with flushes enough that one of them looks at the tide.
-constexpr const char kFreeMany[] = "many frees";
 
 // The table: its parts, in *_table.cc, one after the other.
 const std::vector<Operation>& all_operations();
+
+// A table for a process with debug modes: "debug", "guards", "some classes" or "ring" (debug_table.cc); ends the process
+// if there is none of that name. `settle` brings the quarantine into a state that is always the same, so that ledgers can
+// be compared.
+struct DebugTable {
+  std::vector<Operation> operations;
+  state::Prepare settle;
+};
+const DebugTable& debug_table(const char* name);
 
 // The walked call is where its deed is due; nothing happens if it has been done.
 void do_deed();

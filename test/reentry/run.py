@@ -42,6 +42,21 @@ class Walk:
         return done, time.monotonic() - began
 
 
+def debug_walks(programs, mode):
+    """The debug modes, whose calls are all slow: tables of walk (debug_table.cc), and some of the first calls."""
+    every = "debug=FZPU:quarantine=64k"
+    tables = {"debug": every, "guards": "debug=FZPUG:guard=1:quarantine=64k", "some classes": "debug=FP,64:quarantine=0",
+              "ring": "debug=F,16:quarantine=2m"}
+    found = [Walk(f"{name}/{mode}", programs.walk, ["--mode", mode, "--table", name], f"mode={mode}:dirty_cycles=0:{debug}")
+             for name, debug in tables.items()]
+    found.append(Walk(f"first guards/{mode}", programs.first,
+                      ["--mode", mode, "--table", "guards", "--operation", "guarded"], f"mode={mode}:debug=FZPUG:guard=1"))
+    for operation in ["free, a repair was left", "first call of a thread, a free"]:
+        found.append(Walk(f"{operation}, debug/{mode}", programs.first, ["--mode", mode, "--operation", operation],
+                          f"mode={mode}:debug=FZPU"))
+    return found
+
+
 def walks(programs, modes):
     """All walks, the longest first."""
     found = []
@@ -49,6 +64,7 @@ def walks(programs, modes):
         options = f"mode={mode}"
         # An operation that is walked again and again would otherwise be a cycle, whose memory is not purged.
         found.append(Walk(f"walk/{mode}", programs.walk, ["--mode", mode], options + ":dirty_cycles=0"))
+        found += debug_walks(programs, mode)
     for mode in modes:
         options = f"mode={mode}"
         found.append(Walk(f"first/{mode}", programs.first, ["--mode", mode], options))

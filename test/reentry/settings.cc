@@ -14,13 +14,15 @@ namespace {
 
 constexpr const char kUsage[] =
     "usage: %s [--quick | --minutes M] [--mode rseq|fallback] [--seed S] [--log FILE]\n"
-    "          [--coverage FILE] [--operation NAME] [--part I/N] [--limit SECONDS]\n"
+    "          [--coverage FILE] [--operation NAME] [--table NAME] [--part I/N] [--limit SECONDS]\n"
     "  --quick      one nested operation at each place (the default); else all of them, again and again\n"
     "  --mode       asserted; RESLAB_OPTIONS=mode=... sets it\n"
     "  --seed       which nested operation comes where; printed in every failure\n"
     "  --log        append what is printed to FILE\n"
     "  --coverage   append the addresses that were interrupted to FILE\n"
     "  --operation  only this one\n"
+    "  --table      of walk, for a process with debug modes: debug, guards, 'some classes', ring\n"
+    "               of first: guards; the guard pool then stays\n"
     "  --part       only operations I, I+N, I+2N ...\n"
     "  --limit      the process ends as hanging after this time (60; minutes are added)\n";
 
@@ -53,6 +55,7 @@ void read_pair(Settings& settings, const char* program, const char* name, const 
   else if (is("--log")) settings.log = value;
   else if (is("--coverage")) settings.coverage = value;
   else if (is("--operation")) settings.operation = value;
+  else if (is("--table")) settings.table = value;
   else if (is("--part")) read_part(settings, program, value);
   else if (is("--mode") && (strcmp(value, "rseq") == 0 || strcmp(value, "fallback") == 0)) scene.mode = value;
   else refuse(program, name, value);

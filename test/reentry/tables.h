@@ -29,4 +29,10 @@ std::vector<Operation> races();
 std::vector<Operation> growth();
 std::vector<Operation> caches_and_groups();
 
+// Of processes with debug modes.
+std::vector<Operation> debug_of_all();
+std::vector<Operation> debug_guards();
+std::vector<Operation> debug_of_some_classes();
+std::vector<Operation> debug_ring();
+
 }  // namespace reentry::table

@@ -93,6 +93,7 @@ void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
   scene.operation = operation.name;
   const timespec began = now();
   release_stock();
+  if (settings.table != nullptr) debug_table(settings.table).settle(operation.bytes);
   const Ledger before;
   expect_its_way(operation);
 
@@ -116,6 +117,7 @@ void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
 
   release_stock();
   release_hoard();
+  if (settings.table != nullptr) debug_table(settings.table).settle(operation.bytes);
   before.expect_same();
   fprintf(log_file, "%-44s %6zu steps, %5zu nested, way of %4zu, %4zu of %4zu places met, %6.1f ms\n", operation.name,
           walker.all_steps(), walker.nested_run(), walker.way().size(), walker.places_met(), walker.places_wanted(),
@@ -133,14 +135,15 @@ int main(int argc, char** argv) {
   if (log_file == nullptr) fail("cannot write the log to %s", settings.log);
   setvbuf(log_file, nullptr, _IOLBF, 0);
   stay_on_one_cpu();
-  warm_up_all();
+  const auto& operations = settings.table == nullptr ? all_operations() : debug_table(settings.table).operations;
+  if (settings.table == nullptr) warm_up_all();
   const timespec began = now();
   uint64_t seed = settings.seed;
   do {
     scene.seed = seed;
     fprintf(log_file, "walk: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
     size_t index = 0;
-    for (const Operation& operation : all_operations()) {
+    for (const Operation& operation : operations) {
       if (settings.quick && operation.is(kLongOnly)) continue;
       if (settings.operation != nullptr && strstr(operation.name, settings.operation) == nullptr) continue;
       if (index++ % settings.parts == settings.part) walk(operation, settings, seed);
