@@ -24,7 +24,8 @@ constexpr size_t kInQuarantine = 5000;  // many of the smallest leave for it
 
 std::vector<Operation> debug_allocations() {
   return {
-      {"malloc, new stack", kMallocAnew, kSmall, 0, 0, kObject, kSmall, as_it_is, "stack_claimed", kFaults | kEachRace},
+      {"malloc, new stack", kMallocAnew, kSmall, 0, 0, kObject, kSmall, as_it_is, "stack_claimed",
+       kFaults | kEachRace | kTakesStack},
       {"malloc", "malloc", kSmall, 0, 0, kObject, kSmall, freed_long_ago, nullptr, 0},
       {"malloc of nothing", "malloc", 0, 0, 0, kObject, 0, as_it_is, nullptr, 0},
       {"malloc of a run", "malloc", kRun, 0, 0, kObject, kRun, freed_units, nullptr, 0},
@@ -108,7 +109,8 @@ std::vector<Operation> debug_of_all() {
     if (!is_own_call) made.push_back(one);
   }
   // Last: no guarded object is made where objects are retired.
-  made.push_back({"an object is retired", kRetire, kIt, 0, 0, kNothing, kSmall, subject_small, nullptr, kOwnSubject});
+  made.push_back({"an object is retired", kRetire, kIt, 0, 0, kNothing, 100, subject_small, nullptr, kOwnSubject});
+  made.push_back({"a run is retired", kRetire, kIt, 0, 0, kNothing, kRun, subject_of_units, nullptr, kOwnSubject});
   return made;
 }
 

@@ -33,7 +33,8 @@ enum Trait : unsigned {
   kTwoFail = 16384,  // with kFaults: behind each system call that fails the next one does, too
   // Leaves a moment in which the next span is reserved and nobody else may use it yet: nested calls that need it fail.
   kNestedMayFail = 65536,
-  kGapsOnly = 32768,  // so long that the quick form steps through it once, interrupting what nothing else has
+  kTakesStack = 131072,  // the frames that the unwinder gives are looked at in a callback, which is walked as well
+  kGapsOnly = 32768,     // so long that the quick form steps through it once, interrupting what nothing else has
 };
 
 struct Operation {

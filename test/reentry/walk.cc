@@ -31,6 +31,9 @@ constexpr uint64_t kMostSteps = 200000;
 constexpr size_t kQuickStorm = 500;
 constexpr uint64_t kMostStackBytes = 1024;
 
+// Of base/unwind.cc.
+constexpr char kPushFrame[] = "_ZN6reslab12_GLOBAL__N_110push_frameEP15_Unwind_ContextPv";
+
 FILE* log_file = stdout;
 
 // How often an undisturbed call from its state passes its hook.
@@ -114,6 +117,7 @@ void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
                                             : Walker::Choice::kNewAndSome;
   walker.chase_races(choice);
   walker.each_place(choice, settings.quick ? 1 : nested_count());
+  if (operation.is(kTakesStack)) walker.visit_callback(kPushFrame);
 
   release_stock();
   release_hoard();

@@ -147,6 +147,19 @@ void Walker::visit(uintptr_t place) {
   call.finish(body.result, false);
 }
 
+// At addresses in the middle of an instruction nothing is met.
+void Walker::visit_callback(const char* symbol) {
+  scene.way = "callback";
+  way_ = Way::kStorm;
+  auto place = reinterpret_cast<uintptr_t>(Library::get().symbol(symbol));
+  size_t met = 0;
+  for (; Library::get().function_at(place) == symbol; ++place) {
+    visit(place);
+    met += was_met_ ? 1 : 0;
+  }
+  if (met == 0) fail("nothing calls %s", symbol);
+}
+
 void Walker::each_place(Choice choice, size_t kinds) {
   constexpr size_t kSome = 16;  // one in so many
   scene.way = "each place";

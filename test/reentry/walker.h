@@ -49,6 +49,8 @@ class Walker : private StepObserver, private BreakpointObserver {
   void chase(uintptr_t place, size_t kind);
   // One call with one nested operation in front of the instruction at `place`.
   void visit(uintptr_t place);
+  // Each instruction of a function that the library hands to others, and that they call meanwhile: steps do not come there.
+  void visit_callback(const char* symbol);
   void use(Breakpoint& breakpoint) { breakpoint_ = &breakpoint; }
   // The instructions of the way, each with `kinds` nested operations.
   void each_place(Choice choice, size_t kinds);
