@@ -174,6 +174,7 @@ std::vector<Operation> debug_of_some_classes() {
       {"realloc to a tracked object", "realloc", kIt, kSmall, 0, kObject, kOther, subject_small, nullptr, kOwnSubject},
       {"malloc_usable_size, not tracked", "malloc_usable_size", kIt, 0, 0, Gives::kCount, kOther, subject_small,
        nullptr, 0},
+      {"an object is retired, not tracked", kRetire, kIt, 0, 0, kNothing, kOther, subject_small, nullptr, kOwnSubject},
   };
 }
 
