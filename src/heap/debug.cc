@@ -44,11 +44,12 @@ struct Changed {
 // Words of eight bytes from `begin` to `end`.
 void require_words(const Changed& changed, size_t begin, size_t end, unsigned char expected) {
   constexpr uint64_t kEach = 0x0101010101010101;
-  const auto* words = static_cast<const uint64_t*>(changed.object);
-  for (size_t i = begin / 8; i < end / 8; ++i) {
-    const uint64_t difference = words[i] ^ kEach * expected;
+  for (size_t i = begin; i < end; i += 8) {
+    uint64_t word;
+    __builtin_memcpy(&word, static_cast<const char*>(changed.object) + i, 8);
+    const uint64_t difference = word ^ kEach * expected;
     if (difference == 0) continue;
-    report_changed(changed, 8 * i + static_cast<size_t>(__builtin_ctzll(difference)) / 8);  // little-endian
+    report_changed(changed, i + static_cast<size_t>(__builtin_ctzll(difference)) / 8);  // little-endian
   }
 }
 
