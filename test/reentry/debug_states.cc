@@ -9,6 +9,7 @@ namespace reentry::state {
 namespace {
 
 constexpr size_t kMostLeave = 8;  // of one call
+constexpr size_t kSlots = 512;    // of the guard pool
 
 // By nolock calls, which get no guarded objects: those do not go into the quarantine.
 void quarantine(size_t bytes, size_t count) {
@@ -53,12 +54,10 @@ void freed_long_ago(size_t bytes) {
 }
 
 void guards_used_up(size_t) {
-  constexpr size_t kSlots = 512;
   if (stock.count < kSlots) stock.take(16, kSlots - stock.count);
 }
 
 void guarded_by_nolock_free(size_t bytes) {
-  constexpr size_t kSlots = 512;
   release_stock();
   stock.take(bytes, kSlots);
   stock.give_nolock(0);

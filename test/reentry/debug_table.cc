@@ -1,4 +1,4 @@
-// Calls of a process with debug modes, which all take the slow entries: three tables, for processes with
+// Calls of a process with debug modes, which all take the slow entries: four tables, for processes with
 //
 //   debug         debug=FZPU:quarantine=64k
 //   guards        debug=FZPUG:guard=1:quarantine=64k    each plain call of up to a page gets a guarded object

@@ -64,9 +64,9 @@ def walks(programs, modes):
         options = f"mode={mode}"
         # An operation that is walked again and again would otherwise be a cycle, whose memory is not purged.
         found.append(Walk(f"walk/{mode}", programs.walk, ["--mode", mode], options + ":dirty_cycles=0"))
-        found += debug_walks(programs, mode)
     for mode in modes:
         options = f"mode={mode}"
+        found += debug_walks(programs, mode)
         found.append(Walk(f"first/{mode}", programs.first, ["--mode", mode], options))
         found.append(Walk(f"sizes checked/{mode}", programs.walk, ["--mode", mode, "--operation", "sized"],
                           options + ":check_sizes=1"))
