@@ -34,7 +34,8 @@ reslab_malloc reslab_calloc reslab_realloc reslab_reallocarray reslab_aligned_al
 reslab_free reslab_free_sized reslab_free_aligned_sized reslab_usable_size reslab_good_size
 reslab_malloc_nolock reslab_aligned_alloc_nolock reslab_free_nolock reslab_free_sized_nolock
 reslab_pages_alloc_nolock reslab_pages_free_nolock reslab_reserve_alloc
-reslab_cache_alloc reslab_cache_alloc_nolock reslab_cache_free reslab_cache_free_nolock
+reslab_cache_alloc reslab_cache_alloc_nolock reslab_cache_alloc_bulk
+reslab_cache_free reslab_cache_free_nolock reslab_cache_free_bulk
 reslab_group_malloc reslab_group_malloc_nolock""".split()
 
 # Patterns of mangled names -> why they are no part of an allocation or a free.

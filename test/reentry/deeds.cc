@@ -9,6 +9,7 @@
 #include "failure.h"
 #include "heap_states.h"
 #include "stock.h"
+#include "typed.h"
 
 namespace reentry::deed {
 
@@ -26,6 +27,8 @@ void another_trims_and_refills(size_t bytes) {
 }
 
 void handler_refills(size_t bytes) { stock.take(bytes, 1); }
+
+void handler_charges(size_t bytes) { reslab_free(charge(the_group, bytes)); }
 
 void handler_takes_all_units(size_t) { hoard_units(); }
 

@@ -23,6 +23,7 @@
 #include "operations.h"
 #include "settings.h"
 #include "stock.h"
+#include "typed.h"
 #include "walker.h"
 
 using namespace reentry;
@@ -63,7 +64,9 @@ void expect_nothing_lost() {
 void become_child_of_user() {
   constexpr size_t kRun = 300000;
   reslab_free(reslab_malloc(64));
+  make_typed();
   the_subject = allocate(kRun);
+  the_last = reslab_cache_alloc(constructed_charged_cache());
   go_on_in_child();
 }
 
@@ -93,8 +96,9 @@ void in_fresh_process(const FirstCall& call, uint64_t seed, size_t most_nested, 
 }
 
 void look(const FirstCall& call, const Settings& settings) {
-  in_fresh_process(call, settings.seed, 0, [](Walker& walker) {
+  in_fresh_process(call, settings.seed, 0, [passes = call.operation.passes](Walker& walker) {
     walker.look();
+    if (!walker.has_passed()) fail("it does not pass the hook '%s'", passes);
     found->places = walker.way().size();
     found->faults = walker.faults().size();
     if (found->places > 8192 || found->faults > 256) fail("the way is longer than there is room for");
@@ -152,12 +156,14 @@ void run(int argc, char** argv, char** environment) {
   found = static_cast<Found*>(memory);
   stay_on_one_cpu();
   Coverage::get();
+  std::vector<FirstCall> calls = first_calls();
+  for (const FirstCall& call : first_typed_calls()) calls.push_back(call);
   const timespec began = now();
   uint64_t seed = settings.seed;
   do {
     scene.seed = seed;
     printf("first: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
-    for (const FirstCall& call : first_calls()) {
+    for (const FirstCall& call : calls) {
       if (call.place == Place::kInRseqMode && !settings.rseq) continue;
       if (call.place == Place::kWithGuards && !has_guards) continue;
       if (settings.operation == nullptr || strstr(call.operation.name, settings.operation) != nullptr)

@@ -20,5 +20,6 @@ struct FirstCall {
 };
 
 const std::vector<FirstCall>& first_calls();
+std::vector<FirstCall> first_typed_calls();  // those of typed caches, groups and bounds
 
 }  // namespace reentry

@@ -39,4 +39,30 @@ void searched_far_up(size_t);
 // Slabs that no list, and one that no active slot knows of.
 void small_and_lost(size_t bytes);
 
+// Typed caches and groups are there, and ...
+void with_groups(size_t);
+void class_gone(size_t bytes);    // a class of that size was made, and has gone
+void many_classes(size_t bytes);  // so that the next has a small magazine
+void no_class_left(size_t bytes);
+void retiring_typed(size_t bytes);
+void retiring_dense(size_t bytes);
+void type_safe_slabs_empty(size_t bytes);  // and may have readers
+void type_safe_slabs_over(size_t bytes);   // and have none any more
+void scope_was_open(size_t);
+void scope_is_open(size_t bytes);
+void subject_in_scope(size_t bytes);
+void groups_and_repair_left(size_t);
+void constructed_and_repair_left(size_t);
+void charged_and_repair_left(size_t);
+void constructed_out_and_repair_left(size_t);
+
+// Magazines of large objects, all together, may not grow.
+void large_budget_used_up(size_t bytes);     // and one of a class is taken from at the next flush
+void large_budget_just_taken(size_t bytes);  // and was the last time
+
+// The bound of dirty memory (arena/dirty_bound.h).
+void fallen(size_t bytes);
+void fallen_and_risen(size_t bytes);
+void much_released(size_t bytes);
+
 }  // namespace reentry::fresh

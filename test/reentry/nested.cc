@@ -6,6 +6,7 @@
 
 #include "failure.h"
 #include "objects.h"
+#include "typed.h"
 
 namespace reentry {
 namespace {
@@ -23,7 +24,7 @@ void expect(bool holds, const char* what) {
 
 void plain_pair(size_t bytes) {
   Held object;
-  object.take(reslab_malloc(bytes), bytes, "nested malloc");
+  object.take(plain_malloc(bytes), bytes, "nested malloc");
   expect(object.is_there(), "malloc failed");
   reslab_free(object.give());
 }
@@ -86,7 +87,7 @@ void kept(size_t bytes) {
     if (next_held % 2 == 0) reslab_free(place.give());
     else reslab_free_nolock(place.give());
   }
-  place.take(next_held % 3 == 0 ? reslab_malloc_nolock(bytes, 0) : reslab_malloc(bytes), bytes, "nested, kept");
+  place.take(next_held % 3 == 0 ? reslab_malloc_nolock(bytes, 0) : plain_malloc(bytes), bytes, "nested, kept");
 }
 
 // Enough of them to empty a magazine and to fill it again: refills and flushes inside whatever was interrupted.
@@ -94,7 +95,7 @@ void many(size_t bytes) {
   constexpr size_t kCount = 40;
   Held objects[kCount];
   for (Held& one : objects) {
-    one.take(reslab_malloc(bytes), bytes, "nested malloc of many");
+    one.take(plain_malloc(bytes), bytes, "nested malloc of many");
     expect(one.is_there(), "one of many mallocs failed");
   }
   for (Held& one : objects) reslab_free(one.give());

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "typed.h"
 
 namespace reentry {
 namespace {
@@ -27,7 +28,8 @@ void for_each_filled(size_t bytes, Visit visit) {
 
 void Held::take(void* object, size_t bytes, const char* what) {
   static unsigned char last = 0;
-  if (reinterpret_cast<uintptr_t>(object) % 16 != 0) fail("%s gave the unaligned %p", what, object);
+  const size_t align = typed_cache(bytes) != nullptr && bytes % 16 != 0 ? 8 : 16;
+  if (reinterpret_cast<uintptr_t>(object) % align != 0) fail("%s gave the unaligned %p", what, object);
   object_ = static_cast<unsigned char*>(object);
   bytes_ = bytes;
   what_ = what;

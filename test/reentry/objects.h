@@ -29,7 +29,7 @@ class Held {
 
 void expect_zero(const void* object, size_t bytes, const char* what);
 
-constexpr size_t kMostClasses = 256;
+constexpr size_t kMostClasses = 1200;
 
 class Ledger {
  public:

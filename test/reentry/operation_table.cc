@@ -8,7 +8,7 @@ const std::vector<Operation>& all_operations() {
     std::vector<Operation> made;
     for (const auto& part :
          {allocating_entries(), freeing_entries(), refills(), flushes(), units(), pages_scopes_and_reserves(), edges(),
-          shortages(), races(), growth(), caches_and_groups()}) {
+          shortages(), races(), cache_entries(), cache_slow_ways(), groups(), kept_runs(), growth()}) {
       made.insert(made.end(), part.begin(), part.end());
     }
     return made;

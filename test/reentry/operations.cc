@@ -12,6 +12,7 @@
 #include "nested.h"
 #include "objects.h"
 #include "stock.h"
+#include "typed.h"
 
 namespace reentry {
 namespace {
@@ -50,6 +51,14 @@ void walk_inside(void* context) {
   deed.is_armed = false;
 }
 
+// What came in bulk: each object is filled, and none is another one.
+void expect_distinct(const Operation& operation) {
+  static Held all[kBulk];
+  if (bulk_count > kBulk) fail("%zu objects came of %zu that were asked for", bulk_count, kBulk);
+  for (size_t i = 0; i < bulk_count; ++i) all[i].take(bulk[i], operation.bytes, operation.name);
+  for (size_t i = 0; i < bulk_count; ++i) all[i].give();
+}
+
 void inside_give(Inside& inside) {
   const support::Hook giving("slab_give", walk_inside, &inside);
   reslab_free_nolock(std::exchange(the_last, nullptr));
@@ -58,7 +67,7 @@ void inside_give(Inside& inside) {
 
 void inside_refill(Inside& inside, size_t bytes) {
   const support::Hook held("local_lock_held", walk_inside, &inside);
-  void* outer = reslab_malloc(bytes);
+  void* outer = plain_malloc(bytes);
   if (!inside.done) fail("the refill around it took no local lock");
   reslab_free(outer);
 }
@@ -100,12 +109,19 @@ void Call::around(void (*walk)(void* context), void* context) {
 
 uintptr_t Call::argument(uintptr_t wanted) const {
   if (wanted == kTheScope) return scope_;
+  if (wanted == kTheGroup) return reinterpret_cast<uintptr_t>(the_group);
+  if (wanted == kTheCache) return reinterpret_cast<uintptr_t>(the_cache);
   if (wanted == kTheReserve) return reinterpret_cast<uintptr_t>(reserve);
   return wanted == kTheSubject ? reinterpret_cast<uintptr_t>(the_subject) : wanted;
 }
 
 void Call::finish(uintptr_t result, bool may_fail) {
   if (operation_.gives == Gives::kCount) return;
+  if (operation_.gives == Gives::kBulk || operation_.gives == Gives::kBulkBack) {
+    bulk_count = operation_.gives == Gives::kBulk ? result : 0;
+    expect_distinct(operation_);
+    return;
+  }
   if (operation_.gives == Gives::kScope) {
     reslab_nolock_restore(static_cast<unsigned>(result));
     return;

@@ -12,7 +12,8 @@
 
 namespace reentry {
 
-enum class Gives : uint8_t { kObject, kObjectThroughPointer, kNothing, kCount, kScope };
+// kBulk: so many objects, into `bulk`, which was empty. kBulkBack: nothing, and takes what was in there.
+enum class Gives : uint8_t { kObject, kObjectThroughPointer, kNothing, kCount, kScope, kBulk, kBulkBack };
 
 enum Trait : unsigned {
   kMayFail = 1,        // contention or a limit may make it give nothing
@@ -57,6 +58,8 @@ struct Operation {
 constexpr uintptr_t kTheSubject = ~uintptr_t{0};
 constexpr uintptr_t kTheReserve = ~uintptr_t{1};
 constexpr uintptr_t kTheScope = ~uintptr_t{2};
+constexpr uintptr_t kTheGroup = ~uintptr_t{3};
+constexpr uintptr_t kTheCache = ~uintptr_t{4};
 
 // Where calls that give their object through a pointer put it.
 uintptr_t out_pointer();

@@ -5,6 +5,7 @@
 
 #include "failure.h"
 #include "hooks.h"
+#include "typed.h"
 
 namespace reentry {
 
@@ -12,14 +13,16 @@ Stock stock;
 void* the_subject;
 void* the_last;
 reslab_reserve* reserve;
+void* bulk[kBulk];
+size_t bulk_count;
 
 namespace {
-void* hoarded[32768];
+void* hoarded[131072];
 size_t hoarded_count;
 }  // namespace
 
 void* allocate(size_t bytes) {
-  void* object = reslab_malloc(bytes);
+  void* object = plain_malloc(bytes);
   if (object == nullptr) fail("no memory to prepare with");
   return object;
 }
@@ -48,20 +51,20 @@ void Stock::give_all_but_one_in(size_t group, size_t first) {
 // Asks for classes up to it only: each costs a walk of the heap.
 reslab_class_stats class_of(size_t bytes) {
   static reslab_class_stats classes[256];
-  const size_t object_bytes = reslab_good_size(bytes);
+  const size_t wanted = object_bytes(bytes);
   for (size_t n = 8; n <= 128; n *= 2) {
     reslab_get_class_stats(classes, n, sizeof classes[0]);
     for (size_t i = n == 8 ? 0 : n / 2; i < n; ++i) {
-      if (classes[i].object_bytes == object_bytes) return classes[i];
+      if (classes[i].object_bytes == wanted) return classes[i];
     }
   }
-  fail("there is no class of %zu bytes", object_bytes);
+  fail("there is no class of %zu bytes", wanted);
 }
 
 void empty_magazine(size_t bytes) { stock.take(bytes, class_of(bytes).in_magazines); }
 
 size_t slots_of(size_t bytes) {
-  const size_t slots = (size_t{64} << 10) / reslab_good_size(bytes);
+  const size_t slots = (size_t{64} << 10) / object_bytes(bytes);
   return slots < kMagazine ? slots : kMagazine;
 }
 
@@ -121,6 +124,7 @@ void limit_data() {
 void release_stock() {
   unlimit_data();
   stock.give(0);
+  while (bulk_count > 0) reslab_free(bulk[--bulk_count]);
   if (the_subject != nullptr) reslab_free(the_subject);
   the_subject = nullptr;
   if (the_last != nullptr) reslab_free(the_last);

@@ -10,6 +10,7 @@ namespace reentry {
 
 constexpr size_t kMagazine = 1024;  // no class has more slots
 constexpr size_t kBlock = 64;       // objects in a block
+constexpr size_t kBulk = 40;        // objects of a call in bulk
 
 struct Stock {
   static constexpr size_t kMost = 60000;
@@ -34,6 +35,8 @@ extern Stock stock;
 extern void* the_subject;
 extern void* the_last;  // one object that a state has left in the middle of a slab
 extern reslab_reserve* reserve;
+extern void* bulk[kBulk];  // what calls in bulk give or take
+extern size_t bulk_count;
 
 void* allocate(size_t bytes);
 // Statistics of the class that serves `bytes`.

@@ -27,7 +27,10 @@ std::vector<Operation> edges();
 std::vector<Operation> shortages();
 std::vector<Operation> races();
 std::vector<Operation> growth();
-std::vector<Operation> caches_and_groups();
+std::vector<Operation> cache_entries();
+std::vector<Operation> cache_slow_ways();
+std::vector<Operation> groups();
+std::vector<Operation> kept_runs();
 
 // Of processes with debug modes.
 std::vector<Operation> debug_of_all();

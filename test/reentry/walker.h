@@ -55,6 +55,8 @@ class Walker : private StepObserver, private BreakpointObserver {
   // The instructions of the way, each with `kinds` nested operations.
   void each_place(Choice choice, size_t kinds);
 
+  // The look has passed the hook that the operation names, if it names one.
+  bool has_passed() const { return operation_.passes == nullptr || has_passed_; }
   Measure most() const { return most_; }
   const std::vector<uintptr_t>& way() const { return way_places_; }
   const std::vector<Fault>& faults() const { return faults_.found(); }
@@ -91,6 +93,7 @@ class Walker : private StepObserver, private BreakpointObserver {
   uintptr_t resume_at_ = 0;
   bool is_in_library_ = false;
   uint64_t deepest_ = 0;
+  bool has_passed_ = false;
   bool next_fails_too_ = false;
   bool was_met_ = false;
   bool is_raging_ = false;   // nested operations have begun in this call

@@ -15,7 +15,7 @@ constexpr greg_t kTrapFlag = 0x100;
 constexpr size_t kChased = 100;         // nested operations in a chase
 constexpr size_t kAfterFault = 200;     // nested operations behind a fault, where not all are wanted
 constexpr uint64_t kFaultSteps = 4000;  // of a call with a fault, likewise: a lost race is lost again for each object
-constexpr uint64_t kGapSteps = 20000;
+constexpr uint64_t kGapSteps = 60000;
 
 // Of the same class as the walked operation's, unless filling so much took the time.
 size_t nested_bytes(size_t bytes) {
@@ -75,6 +75,7 @@ void Walker::at_step(ucontext_t& context) {
   if (entry_sp_ > sp_of(context) && entry_sp_ - sp_of(context) > deepest_) deepest_ = entry_sp_ - sp_of(context);
   if (operation_.is(kStrict) && is_system_call(pc)) fail("a strict nolock call enters the kernel");
   if (way_ == Way::kLook) note(pc);
+  if (operation_.passes != nullptr && Library::get().is_hook(pc, operation_.passes)) has_passed_ = true;
   // Here, and not where the hook calls it: it runs the same code, and would meet the breakpoint behind that call.
   if (operation_.deed != nullptr && Library::get().is_hook(pc, operation_.at)) do_deed();
   if (fault_.kind == Fault::Kind::kDeed && deed_is_done()) is_raging_ = true;

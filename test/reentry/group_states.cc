@@ -1,0 +1,110 @@
+// States of groups.
+#include "failure.h"
+#include "heap_states.h"
+#include "stock.h"
+#include "typed.h"
+#include "typed_states.h"
+
+namespace reentry::state {
+namespace {
+
+constexpr size_t kMostStock = 64 << 10;  // bytes that a stock holds at most
+constexpr size_t kNearlyAll = 57344;     // of that, a size class
+
+void set_limit(reslab_group* group, size_t bytes) {
+  if (reslab_group_set_limit(group, bytes) != 0) fail("the limit of a group cannot be set to %zu", bytes);
+}
+
+// Nothing is charged, and no stock has anything: a limit of 0 is only granted then.
+void drained(reslab_group* group, size_t limit) {
+  release_stock();
+  set_limit(group, 0);
+  set_limit(group, limit);
+}
+
+// Two objects that together are more than a stock holds, and the first of them is freed.
+void one_more_overflows(reslab_group* group) {
+  void* first = charge(group, kNearlyAll);
+  the_subject = charge(group, kNearlyAll);
+  reslab_free(first);
+}
+
+constexpr size_t kLimit = 16 << 20;
+
+}  // namespace
+
+void charged_subject(size_t bytes) {
+  if (the_subject == nullptr) the_subject = charge(the_group, bytes);
+}
+
+void charged_subject_alone(size_t bytes) {
+  release_stock();
+  charged_subject(bytes);
+}
+
+void charged_subject_before_free_units(size_t bytes) {
+  release_stock();
+  the_subject = reslab_realloc(charge(the_group, 4 * bytes), bytes);
+}
+
+void charged_subject_before_used_units(size_t bytes) {
+  release_stock();
+  the_subject = reslab_realloc(charge(the_group, 2 * bytes), bytes);
+  stock.take(bytes, 2);
+}
+
+// With free units behind it, and no byte of budget.
+void charged_subject_at_limit(size_t bytes) {
+  drained(the_group, kLimit);
+  charged_subject_before_free_units(bytes);
+  stock.objects[stock.count++] = charge(the_group, kLimit - reslab_group_usage(the_group) - kMostStock);
+}
+
+void inner_subject(size_t bytes) {
+  if (the_subject == nullptr) the_subject = charge(the_nest().inner, bytes);
+}
+
+void inner_subject_alone(size_t bytes) {
+  drained(the_nest().outer, Nest::kLimit);
+  inner_subject(bytes);
+}
+
+void charged_by_cache(size_t) {
+  if (the_subject == nullptr) the_subject = reslab_cache_alloc(charged_cache());
+}
+
+// The twin is there, and the stock of this CPU has something.
+void charged_cached(size_t bytes) { reslab_free(charge(the_group, bytes)); }
+
+void charged_nowhere(size_t bytes) {
+  charged_cached(bytes);
+  release_stock();
+}
+
+void charged_without_memory(size_t bytes) {
+  charged_cached(bytes);
+  nowhere_and_no_memory(bytes);
+}
+
+void stock_overflows(size_t) {
+  drained(the_group, kLimit);
+  one_more_overflows(the_group);
+}
+
+void inner_stock_overflows(size_t) {
+  drained(the_nest().outer, Nest::kLimit);
+  one_more_overflows(the_nest().inner);
+}
+
+void outer_is_in_stocks(size_t) {
+  drained(the_nest().outer, Nest::kLimit);
+  stock.objects[stock.count++] = charge(the_nest().inner, kNearlyAll);
+  stock.objects[stock.count++] = charge(the_nest().sibling, 16);
+}
+
+void outer_is_full(size_t bytes) {
+  outer_is_in_stocks(bytes);
+  stock.objects[stock.count++] = charge(the_nest().inner, bytes);
+}
+
+}  // namespace reentry::state
