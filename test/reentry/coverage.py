@@ -101,23 +101,28 @@ class Reached:
                     todo.append(section.abort)
         return seen
 
+    def _is_report(self, one):
+        """Ends here: a call or a jump to what never returns, or a trap."""
+        into_report = one.is_jump and not one.goes_on and one.target is not None and self._name_matches(one.target, NO_RETURN)
+        return self.is_no_return(one) or into_report or one.mnemonic.startswith("ud")
+
     def _find_doomed(self):
-        """Instructions from which each path ends in a report."""
-        following = {address: self.successors(self.code.instructions[address]) for address in self.addresses}
-        doomed = set()
+        """Instructions from which nothing but a report can follow: from which no way leads out of their function."""
+        before, alive = {}, set()
         for address in self.addresses:
             one = self.code.instructions[address]
-            into_report = one.is_jump and not one.goes_on and one.target is not None and self._name_matches(one.target, NO_RETURN)
-            if self.is_no_return(one) or into_report or one.mnemonic.startswith("ud"):
-                doomed.add(address)
-        changed = True
-        while changed:
-            changed = False
-            for address, targets in following.items():
-                if address not in doomed and targets and all(target in doomed for target in targets):
-                    doomed.add(address)
-                    changed = True
-        return doomed
+            targets = [] if self._is_report(one) else self.successors(one)
+            for target in targets:
+                before.setdefault(target, []).append(address)
+            if not targets and not self._is_report(one):
+                alive.add(address)  # returns, or goes where nothing is counted
+        todo = list(alive)
+        while todo:
+            for address in before.get(todo.pop(), []):
+                if address not in alive:
+                    alive.add(address)
+                    todo.append(address)
+        return self.addresses - alive
 
 
 def read_interrupted(files):
