@@ -15,7 +15,7 @@ constexpr greg_t kTrapFlag = 0x100;
 constexpr size_t kChased = 100;         // nested operations in a chase
 constexpr size_t kAfterFault = 200;     // nested operations behind a fault, where not all are wanted
 constexpr uint64_t kFaultSteps = 4000;  // of a call with a fault, likewise: a lost race is lost again for each object
-constexpr uint64_t kGapSteps = 60000;
+constexpr uint64_t kGapSteps = 20000;
 
 // Of the same class as the walked operation's, unless filling so much took the time.
 size_t nested_bytes(size_t bytes) {
