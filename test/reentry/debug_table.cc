@@ -103,10 +103,12 @@ std::vector<Operation> debug_of_all() {
     made.insert(made.end(), part.begin(), part.end());
   }
   // Objects that are not tracked, where calls of malloc's meet them.
-  for (const Operation& one : caches_and_groups()) {
-    const bool is_own_call =
-        strncmp(one.symbol, "reslab_cache", 12) == 0 || strncmp(one.symbol, "reslab_group", 12) == 0;
-    if (!is_own_call) made.push_back(one);
+  for (const auto& part : {cache_entries(), groups()}) {
+    for (const Operation& one : part) {
+      const bool is_own_call =
+          strncmp(one.symbol, "reslab_cache", 12) == 0 || strncmp(one.symbol, "reslab_group", 12) == 0;
+      if (!is_own_call) made.push_back(one);
+    }
   }
   // Last: no guarded object is made where objects are retired.
   made.push_back({"an object is retired", kRetire, kIt, 0, 0, kNothing, 100, subject_small, nullptr, kOwnSubject});

@@ -55,6 +55,8 @@ std::vector<Operation> groups() {
       {"free that overflows a stock in an outer group", "free", kIt, 0, 0, kNothing, kHalf, inner_stock_overflows,
        "group_uncharge", kOwnSubject},
       {"free of a charged run", "free", kIt, 0, 0, kNothing, kRun, charged_subject, "run_free", kOwnSubject},
+      {"free_sized of a charged run", "free_sized", kIt, kRun, 0, kNothing, kRun, charged_subject, nullptr,
+       kOwnSubject},
       {"free of a large charged object in an outer group", "free", kIt, 0, 0, kNothing, size_t{70} << 10,
        inner_subject_alone, "charged_release", kOwnSubject},
       {"usable_size of a charged object", "malloc_usable_size", kIt, 0, 0, Gives::kCount, kSmall, charged_subject,
