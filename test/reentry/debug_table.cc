@@ -190,17 +190,13 @@ std::vector<Operation> debug_ring() {
   };
 }
 
-}  // namespace table
-
-const DebugTable& debug_table(const char* name) {
-  static const DebugTable made = [name]() -> DebugTable {
-    if (strcmp(name, "debug") == 0) return {table::debug_of_all(), state::quarantine_full};
-    if (strcmp(name, "guards") == 0) return {table::debug_guards(), state::quarantine_full};
-    if (strcmp(name, "some classes") == 0) return {table::debug_of_some_classes(), state::as_it_is};
-    if (strcmp(name, "ring") == 0) return {table::debug_ring(), state::ring_full};
-    fail("there is no table '%s'", name);
-  }();
-  return made;
+Table of_debug_modes(const char* name) {
+  if (strcmp(name, "debug") == 0) return {debug_of_all(), state::quarantine_full};
+  if (strcmp(name, "guards") == 0) return {debug_guards(), state::quarantine_full};
+  if (strcmp(name, "some classes") == 0) return {debug_of_some_classes(), state::as_it_is};
+  if (strcmp(name, "ring") == 0) return {debug_ring(), state::ring_full};
+  fail("there is no table '%s'", name);
 }
 
+}  // namespace table
 }  // namespace reentry

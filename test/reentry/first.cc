@@ -145,7 +145,7 @@ void run(int argc, char** argv, char** environment) {
   Settings settings = read_settings(argc, argv);
   if (*scene.mode == '\0') scene.mode = "rseq";
   settings.rseq = strcmp(scene.mode, "rseq") == 0;
-  has_guards = settings.table != nullptr && strcmp(settings.table, "guards") == 0;
+  has_guards = strcmp(settings.table, "guards") == 0;
   expect_rseq_mode(settings.rseq);
   explain_fatal_signals(settings.limit_seconds);
   if (settings.log != nullptr && freopen(settings.log, "a", stdout) == nullptr)

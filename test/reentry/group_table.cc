@@ -19,8 +19,6 @@ std::vector<Operation> groups() {
   return {
       {"group malloc", kMalloc, group, kSmall, 0, kObject, kSmall, charged_cached, "group_charged", kFaults},
       {"group malloc, new slab", kMalloc, group, kSmall, 0, kObject, kSmall, charged_nowhere, "slab_create", kFaults},
-      {"group malloc, without memory", kNolock, group, kSmall, 0, kObject, kSmall, charged_without_memory, nullptr,
-       kMayFail | kRare},
       {"group malloc inside a refill", kMalloc, group, kSmall, 0, kObject, kSmall, charged_nowhere, "group_charged",
        kInside},
       {"group malloc of a run", kMalloc, group, kRun, 0, kObject, kRun, charged_cached, "group_charged", kFaults},
@@ -96,6 +94,14 @@ std::vector<Operation> kept_runs() {
        "flush", kOwnSubject},
       {"realloc in a nolock scope, no room for the old object", "realloc", kIt, 3 * kSmall, 0, kObject, kSmall,
        room_for_old_is_missing, "deferred_push", kOwnSubject | kInScope | kMayFail},
+  };
+}
+
+// Last: it leaves a long arena behind.
+std::vector<Operation> group_shortage() {
+  return {
+      {"group malloc, without memory", "reslab_group_malloc_nolock", reinterpret_cast<uintptr_t>(the_group), kSmall, 0,
+       kObject, kSmall, charged_without_memory, nullptr, kMayFail | kRare},
   };
 }
 

@@ -64,17 +64,25 @@ constexpr uintptr_t kTheCache = ~uintptr_t{4};
 // Where calls that give their object through a pointer put it.
 uintptr_t out_pointer();
 
-// The table: its parts, in *_table.cc, one after the other.
-const std::vector<Operation>& all_operations();
-
-// A table for a process with debug modes: "debug", "guards", "some classes" or "ring" (debug_table.cc); ends the process
-// if there is none of that name. `settle` brings the quarantine into a state that is always the same, so that ledgers can
-// be compared.
-struct DebugTable {
+// The operations of one process of `walk`, put together from the parts in *_table.cc. A walk leaves the arena longer than it
+// was, and what looks through it is stepped through all of it: so there are several, none too long.
+//   calls         malloc's classes and runs
+//   typed         typed caches, groups and kept runs
+//   debug, guards, some classes, ring: for a process with debug modes (debug_table.cc)
+// `settle` brings the quarantine into a state that is always the same, so that ledgers can be compared; nullptr: there is
+// none, and classes are warmed up.
+struct Table {
   std::vector<Operation> operations;
   state::Prepare settle;
 };
-const DebugTable& debug_table(const char* name);
+// Ends the process if there is none of that name.
+const Table& table_of(const char* name);
+
+namespace table {
+Table calls();
+Table typed();
+Table of_debug_modes(const char* name);
+}  // namespace table
 
 // The walked call is where its deed is due; nothing happens if it has been done.
 void do_deed();

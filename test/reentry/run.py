@@ -63,14 +63,16 @@ def walks(programs, modes):
     for mode in modes:
         options = f"mode={mode}"
         # An operation that is walked again and again would otherwise be a cycle, whose memory is not purged.
-        found.append(Walk(f"walk/{mode}", programs.walk, ["--mode", mode], options + ":dirty_cycles=0"))
+        for table in ("calls", "typed"):
+            found.append(Walk(f"{table}/{mode}", programs.walk, ["--mode", mode, "--table", table], options + ":dirty_cycles=0"))
     for mode in modes:
         options = f"mode={mode}"
         found += debug_walks(programs, mode)
         found.append(Walk(f"first/{mode}", programs.first, ["--mode", mode], options))
         found.append(Walk(f"sizes checked/{mode}", programs.walk, ["--mode", mode, "--operation", "sized"],
                           options + ":check_sizes=1"))
-        found.append(Walk(f"traced/{mode}", programs.traced, ["--mode", mode], options))
+        for table in ("calls", "typed"):
+            found.append(Walk(f"traced {table}/{mode}", programs.traced, ["--mode", mode, "--table", table], options))
         found.append(Walk(f"misuse/{mode}", programs.misuse, ["--mode", mode], options))
         found.append(Walk(f"locks always taken/{mode}", programs.walk,
                           ["--mode", mode, "--operation", "while the lock is held"], options + ":local_lock=always"))

@@ -21,7 +21,7 @@ constexpr const char kUsage[] =
     "  --log        append what is printed to FILE\n"
     "  --coverage   append the addresses that were interrupted to FILE\n"
     "  --operation  only this one\n"
-    "  --table      of walk, for a process with debug modes: debug, guards, 'some classes', ring\n"
+    "  --table      calls (the default), typed; for a process with debug modes: debug, guards, 'some classes', ring\n"
     "               of first: guards; the guard pool then stays\n"
     "  --part       only operations I, I+N, I+2N ...\n"
     "  --limit      the process ends as hanging after this time (60; minutes are added)\n";

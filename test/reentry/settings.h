@@ -16,7 +16,7 @@ struct Settings {
   const char* log = nullptr;
   const char* coverage = nullptr;
   const char* operation = nullptr;
-  const char* table = nullptr;  // of debug_table(), for a process with debug modes
+  const char* table = "calls";  // which operations (operations.h)
   size_t part = 0, parts = 1;  // which of how many shares of the operations
 };
 

@@ -30,6 +30,7 @@ std::vector<Operation> growth();
 std::vector<Operation> cache_entries();
 std::vector<Operation> cache_slow_ways();
 std::vector<Operation> groups();
+std::vector<Operation> group_shortage();
 std::vector<Operation> kept_runs();
 
 // Of processes with debug modes.

@@ -81,7 +81,7 @@ void walk(const Operation& operation) {
   sigaction(SIGUSR1, &action, nullptr);
   explain_fatal_signals(settings.limit_seconds);
   ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-  for (const Operation& operation : all_operations()) {
+  for (const Operation& operation : table_of(settings.table).operations) {
     if (operation.is(kLongOnly) || (settings.quick && operation.is(kRare))) continue;
     if (settings.operation == nullptr || strstr(operation.name, settings.operation) != nullptr) walk(operation);
   }

@@ -78,8 +78,13 @@ void expect_its_way(const Operation& operation) {
   if (!is_done) fail("it does not pass the hook '%s' of its deed", operation.at);
 }
 
-void warm_up_all() {
-  for (const Operation& operation : all_operations()) {
+void settle(const Settings& settings, const Operation& operation) {
+  const state::Prepare prepare = table_of(settings.table).settle;
+  if (prepare != nullptr) prepare(operation.bytes);
+}
+
+void warm_up_all(const std::vector<Operation>& operations) {
+  for (const Operation& operation : operations) {
     if (operation.bytes != 96 && operation.bytes <= 8192 && operation.bytes > 0) warm_up(operation.bytes);
   }
 }
@@ -96,7 +101,7 @@ void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
   scene.operation = operation.name;
   const timespec began = now();
   release_stock();
-  if (settings.table != nullptr) debug_table(settings.table).settle(operation.bytes);
+  settle(settings, operation);
   const Ledger before;
   expect_its_way(operation);
 
@@ -121,7 +126,7 @@ void walk(const Operation& operation, const Settings& settings, uint64_t seed) {
 
   release_stock();
   release_hoard();
-  if (settings.table != nullptr) debug_table(settings.table).settle(operation.bytes);
+  settle(settings, operation);
   before.expect_same();
   fprintf(log_file, "%-44s %6zu steps, %5zu nested, way of %4zu, %4zu of %4zu places met, %6.1f ms\n", operation.name,
           walker.all_steps(), walker.nested_run(), walker.way().size(), walker.places_met(), walker.places_wanted(),
@@ -139,8 +144,9 @@ int main(int argc, char** argv) {
   if (log_file == nullptr) fail("cannot write the log to %s", settings.log);
   setvbuf(log_file, nullptr, _IOLBF, 0);
   stay_on_one_cpu();
-  const auto& operations = settings.table == nullptr ? all_operations() : debug_table(settings.table).operations;
-  if (settings.table == nullptr) warm_up_all();
+  const Table& table = table_of(settings.table);
+  const auto& operations = table.operations;
+  if (table.settle == nullptr) warm_up_all(operations);
   const timespec began = now();
   uint64_t seed = settings.seed;
   do {
