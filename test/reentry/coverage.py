@@ -6,8 +6,8 @@ direct jumps and direct calls. Not into functions of EXCLUDED, each with its rea
 aborts can follow.
 
   sections    all of their instructions, stopped at by a breakpoint and then restarted: 100 %
-  the rest    interrupted by a handler in front of it: at least 99 %, not counting what can not be reached and is argued
-              in exceptions.txt, at most 20 lines "FUNCTION: NUMBER: reason", for up to so many instructions of a
+  the rest    interrupted by a handler in front of it: at least LEAST_SHARE, not counting what can not be reached
+              and is argued in exceptions.txt, at most 20 lines "FUNCTION: NUMBER: reason", for up to so many instructions of a
               function. An exception whose instructions are all reached is an error. Both shares are printed.
 
 An instruction in front of which nothing changes is the same place as its follower: padding, which is only there to
@@ -21,8 +21,7 @@ import sys
 from disassembly import Disassembly
 
 MOST_EXCEPTIONS = 20
-LEAST_SHARE = 0.80  # the walks do not reach yet what typed caches, groups and kept runs have brought: 0.99 is the aim
-LEAST_SECTIONS = 0.97  # likewise; 1 is the aim
+LEAST_SHARE = 0.95  # 0.99 is the aim; what is missing is named
 
 ENTRIES = """malloc calloc realloc reallocarray free cfree aligned_alloc posix_memalign memalign valloc pvalloc
 malloc_usable_size free_sized free_aligned_sized
@@ -46,7 +45,6 @@ EXCLUDED = {
     r"read_debug_settings|DebugClock5start": "the debug modes' settings and clock, made with the root",
     r"parse_options|print_help|format_option|complain|parse_one": "the text of RESLAB_OPTIONS, read before main",
     r"recover_after_fork|recover_block": "repair of a child after fork: walked by the fork harness",
-    r"[0-9](debug_|guard_)|DebugTables|DebugClock|StackDepot|note_event|print_event|leave_quarantine|read_debug": "debug modes",
     r"throw_bad_alloc|find_new_handler|find_in_plugins|find_in": "the program's C++ runtime: new-handlers and exceptions",
 }
 NO_RETURN = r"die|report_(invalid|double_free|wrong_size|overwritten|debug|slot|changed)|throw_bad_alloc"
@@ -190,10 +188,9 @@ def judge(code, reached, before, in_section, exceptions, floor):
           "stopped at and restarted")
     for section in unreached_sections:
         print(f"  no entry point reaches the section at 0x{section.start:x}")
-    print_missing(code, missing_sections)
-    if total_sections - len(missing_sections) < LEAST_SECTIONS * total_sections:
-        print(f"error: of sections, less than {LEAST_SECTIONS:.0%}")
         errors += 1
+    print_missing(code, missing_sections)
+    errors += len(missing_sections)
 
     rest = counted - of_sections
     missing = rest - before
