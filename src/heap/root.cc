@@ -231,7 +231,8 @@ void adopt(Root& from) {
   adopted.store(true, std::memory_order_release);
 }
 
-void complain_of_debug(const Root& made) {
+// Not inlined: its line takes stack that making the root does not need.
+[[gnu::noinline]] void complain_of_debug(const Root& made) {
   DebugSettings settings;
   if (made.debug != nullptr || made.options.debug[0] == '\0') return;
   Line line;
@@ -241,7 +242,8 @@ void complain_of_debug(const Root& made) {
   line.write_to(STDERR_FILENO);
 }
 
-bool make_or_adopt(Contract contract) {
+// Not inlined: every call of class any that is slow asks for the root, and must not have the stack that making it takes.
+[[gnu::noinline]] bool make_or_adopt(Contract contract) {
   Root* found = published_root.load(std::memory_order_acquire);
   if (found == nullptr) {
     if (!may_enter_kernel(contract)) return false;
