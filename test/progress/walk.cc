@@ -236,6 +236,13 @@ void Walk::require_all_hooks() const {
       {"group_claimed", nullptr, nullptr},
       {"group_drained", nullptr, nullptr},
       {"group_limit", nullptr, nullptr},
+      // Processes with debug modes: test/reentry interrupts them there.
+      {"quarantine_keep", nullptr, nullptr},
+      {"quarantine_leave", nullptr, nullptr},
+      {"guard_claim", nullptr, nullptr},
+      {"guard_claimed", nullptr, nullptr},
+      {"guard_free", nullptr, nullptr},
+      {"stack_claimed", nullptr, nullptr},
       {"revive_tail", nullptr, nullptr},
       {"tail_writable", nullptr, nullptr},
       {"lost_active", nullptr, nullptr},  // what another thread left
