@@ -17,7 +17,7 @@ struct Settings {
   const char* coverage = nullptr;
   const char* operation = nullptr;
   const char* table = "calls";  // which operations (operations.h)
-  size_t part = 0, parts = 1;  // which of how many shares of the operations
+  size_t part = 0, parts = 1;   // which of how many shares of the operations
 };
 
 // Ends the process, with the usage, on --help and on anything it does not understand. Does not call the library.

@@ -29,7 +29,8 @@ void change_slab(void* context) {
   if (former.is_gone) return;
   former.is_gone = true;
   expect(slab_retire(former.unit, former.identity), "a slab with all its bits is not retired");
-  expect(slab_create(kPresent, Contract::kPlain) == former.unit, "the unit was not used again: this test needs another way");
+  expect(slab_create(kPresent, Contract::kPlain) == former.unit,
+         "the unit was not used again: this test needs another way");
 }
 
 void expect_all_bits(const Former& former, const char* function) {
@@ -52,7 +53,8 @@ void expect_no_take() {
 void expect_no_take_of_one() {
   Former former = make_former();
   const support::Hook hook("slab_take_one", change_slab, &former);
-  expect(slab_take_one(former.unit, former.identity) == nullptr, "slab_take_one has taken an object of a slab that is gone");
+  expect(slab_take_one(former.unit, former.identity) == nullptr,
+         "slab_take_one has taken an object of a slab that is gone");
   expect_all_bits(former, "slab_take_one");
 }
 
