@@ -14,7 +14,7 @@ namespace {
 constexpr uintptr_t kIt = kTheSubject;
 constexpr auto kObject = Gives::kObject;
 constexpr auto kNothing = Gives::kNothing;
-constexpr size_t kRun = 300000, kLong = size_t{68} << 20, kMiddle = size_t{38} << 20;
+constexpr size_t kLong = size_t{68} << 20, kMiddle = size_t{38} << 20;
 constexpr const char kCharge[] = "reslab_group_malloc", kAlloc[] = "reslab_cache_alloc", kFree[] = "reslab_cache_free";
 
 using namespace fresh;
