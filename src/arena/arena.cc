@@ -235,12 +235,13 @@ int64_t Arena::dirty_base(int64_t live) const {
 
 int64_t Arena::dirty_bound(int64_t live) const { return bound_.units(live, dirty_base(live), options().dirty_cycles); }
 
-void Arena::purge_above_bound() {
+void Arena::purge_above_bound(int64_t idle_units) {
   const int64_t dirty = dirty_units() - purge_floor_.load(std::memory_order_relaxed);
-  const int64_t live = units_in_use();
+  const int64_t in_use = units_in_use();
+  const int64_t live = in_use - idle_units;
   const int64_t bound = dirty_bound(live);
   if (dirty <= bound) return;
-  bound_.note_purge(live);
+  bound_.note_purge(in_use);  // as releases count it: a fall is one that releases can rise from
   // Below the bound by some, so that not every free after this one purges.
   const int64_t keep = bound - dirty_base(live) / 2;
   purge(static_cast<size_t>(keep) << kUnitShift);

@@ -69,8 +69,9 @@ class Arena {
   // Purges free dirty units until at most `keep_bytes` of them are left, claiming each batch first; from the frontier down,
   // since claims begin at the other end. Bytes purged.
   size_t purge(size_t keep_bytes);
-  // The same with the bound of the options; called by plain frees behind their release.
-  void purge_above_bound();
+  // The same with the bound of the options; called by plain frees behind their release. `idle_units`: of the units in use,
+  // those whose pages are purged as well, since hardly any object in them is.
+  void purge_above_bound(int64_t idle_units = 0);
 
   // The process limits its address space: gives back what was reserved and never committed, and the metadata of units
   // that it can then never have (36).

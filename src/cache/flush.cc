@@ -48,12 +48,12 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   if (!keep || !depot().put(cls, block)) give_back_block(cls, block);
   if (sparse) {
     give_back_depot(cls, UINT64_MAX, 2);
-    purge_scattered(cls);
     relist_lost_slabs(kLostLook);  // what a lost slab has free makes its class look sparse
   }
   const uint32_t idle = depot().age(cls);
   if (idle > 0) give_back_depot(cls, idle, kMostBlocksAged);
   give_back_empties(cls);
+  if (sparse) purge_scattered(cls);  // behind it: slabs that go whole are free memory by then
   if (tide.look_is_due()) {
     relist_lost_slabs(1);
     if (tide.falls_to(used_bytes())) let_go(slot);

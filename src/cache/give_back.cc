@@ -116,7 +116,9 @@ void purge_scattered(ClassId cls) {
   constexpr uint32_t kBudget = 64;
   const SlabClass& own = slab_class(cls);
   const int64_t slabs = own.slabs.load(std::memory_order_relaxed);
-  if (slabs >= kLarge && objects_used(cls) <= 2 * slabs) slab_sweep(cls, kBudget, FreePages::kPurge);
+  if (slabs < kLarge || objects_used(cls) > 2 * slabs) return;
+  slab_sweep(cls, kBudget, FreePages::kPurge);
+  arena().purge_above_bound(slabs * class_info(cls).slab_units);
 }
 
 void let_go(uint32_t slot) {

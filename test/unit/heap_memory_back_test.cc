@@ -145,6 +145,27 @@ TEST_P(MemoryBack, SoIsOneWhoseObjectsAnotherThreadFreed) {
   });
 }
 
+// One object of each slab stays, as where another CPU's magazine has them: the slabs cannot go, but their pages can, and
+// what else is free is not taken for the cache of a heap in use.
+TEST(MemoryBackScattered, OneObjectInEachSlabKeepsAPageOfIt) {
+  unit::in_child([] {
+    List list(kTotal / 16);
+    const size_t start = anonymous_bytes();
+    allocate_all(list, 16);
+    size_t kept = 0;
+    void** end = std::partition(list.begin(), list.end(), [&](void* object) {
+      if (reinterpret_cast<uintptr_t>(object) % kUnitBytes != 16) return true;
+      // Of the upper half alone: the lower half of the slabs goes whole.
+      return ++kept % 2 != 0;
+    });
+    std::shuffle(list.begin(), end, std::minstd_rand(2));
+    std::for_each(list.begin(), end, [](void* object) { reslab_free(object); });
+    const size_t page_of_each = kept / 2 * 4096;
+    EXPECT_GE(page_of_each, kMiB);
+    EXPECT_LE(anonymous_bytes(), start + start / 10 + kKept + page_of_each) << where_it_is();
+  });
+}
+
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const size_t bytes : {0, 16, 72, 200, 1200, 20000, 300000}) {
