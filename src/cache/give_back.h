@@ -10,7 +10,7 @@
 
 namespace reslab {
 
-// One object to its slab; in a report it is freed twice.
+// One object to its slab. Ends in a report if it is free already.
 void give_back_object(void* object);
 
 // The objects of a block in hand go back to their slabs; the block is used up.

@@ -31,9 +31,10 @@ struct ClassPlan {
 // Slabs begin at a unit's start, so this is what colouring of slabs is elsewhere (Bonwick 1994).
 size_t plan_stride(size_t bytes, size_t align);
 
+// Begins as zeroes: its pages are not touched before the first class is made.
 class ClassTable {
  public:
-  // Begins as zeroes: its page is not touched before the first class is made. kNoClass: no ids left, or no room for a magazine. Class any. The class has one user.
+  // kNoClass: no ids left, or no room for a magazine. Class any. The class has one user.
   ClassId make(const ClassPlan& plan);
   // Nothing of the class is anywhere any more.
   void retire(ClassId cls);

@@ -18,9 +18,10 @@ constexpr int kReclaims = 4;  // searches for empty slabs before the arena grows
 // The unit map: written by whoever holds the units, read by every free.
 void map_units(uint32_t unit, uint32_t count, ClassId cls) {
   uint16_t* entry = arena().window().class_of + unit;
+  const ClassId mapped = cls == kNoClass ? kNoClass : mapped_class(cls);
   for (uint32_t i = 0; i < count; ++i) {
     // relaxed: the objects reach other threads through something that orders this before their frees.
-    __atomic_store_n(&entry[i], cls == kNoClass ? uint16_t{0} : unit_entry(mapped_class(cls), i), __ATOMIC_RELAXED);
+    __atomic_store_n(&entry[i], cls == kNoClass ? uint16_t{0} : unit_entry(mapped, i), __ATOMIC_RELAXED);
   }
 }
 

@@ -101,7 +101,8 @@ class Reached:
 
     def _is_report(self, one):
         """Ends here: a call or a jump to what never returns, or a trap."""
-        into_report = one.is_jump and not one.goes_on and one.target is not None and self._name_matches(one.target, NO_RETURN)
+        leaves = one.is_jump and not one.goes_on and one.target is not None
+        into_report = leaves and self._name_matches(one.target, NO_RETURN)
         return self.is_no_return(one) or into_report or one.mnemonic.startswith("ud")
 
     def _find_doomed(self):
@@ -182,7 +183,8 @@ def judge(code, reached, before, in_section, exceptions, floor):
     counted = {a for a in reached.addresses - reached.doomed if not code.instructions[a].mnemonic.startswith("ud")}
     of_sections = {a for a in code.instructions for s in code.sections if s.start <= a < s.end}
     unreached_sections = [s for s in code.sections if s.start not in reached.addresses]
-    missing_sections = of_sections - in_section - {a for s in unreached_sections for a in of_sections if s.start <= a < s.end}
+    not_ours = {a for s in unreached_sections for a in of_sections if s.start <= a < s.end}
+    missing_sections = of_sections - in_section - not_ours
     total_sections = len(of_sections)
     print(f"sections: {len(code.sections)}, {total_sections - len(missing_sections)} of {total_sections} instructions "
           "stopped at and restarted")

@@ -64,7 +64,8 @@ def walks(programs, modes):
         options = f"mode={mode}"
         # An operation that is walked again and again would otherwise be a cycle, whose memory is not purged.
         for table in ("calls", "typed"):
-            found.append(Walk(f"{table}/{mode}", programs.walk, ["--mode", mode, "--table", table], options + ":dirty_cycles=0"))
+            found.append(Walk(f"{table}/{mode}", programs.walk, ["--mode", mode, "--table", table],
+                              options + ":dirty_cycles=0"))
     for mode in modes:
         options = f"mode={mode}"
         found += debug_walks(programs, mode)
@@ -127,7 +128,8 @@ def main():
     parser.add_argument("--traced", required=True, help="the program traced")
     parser.add_argument("--library", required=True, help="the libreslab.so that they use")
     parser.add_argument("--work", required=True, help="folder for the files of coverage")
-    parser.add_argument("--mode", action="append", choices=["rseq", "fallback"], help="only this one; then coverage is shown, not judged")
+    parser.add_argument("--mode", action="append", choices=["rseq", "fallback"],
+                        help="only this one; then coverage is shown, not judged")
     parser.add_argument("--quick", action="store_true", help="one nested operation at each place (the default)")
     parser.add_argument("--minutes", type=float, help="all nested operations at each place, again and again")
     parser.add_argument("--floor", help="passed on to coverage.py")
