@@ -19,7 +19,7 @@
 
 namespace reslab {
 
-inline constexpr uint32_t kBlockObjects = 64;
+inline constexpr uint32_t kBlockObjects = kMostBatch;
 
 enum class BlockState : uint16_t { kPooled, kInHand, kInDepot };
 

@@ -136,8 +136,13 @@ bool slab_give_object(void* object) {
   return slab_give(place.unit, index / 64, uint64_t{1} << (index % 64)) == 0;
 }
 
-void* slab_give_sorted(ClassId cls, void** objects, uint32_t count) {
-  // Insertion sort: at most 64 pointers that mostly come in runs.
+namespace {
+
+constexpr uint32_t kSortedAtOnce = 64;
+
+// An object of these that was free before, or comes twice; nullptr: none.
+void* give_sorted(ClassId cls, void** objects, uint32_t count) {
+  // Insertion sort: at most kSortedAtOnce pointers that mostly come in runs.
   for (uint32_t i = 1; i < count; ++i) {
     void* object = objects[i];
     uint32_t j = i;
@@ -165,6 +170,18 @@ void* slab_give_sorted(ClassId cls, void** objects, uint32_t count) {
       const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(free_before)));
       twice = unit_address(place.unit) + index * info.object_bytes;
     }
+    if (first_double == nullptr) first_double = twice;
+  }
+  return first_double;
+}
+
+}  // namespace
+
+void* slab_give_sorted(ClassId cls, void** objects, uint32_t count) {
+  void* first_double = nullptr;
+  for (uint32_t i = 0; i < count; i += kSortedAtOnce) {
+    const uint32_t left = count - i;
+    void* twice = give_sorted(cls, objects + i, left < kSortedAtOnce ? left : kSortedAtOnce);
     if (first_double == nullptr) first_double = twice;
   }
   return first_double;

@@ -75,6 +75,10 @@ constexpr size_t object_bytes_of(ClassId cls) {
   return (size_t{128} << group) + (size_t{16} << group) * (step + 1);
 }
 
+// Objects that move at once between a magazine and a depot or a slab, at most: a refill and a flush cost as much for many as for few, and
+// a program that has more objects than the magazine holds pays both for each batch.
+inline constexpr uint32_t kMostBatch = 128;
+
 namespace size_classes_detail {
 
 constexpr uint32_t choose_slab_units(size_t bytes) {
@@ -102,7 +106,9 @@ constexpr uint32_t choose_magazine(size_t bytes) {
   return slots < 8 ? 8 : static_cast<uint32_t>(slots);
 }
 
-constexpr uint32_t choose_batch(uint32_t magazine) { return magazine < 2 ? 1 : magazine / 2 < 64 ? magazine / 2 : 64; }
+constexpr uint32_t choose_batch(uint32_t magazine) {
+  return magazine < 2 ? 1 : magazine / 2 < kMostBatch ? magazine / 2 : kMostBatch;
+}
 
 struct Table {
   ClassInfo info[kMallocClasses] = {};

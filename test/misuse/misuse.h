@@ -67,8 +67,8 @@ __attribute__((constructor)) static void begin_misuse(void) {
   const char* wanted = getenv("RESLAB_TEST_MODE");
   struct reslab_status status;
   memset(&status, 0, sizeof status);
-  if (reslab_get_status == NULL || reslab_get_status(&status, sizeof status) != 0 || wanted == NULL ||
-      status.mode != (strcmp(wanted, "rseq") == 0 ? RESLAB_MODE_RSEQ : RESLAB_MODE_FALLBACK) ||
+  if (hide((const void*)reslab_get_status) == NULL || reslab_get_status(&status, sizeof status) != 0 ||
+      wanted == NULL || status.mode != (strcmp(wanted, "rseq") == 0 ? RESLAB_MODE_RSEQ : RESLAB_MODE_FALLBACK) ||
       sched_setaffinity(0, sizeof set, &set) != 0) {
     _exit(3);
   }

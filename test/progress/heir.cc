@@ -15,7 +15,7 @@ namespace {
 
 constexpr unsigned kMostSeconds = 30;
 constexpr size_t kOperations = 1'000;  // of a kind
-constexpr uint64_t kBlockObjects = 64;
+constexpr uint64_t kBlockObjects = 128;
 
 Ledger ledger;
 

@@ -17,7 +17,7 @@ namespace {
 using namespace progress;
 using namespace support;
 
-constexpr uint64_t kBlockObjects = 64;
+constexpr uint64_t kBlockObjects = 128;
 constexpr uint64_t kSlabObjects = 341;  // of 192 bytes, the smallest that these jumps leave
 constexpr uint64_t kUnitsInHand = 306;  // the largest block that these jumps leave; a purge takes fewer at a time
 constexpr size_t kPaceOperations = 10'000;

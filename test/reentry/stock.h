@@ -9,7 +9,7 @@
 namespace reentry {
 
 constexpr size_t kMagazine = 1024;  // no class has more slots
-constexpr size_t kBlock = 64;       // objects in a block
+constexpr size_t kBlock = 128;      // objects in a block
 constexpr size_t kBulk = 40;        // objects of a call in bulk
 
 struct Stock {

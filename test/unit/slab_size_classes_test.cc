@@ -72,7 +72,7 @@ TEST(SizeClasses, MagazinesLieApartWithANullWordBelowEach) {
     EXPECT_GT(info.begin, end) << "its sentinel is a word of its own";
     EXPECT_GE(info.magazine, 1u);
     EXPECT_GE(info.batch, 1u);
-    EXPECT_LE(info.batch, 64u) << "a block";
+    EXPECT_LE(info.batch, kMostBatch) << "a block";
     end = info.begin + info.magazine;
   }
   EXPECT_LE(end, kArraysEnd);
