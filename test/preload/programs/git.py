@@ -37,9 +37,9 @@ def work(run):
             "GIT_AUTHOR_DATE": "1700000000 +0000"}, **options)
 
     git("init", "--quiet", "--bare", "origin.git")
-    git("-C", "origin.git", "fast-import", "--quiet", stdin="history", serves=500)
+    git("-C", "origin.git", "fast-import", "--quiet", stdin="history", serves=900)
     git("clone", "--quiet", "--no-local", "origin.git", "copy")
-    git("-C", "copy", "log", "--stat", "-p", "--date-order", serves=500)
+    git("-C", "copy", "log", "--stat", "-p", "--date-order", serves=1_000)
     git("-C", "copy", "log", "--graph", "--format=%H %an %s", "--all")
     git("-C", "copy", "blame", "file0")
     run.write("copy/file1", "changed\n" * 400)
@@ -49,7 +49,7 @@ def work(run):
     git("-C", "copy", "rev-list", "--all", "--objects")
     run.record_files("copy/file0", "copy/file1")
     for pid in _pids(trace, "pack-objects"):
-        run.claim(pid, "git pack-objects", 500)
+        run.claim(pid, "git pack-objects", 1_000)
 
 
 def _pids(trace, command):
