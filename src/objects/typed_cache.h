@@ -29,7 +29,8 @@ struct alignas(64) reslab_cache {
   bool merges;
   char name[36];
 };
-static_assert(sizeof(reslab_cache) == 64);
+static_assert(sizeof(reslab_cache) == 64 && offsetof(reslab_cache, cls) == 8 && offsetof(reslab_cache, name) == 17,
+              "tools/gdb shows it");
 
 namespace reslab {
 

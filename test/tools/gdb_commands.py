@@ -1,6 +1,7 @@
-"""gdb's commands see the heap that the program sees, and their list of words is that of the image.
+"""gdb's commands see the heap that the program sees, their list of words is that of the image, and gdb prints handles and
+the library's own structures.
 
-Usage: gdb_commands.py SCRIPT IMAGE_DEF RESTING OWNERS MODE
+Usage: gdb_commands.py SCRIPT IMAGE_DEF RESTING OWNERS PRINTED MODE
 """
 
 import re
@@ -53,8 +54,35 @@ def look_at_owners(script, target, mode):
     return require_heap(target.said, text, mode)
 
 
+PRINTED = {
+    "empty_stack": "empty, operation 0",
+    "stack": "index 7 on top, operation 1",
+    "slab": "class 5, generation 3, listed, 11 free",
+    "run": "generation 2, a large block of 6 units",
+    "nothing": "no slab, generation 0",
+    "block": "in the depot, 63 objects of class 4, next 8",
+    "identity": "class 4, generation 9",
+    "runs": "units: 5 at 40",
+    "cache": "cache session, objects of 40 bytes",
+    "group": "group 1, tenant",
+}
+
+
+def look_at_printed(script, printed, mode):
+    commands = [f"source {script}", f"set environment RESLAB_OPTIONS mode={mode}", "break all_is_made", "run",
+                *(f"print {name}" for name in PRINTED)]
+    done = subprocess.run(["gdb", "--batch", "--nx", *(word for command in commands for word in ("-ex", command)), printed],
+                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    shown = re.findall(r"^\$\d+ = (.*)$", done.stdout, re.M)
+    if len(shown) != len(PRINTED):
+        fail("not all is printed", done.stdout + done.stderr)
+    for (name, wanted), words in zip(PRINTED.items(), shown):
+        if wanted not in words:
+            fail(f"{name} is printed as '{words}', without '{wanted}'", done.stdout + done.stderr)
+
+
 def main():
-    script, words, resting, owners, mode = sys.argv[1:]
+    script, words, resting, owners, printed, mode = sys.argv[1:]
     listed = re.search(r'WORDS = """(.*?)"""', open(script).read(), re.S).group(1).split()
     made = re.findall(r"^WORD\((\w+),", open(words).read(), re.M)
     if listed != made or len(made) < 50:
@@ -65,6 +93,7 @@ def main():
         classes = look_at_resting(script, target, mode, made.index("window_at"))
     with Target([owners], mode) as target:
         classes += look_at_owners(script, target, mode)
+    look_at_printed(script, printed, mode)
     print(f"{classes} classes")
 
 

@@ -5,12 +5,19 @@ library, where gdb finds it by itself.
   reslab where ADDRESS   what an address is: class, slab, state of its free bit
   reslab unit NUMBER     the descriptor of a unit
 
-Works without debug information: everything is read through the image of the heap (src/heap/image.h).
+Works without debug information: everything is read through the image of the heap (src/heap/image.h). Handles of caches and
+groups are printed with their names; reslab_printers.py beside this file prints the library's own structures.
 """
 
+import os
 import struct
+import sys
 
 import gdb
+import gdb.printing
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from reslab_printers import state_of  # noqa: E402
 
 MAGIC, VERSION = 0x6567616d69627372, 2
 HEAD = 24  # magic, version and bytes, layout
@@ -88,14 +95,16 @@ class Heap:
         """Of a class made at run time; others are known by their size."""
         if cls < self.cache_classes_first:
             return ""
-        return self._text(self.cache_classes_at + (cls - self.cache_classes_first) * self.cache_classes_stride
-                          + self.cache_class_name)
+        return self.text(self.cache_classes_at + (cls - self.cache_classes_first) * self.cache_classes_stride
+                         + self.cache_class_name, self.name_bytes)
 
     def group(self, number):
-        return f"group {number}, {self._text(self.groups_at + number * self.groups_stride + self.group_name)}"
+        name = self.text(self.groups_at + number * self.groups_stride + self.group_name, self.name_bytes)
+        return f"group {number}, {name}"
 
-    def _text(self, at):
-        return bytes(gdb.selected_inferior().read_memory(at, self.name_bytes)).split(b"\0")[0].decode(errors="replace")
+    @staticmethod
+    def text(at, most):
+        return bytes(gdb.selected_inferior().read_memory(at, most)).split(b"\0")[0].decode(errors="replace")
 
     def tag(self, unit, cls, index):
         """The group that an object of a charged class is charged to."""
@@ -132,8 +141,33 @@ class Heap:
             unit += length
 
 
-def state_of(flags):
-    return f"active in slot {flags >> 2}" if flags & 1 else "listed" if flags & 2 else "full, or on its way"
+class Handle:
+    """A reslab_cache* or reslab_group*, of which the program has but the declaration."""
+
+    CACHE_CLASS, CACHE_NAME, CACHE_NAME_BYTES = 8, 17, 36  # of src/objects/typed_cache.h, which asserts them
+
+    def __init__(self, value, kind):
+        self.address, self.kind = int(value), kind
+
+    def to_string(self):
+        try:
+            return f"{self.address:#x} {self._describe(Heap())}"
+        except (gdb.error, gdb.GdbError):
+            return f"{self.address:#x}"
+
+    def _describe(self, heap):
+        if self.kind == "reslab_group":
+            return heap.group((self.address - heap.groups_at) // heap.groups_stride)
+        cls = read(self.address + self.CACHE_CLASS, "I")[0]
+        return f"cache {heap.text(self.address + self.CACHE_NAME, self.CACHE_NAME_BYTES)}, objects of {heap.info(cls)[0]} bytes"
+
+
+def reslab_handle(value):
+    kind = value.type.strip_typedefs()
+    if kind.code != gdb.TYPE_CODE_PTR or int(value) == 0:
+        return None
+    name = kind.target().unqualified().strip_typedefs().tag
+    return Handle(value, name) if name in ("reslab_cache", "reslab_group") else None
 
 
 class Reslab(gdb.Command):
@@ -224,3 +258,4 @@ class ReslabUnit(gdb.Command):
 
 for command in (Reslab, ReslabHeap, ReslabWhere, ReslabUnit):
     command()
+gdb.printing.register_pretty_printer(gdb.current_objfile(), reslab_handle, replace=True)
