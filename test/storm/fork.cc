@@ -35,7 +35,7 @@ namespace {
 constexpr size_t kWorkers = 3;
 constexpr size_t kStruck = kWorkers;     // the place of the thread whose handler forks
 constexpr size_t kChild = kWorkers + 1;  // the place of whoever works in a child
-constexpr unsigned kChildSeconds = 20;   // a child that is older hangs
+constexpr unsigned kChildSeconds = 20;   // a child that is older hangs; its own child says so first
 constexpr int kGenerations = 2;          // children and grandchildren
 
 Slots slots;
@@ -63,7 +63,7 @@ void fork_and_wait(unsigned form, int generation);
 [[noreturn]] void live_as_child(unsigned form, int generation) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing stays behind when the watchdog kills the parent
   set_stage("a child works");
-  limit_time(kChildSeconds);
+  limit_time(kChildSeconds / static_cast<unsigned>(generation));
   Worker& worker = workers[kChild];
   worker.start(kChild, static_cast<uint64_t>(getpid()));
   Random random(static_cast<uint64_t>(getpid()));

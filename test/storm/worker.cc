@@ -15,6 +15,14 @@ namespace {
 constexpr size_t kAlternateStackBytes = 512 << 10;  // nested handlers, each with all vector registers
 alignas(16) char alternate_stacks[kMaxWorkers][kAlternateStackBytes];
 
+// Before there is a thread: a static of a function has a guard, which a child would wait for if a thread that it does not
+// have was making it.
+const cpu_set_t allowed_cpus = [] {
+  cpu_set_t set;
+  sched_getaffinity(0, sizeof set, &set);
+  return set;
+}();
+
 }  // namespace
 
 void Worker::start(size_t worker_index, uint64_t seed) {
@@ -112,18 +120,13 @@ void Worker::shuffle(size_t count) {
 
 // To one CPU of those the process has, or to all: the scheduler alone would hardly ever move a busy thread.
 void Worker::wander() {
-  static cpu_set_t allowed = [] {
-    cpu_set_t set;
-    sched_getaffinity(0, sizeof set, &set);
-    return set;
-  }();
   if (random_.one_in(2)) {
-    sched_setaffinity(0, sizeof allowed, &allowed);
+    sched_setaffinity(0, sizeof allowed_cpus, &allowed_cpus);
     return;
   }
-  size_t nth = random_.below(static_cast<size_t>(CPU_COUNT(&allowed)));
+  size_t nth = random_.below(static_cast<size_t>(CPU_COUNT(&allowed_cpus)));
   for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-    if (!CPU_ISSET(cpu, &allowed) || nth-- > 0) continue;
+    if (!CPU_ISSET(cpu, &allowed_cpus) || nth-- > 0) continue;
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
