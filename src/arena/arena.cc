@@ -33,8 +33,8 @@ void Arena::init(const Window& window, uint32_t reserved_units, std::atomic<uint
   window_ = window;
   zero_ = bitmaps;
   free_.init(bitmaps + words, bitmaps + 2 * size_t{words}, window.base >> kUnitShift);
-  chunk_extent_.init(window.chunks, kChunkBytes, kChunkWritableBytes, window.units / kUnitsInChunk + 1, 0);
-  window_extent_.init(reinterpret_cast<char*>(window.base), kUnitBytes, kUnitBytes, reserved_units, 1);
+  chunk_extent_.init(window.chunks, kChunkBytes, window.units / kUnitsInChunk + 1, 0);
+  window_extent_.init(reinterpret_cast<char*>(window.base), kUnitBytes, reserved_units, 1);
   frontier_.store(1, std::memory_order_relaxed);  // unit 0 is "none"; relaxed: the root's publication releases all this
 }
 

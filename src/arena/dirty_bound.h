@@ -21,12 +21,7 @@ namespace reslab {
 class DirtyBound {
  public:
   // `live`: units in use before.
-  void note_release(int64_t live, int64_t units) {
-    if (live > get(high_)) set(high_, live);
-    if (live >= get(high_) - get(high_) / 4) note_peak();
-    set(released_, get(released_) + units);
-    if (get(released_) > kSpan * get(high_)) age(live - units);
-  }
+  void note_release(int64_t live, int64_t units);
 
   // Memory is given back.
   void note_purge(int64_t live) {
@@ -44,26 +39,12 @@ class DirtyBound {
 
  private:
   using Hint = std::atomic<int64_t>;
-  static constexpr int64_t kSpan = 4;  // times `high` released is "lately"
 
   static int64_t get(const Hint& hint) { return hint.load(std::memory_order_relaxed); }
   static void set(Hint& hint, int64_t value) { hint.store(value, std::memory_order_relaxed); }
 
-  // As much as ever is in use.
-  void note_peak() {
-    if (get(has_peaked_) == 0) set(has_peaked_, 1);
-    if (get(has_fallen_) == 0) return;
-    set(has_fallen_, 0);
-    set(rises_, get(rises_) + 1);
-  }
-
-  void age(int64_t live) {
-    set(released_, 0);
-    const int64_t high = get(high_);
-    if (high > live) set(high_, high - (high - live) / 8);
-    if (get(has_peaked_) == 0) set(rises_, 0);  // what went up and down stays down
-    set(has_peaked_, 0);
-  }
+  void note_peak();
+  void age(int64_t live);
 
   Hint high_{0};
   Hint released_{0};

@@ -6,10 +6,9 @@
 
 namespace reslab {
 
-void Extent::init(char* start, size_t stride, size_t writable_bytes, uint32_t reserved, uint32_t writable) {
+void Extent::init(char* start, size_t stride, uint32_t reserved, uint32_t writable) {
   start_ = start;
   stride_ = stride;
-  writable_bytes_ = writable_bytes;
   marks_.store(with_reserved(writable, reserved), std::memory_order_relaxed);  // the root's publication releases it
 }
 
@@ -48,21 +47,13 @@ bool Extent::commit(uint32_t end) {
     if (end <= have) return true;
     if (end > reserved_of(marks)) return false;
     RESLAB_HOOK("extent_commit");
-    if (!make_writable(have, end)) return false;
+    // What another thread has made writable meanwhile may be made so again.
+    if (!vm_make_writable(at(have), (end - have) * stride_)) return false;
     RESLAB_HOOK("extent_committed");
     // release: the pages are writable before anyone sees the mark. A failure is another's progress.
     if (marks_.compare_exchange_strong(marks, with_writable(marks, end), std::memory_order_acq_rel)) return true;
   }
   return end <= writable();
-}
-
-// Making writable what another thread has made writable does no harm.
-bool Extent::make_writable(uint32_t first, uint32_t end) const {
-  if (writable_bytes_ == stride_) return vm_make_writable(at(first), (end - first) * stride_);
-  for (; first < end; ++first) {
-    if (!vm_make_writable(at(first), writable_bytes_)) return false;
-  }
-  return true;
 }
 
 void Extent::give_back(uint32_t keep) {

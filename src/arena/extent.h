@@ -2,8 +2,8 @@
 //
 //   start [ writable .......| reserved, PROT_NONE ......| not ours: reserved later, if it is still empty then ]
 //
-// In elements of `stride` bytes, of which the first `writable_bytes` are made writable. Both marks are one word, so that
-// a commit cannot be published into a tail that was given back meanwhile.
+// In elements of `stride` bytes. Both marks are one word, so that a commit cannot be published into a tail that was given
+// back meanwhile.
 //
 //                      commit   reserve   give_back   handler on the same thread     child after fork
 //   commit, reserve    yes      yes       yes (1)     yes                            marks are right; a mapping without
@@ -19,7 +19,7 @@ namespace reslab {
 
 class Extent {
  public:
-  void init(char* start, size_t stride, size_t writable_bytes, uint32_t reserved, uint32_t writable);
+  void init(char* start, size_t stride, uint32_t reserved, uint32_t writable);
 
   // At least `needed` elements reserved, `wished` if they can be had. False: no space, or its place is taken.
   bool reserve(uint32_t needed, uint32_t wished);
@@ -31,7 +31,7 @@ class Extent {
   // acquire: whoever sees the mark may touch what it covers.
   uint32_t writable() const { return writable_of(marks_.load(std::memory_order_acquire)); }
   uint32_t reserved() const { return reserved_of(marks_.load(std::memory_order_relaxed)); }
-  size_t writable_bytes() const { return writable() * writable_bytes_; }
+  size_t writable_bytes() const { return writable() * stride_; }
 
  private:
   friend struct ImageWriter;  // tells readers outside where its parts are
@@ -50,12 +50,10 @@ class Extent {
   }
 
   char* at(uint32_t element) const { return start_ + element * stride_; }
-  bool make_writable(uint32_t first, uint32_t end) const;
   bool publish_reserved(uint32_t start, uint32_t end);
 
   char* start_;
   size_t stride_;
-  size_t writable_bytes_;
   std::atomic<uint64_t> marks_;
 };
 

@@ -35,7 +35,6 @@ inline constexpr size_t kChunkRetired = kChunkDense + kUnitsInChunk * kDenseByte
 inline constexpr size_t kChunkPending = kChunkRetired + kUnitsInChunk * kRetiredBytes;
 inline constexpr size_t kChunkWaiting = kChunkPending + kUnitsInChunk * kDenseBytes;
 inline constexpr size_t kChunkBytes = kChunkWaiting + kUnitsInChunk * kDenseBytes;
-inline constexpr size_t kChunkWritableBytes = kChunkBytes;  // what a commit makes writable
 
 // An entry of the unit map: {the unit's place in its slab:4, class:12}; 0 where no object starts. The class is in the low
 // bits because a free waits for it: one AND less on its longest chain.

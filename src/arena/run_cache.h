@@ -76,11 +76,7 @@ class RunCache {
 
   // Units in it. Summed up each time, from two lines: a count beside the words would be wrong for as long as whoever has
   // changed one stands still before he counts, and what it hid would not be given back before a claim fails.
-  uint32_t units() const {
-    uint32_t sum = 0;
-    for_each([&](Entry run) { sum += run.count; });
-    return sum;
-  }
+  uint32_t units() const;
 
  private:
   friend struct ImageWriter;  // tells readers outside where its parts are

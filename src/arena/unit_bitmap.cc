@@ -46,10 +46,10 @@ void UnitBitmap::note_empty(uint32_t word) {
 uint32_t UnitBitmap::claim(uint32_t count, uint32_t align, uint32_t limit, Reach reach) {
   if (free_units() < static_cast<int64_t>(count)) return 0;
   if (count == 1 && align == 1) return claim_one(limit);
-  if (reach == Reach::kAll) return claim_several(count, align, 1, limit);
-  const uint32_t hint = hint_.load(std::memory_order_relaxed) * kUnitsOfSummary;
+  const uint32_t hint = reach == Reach::kAll ? 0 : hint_.load(std::memory_order_relaxed) * kUnitsOfSummary;
   const uint32_t from = hint > 1 ? hint : 1;
-  return claim_several(count, align, from, limit - from > kBoundedUnits && from < limit ? from + kBoundedUnits : limit);
+  const bool is_far = reach == Reach::kBounded && from < limit && limit - from > kBoundedUnits;
+  return claim_several(count, align, from, is_far ? from + kBoundedUnits : limit);
 }
 
 uint32_t UnitBitmap::claim_one(uint32_t limit) {

@@ -13,7 +13,7 @@ void BlockPool::init(char* chunks, uint32_t max_chunks) {
   const uint32_t most = max_chunks * kBlocksInChunk;
   max_blocks_ = most < TaggedStack::kMaxIndex ? most : TaggedStack::kMaxIndex;
   made_.store(1, std::memory_order_relaxed);  // relaxed: the root's publication releases this
-  chunk_extent_.init(chunks, kBlockChunkBytes, kBlockChunkBytes, max_chunks, 0);
+  chunk_extent_.init(chunks, kBlockChunkBytes, max_chunks, 0);
 }
 
 void BlockPool::set_state(uint32_t block, BlockState state, ClassId cls) {

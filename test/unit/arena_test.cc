@@ -237,7 +237,7 @@ TEST_F(ArenaTest, LockedUnitsAreNeverCalledZeroAndNotTriedAgainAndAgain) {
 TEST_F(ArenaTest, MetadataIsWritableBeforeItsUnits) {
   for (uint32_t claimed = 0; claimed < kLast; claimed += 35) {
     if (own().claim(35, 1, Contract::kPlain).first == 0) break;
-    ASSERT_GE(own().committed_chunk_bytes() / kChunkWritableBytes * kUnitsInChunk, own().committed());
+    ASSERT_GE(own().committed_chunk_bytes() / kChunkBytes * kUnitsInChunk, own().committed());
     char* last_descriptor = own().window().chunks + (own().committed() - 1) / kUnitsInChunk * kChunkBytes +
                             (own().committed() - 1) % kUnitsInChunk * kDescriptorBytes;
     *last_descriptor = 1;
