@@ -43,7 +43,7 @@ void* allocate(const reslab_cache* cache, Contract contract, const char* call) {
 [[gnu::noinline]] void* allocate_nolock(const reslab_cache* cache, unsigned flags) {
   constexpr char kCall[] = "reslab_cache_alloc_nolock";
   require_cache(cache, kCall);
-  const ClassInfo& info = class_info(cache->cls);
+  const ClassInfo& info = cache_class_info(cache->cls);
   const bool zero = (flags & RESLAB_ZERO) != 0;
   const bool is_valid = (flags & ~kKnownFlags) == 0 && !(zero && info.is(kConstructed));
   void* object =
@@ -154,7 +154,7 @@ size_t reslab_cache_alloc_bulk(reslab_cache* cache, size_t count, void** out) no
   size_t got = 0;
   while (got < count) {
     const size_t left = count - got;
-    if (cls != kNoClass && class_info(cls).magazine != 0) {
+    if (cls != kNoClass) {
       got += magazine_pop_batch(cls, out + got, static_cast<uint32_t>(left < UINT32_MAX ? left : UINT32_MAX));
       if (got == count) break;
     }

@@ -47,7 +47,7 @@ ClassId likely_class(size_t align, size_t bytes) {
   const size_t rounded = bytes == 0 ? align : (bytes + align - 1) & ~(align - 1);
   if (rounded > kMaxSmallBytes) return kNoClass;
   const ClassId cls = class_of_size(rounded);
-  return align <= kUnitBytes && (class_info(cls).object_bytes & (align - 1)) == 0 ? cls : kNoClass;
+  return align <= kUnitBytes && (malloc_class_info(cls).object_bytes & (align - 1)) == 0 ? cls : kNoClass;
 }
 
 bool pop_aligned(size_t align, size_t bytes, void*& object) {
@@ -133,7 +133,7 @@ void* realloc_entry(void* object, size_t bytes) {
   if (stays_in_class(cls, wanted, bytes)) return object;
   void* moved;
   if (!pop_cached(wanted, moved)) return reallocate(object, bytes);
-  const size_t have = class_info(cls).object_bytes;
+  const size_t have = malloc_class_info(cls).object_bytes;
   __builtin_memcpy(moved, object, have < bytes ? have : bytes);
   if (!fast_free(object) && !fallback_free(object)) heap_free(object, plain_contract("realloc"), "realloc");
   return moved;
@@ -199,7 +199,7 @@ void* aligned_nolock_slow(size_t align, size_t bytes, unsigned flags) {
   const Contract contract = (flags & RESLAB_GROW) != 0 ? Contract::kAnyGrow : Contract::kAny;
   const Retry retry = (flags & RESLAB_NORETRY) != 0 ? Retry::kOwnBucket : Retry::kOtherBuckets;
   const Fill fill = (flags & RESLAB_ZERO) != 0 ? Fill::kZero : Fill::kAny;
-  return allocate({bytes, align, contract, fill, retry}, "reslab_malloc_nolock");
+  return allocate_counted({bytes, align, contract, fill, retry}, "reslab_malloc_nolock");
 }
 
 void* malloc_nolock_slow(size_t bytes, unsigned flags) {

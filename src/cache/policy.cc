@@ -23,9 +23,11 @@ void cool_other(uint32_t slot, ClassId cls) {
 
 constexpr ClassId kFirstLarge = class_of_size(kLargeBytes);
 
+// Of a class of malloc.
 uint32_t slots_of(uint32_t slot, ClassId cls) {
   const uint32_t end = header_end(header_word(slot, cls).load(std::memory_order_relaxed));
-  return end > class_info(cls).begin ? end - class_info(cls).begin : 0;
+  const uint32_t begin = malloc_class_info(cls).begin;
+  return end > begin ? end - begin : 0;
 }
 
 }  // namespace
@@ -33,7 +35,7 @@ uint32_t slots_of(uint32_t slot, ClassId cls) {
 bool is_within_budget(uint32_t slot, ClassId cls, uint32_t capacity) {
   uint64_t bytes = uint64_t{capacity} * class_info(cls).object_bytes;
   for (ClassId other = kFirstLarge; other < kMallocClasses; ++other) {
-    if (other != cls) bytes += uint64_t{slots_of(slot, other)} * class_info(other).object_bytes;
+    if (other != cls) bytes += uint64_t{slots_of(slot, other)} * malloc_class_info(other).object_bytes;
   }
   return bytes <= kLargeBudget;
 }
@@ -46,7 +48,7 @@ ClassId find_large_victim(uint32_t slot, ClassId cls) {
   constexpr uint32_t kClasses = kMallocClasses - kFirstLarge;
   for (uint32_t i = 0; i < kClasses; ++i) {
     const ClassId other = kFirstLarge + (call / kPatience + i) % kClasses;
-    if (other != cls && slots_of(slot, other) > first_large_capacity(class_info(other))) return other;
+    if (other != cls && slots_of(slot, other) > first_large_capacity(malloc_class_info(other))) return other;
   }
   return kNoClass;
 }

@@ -65,10 +65,12 @@ void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
   // seq_cst: against whoever clears the flag because the slot does not hold the slab.
   if (!active.compare_exchange_strong(holder, unit, std::memory_order_seq_cst)) {
     if (holder != unit) slab_deactivate(unit, identity, slot);
-  } else if (!slab_is_active(unit, identity, slot)) {
-    uint32_t installed = unit;
-    active.compare_exchange_strong(installed, 0, std::memory_order_relaxed);
+    return;
   }
+  RESLAB_HOOK("active_installed");
+  if (slab_is_active(unit, identity, slot)) return;
+  uint32_t installed = unit;
+  active.compare_exchange_strong(installed, 0, std::memory_order_relaxed);
 }
 
 // The active slab has no free bits left: it is deactivated, and this is the point where the deferred frees of the CPU
@@ -86,9 +88,9 @@ uint32_t gather_from_active(uint32_t slot, ClassId cls, uint32_t block, uint32_t
   if (unit == 0) return 0;
   RESLAB_HOOK("active_seen");
   const SlabIdentity identity = slab_identity(unit);
-  const uint32_t have = identity.cls == cls ? gather_from(unit, identity, block, want) : 0;
-  if (have < want) retire_active(slot, cls, unit);
-  return have;
+  if (identity.cls == cls && gather_from(unit, identity, block, want) == want) return want;
+  retire_active(slot, cls, unit);
+  return blocks().count(block);
 }
 
 // A slab the caller has popped or made. Active first, so that surplus bits do not put it on the partial list meanwhile.
@@ -197,11 +199,11 @@ void* refill(ClassId cls, Contract contract) {
 
 // "Retry a different bucket": the next larger classes whose objects have the alignment of this one (64 goes to 128).
 void* from_other_buckets(ClassId cls) {
-  const uint32_t bytes = class_info(cls).object_bytes;
+  const uint32_t bytes = malloc_class_info(cls).object_bytes;
   const uint32_t alignment = bytes & -bytes;
   int left = kBucketTries;
   for (ClassId other = cls + 1; other < kMallocClasses && left > 0; ++other) {
-    if (class_info(other).object_bytes % alignment != 0) continue;
+    if (malloc_class_info(other).object_bytes % alignment != 0) continue;
     --left;
     const PopResult result = magazine_pop(other);
     if (result.section == Section::kDone) {

@@ -12,7 +12,7 @@ bool must_keep_aside() { return root().fork_page->word.load(std::memory_order_se
 void* aside_allocate(const Request& request) { return run_allocate_fresh(request); }
 
 void* aside_allocate_of(ClassId cls, Contract contract) {
-  const ClassInfo& info = class_info(cls);
+  const ClassInfo& info = cache_class_info(cls);
   if (info.is(kTypeSafe) || (info.is(kConstructed) && contract != Contract::kPlain)) return nullptr;
   void* object = aside_allocate({info.object_bytes, 16, contract, Fill::kAny, Retry::kOwnBucket});
   if (object != nullptr && info.is(kConstructed)) class_table().constructor(cls)(object);

@@ -107,9 +107,9 @@ class Tracked {
   // Nobody else has it: its bit in the slab must say so.
   bool is_free_in_slab() const {
     if (place_.cls == kRunClass) return false;
-    const uint32_t index = object_index(class_info(place_.cls), place_.offset);
-    return (slab_bits(place_.unit, class_info(place_.cls))[index / 64].load(std::memory_order_relaxed) >> (index % 64) &
-            1) != 0;
+    const ClassInfo& info = malloc_class_info(place_.cls);  // others are not tracked
+    const uint32_t index = object_index(info, place_.offset);
+    return (slab_bits(place_.unit, info)[index / 64].load(std::memory_order_relaxed) >> (index % 64) & 1) != 0;
   }
 
  private:

@@ -72,7 +72,7 @@ bool read_debug_settings(const Options& options, DebugSettings& settings) {
 }
 
 DebugRecord& DebugTables::record_of(const ObjectPlace& place) {
-  const size_t index = place.cls == kRunClass ? 0 : object_index(class_info(place.cls), place.offset);
+  const size_t index = place.cls == kRunClass ? 0 : object_index(malloc_class_info(place.cls), place.offset);
   return records[size_t{place.unit} * kRecordsInUnit + index];
 }
 

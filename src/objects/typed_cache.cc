@@ -48,7 +48,7 @@ ClassId join_class(size_t stride) {
   for (const reslab_cache& other : caches) {
     if (other.state.load(std::memory_order_acquire) != kLive || !other.merges) continue;
     const ClassId cls = other.cls;
-    if (class_info(cls).object_bytes != stride) continue;
+    if (cache_class_info(cls).object_bytes != stride) continue;
     RESLAB_HOOK("cache_join");
     if (!class_table().join(cls)) continue;
     if (other.state.load(std::memory_order_acquire) == kLive && other.cls == cls) return cls;
@@ -70,7 +70,7 @@ ClassId find_class(const CacheRequest& request, size_t stride) {
 // Calls visit(address) for the objects of a class that are not free in their slabs. Ends: units and bits are finite.
 template <class Visit>
 void for_each_out(ClassId cls, Visit visit) {
-  const ClassInfo& info = class_info(cls);
+  const ClassInfo& info = cache_class_info(cls);
   const uint32_t frontier = arena().frontier();
   for (uint32_t unit = 1; unit < frontier; ++unit) {
     if (slab_identity(unit).cls != cls) continue;
@@ -127,7 +127,7 @@ int give_up_class(const reslab_cache& cache) {
   const ClassId cls = cache.cls;
   const uint64_t live = count_live(cls);
   if (live != 0) report_live(cache, live);
-  const bool waits = live == 0 && class_info(cls).is(kTypeSafe) && !has_no_slab(cls);
+  const bool waits = live == 0 && cache_class_info(cls).is(kTypeSafe) && !has_no_slab(cls);
   if (live == 0 && (!waits || wait_for_readers(cls))) return 0;
   class_table().rejoin(cls);
   return EBUSY;
@@ -186,7 +186,7 @@ size_t cache_shrink(const reslab_cache* cache) {
   cache_drain_class(cache->cls);
   const uint32_t after = own.slabs.load(std::memory_order_relaxed);
   arena().purge_above_bound();
-  return before <= after ? 0 : size_t{before - after} * class_info(cache->cls).slab_units * kUnitBytes;
+  return before <= after ? 0 : size_t{before - after} * cache_class_info(cache->cls).slab_units * kUnitBytes;
 }
 
 void require_cache(const reslab_cache* cache, const char* call) {

@@ -144,9 +144,13 @@ static_assert(kSizeClasses.arrays_end < kArraysEnd / 2, "the rest is for the mag
 
 extern constinit std::atomic<const ClassInfo*> published_cache_classes __attribute__((visibility("hidden")));
 
-inline const ClassInfo& class_info(ClassId cls) {
-  if (__builtin_expect(cls < kMallocClasses, 1)) return kSizeClasses.info[cls];
+// Of a class of either kind; of one made at run time; of one of malloc's, where there may be no root yet.
+inline const ClassInfo& cache_class_info(ClassId cls) {
   return published_cache_classes.load(std::memory_order_relaxed)[cls - kFirstCacheClass];
+}
+constexpr const ClassInfo& malloc_class_info(ClassId cls) { return kSizeClasses.info[cls]; }
+inline const ClassInfo& class_info(ClassId cls) {
+  return __builtin_expect(cls < kMallocClasses, 1) ? malloc_class_info(cls) : cache_class_info(cls);
 }
 
 // The smallest class whose objects are all aligned to `align` (a power of two up to a unit) and hold `bytes`; kNoClass if
