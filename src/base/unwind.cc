@@ -89,12 +89,14 @@ const char* module_of(uintptr_t pc, uintptr_t& start) {
 
 void take_stack(Stack& stack) {
   stack.depth = 0;
-  if (backtrace() != nullptr) backtrace()(push_frame, &stack);
+  const Backtrace trace = backtrace();
+  if (trace != nullptr) trace(push_frame, &stack);
 }
 
 bool is_below_signal_frame() {
   bool found = false;
-  if (backtrace() != nullptr) backtrace()(look_for_signal, &found);
+  const Backtrace trace = backtrace();
+  if (trace != nullptr) trace(look_for_signal, &found);
   return found;
 }
 

@@ -42,8 +42,7 @@ void accept(ClassId cls, uint32_t block) {
 
 // After objects of a class went to the depot or to their slabs without a flush: what a flush does then.
 void settle_class(ClassId cls) {
-  const uint32_t idle = depot().age(cls);
-  if (idle > 0) give_back_depot(cls, idle, kMostBlocksAged);
+  give_back_idle(cls);
   give_back_empties(cls);
 }
 

@@ -50,8 +50,7 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
     give_back_depot(cls, UINT64_MAX, 2);
     relist_lost_slabs(kLostLook);  // what a lost slab has free makes its class look sparse
   }
-  const uint32_t idle = depot().age(cls);
-  if (idle > 0) give_back_depot(cls, idle, kMostBlocksAged);
+  give_back_idle(cls);
   give_back_empties(cls);
   if (sparse) purge_scattered(cls);  // behind it: slabs that go whole are free memory by then
   if (tide.look_is_due()) {

@@ -70,6 +70,11 @@ void give_back_depot(ClassId cls, uint64_t objects, uint32_t most_blocks) {
   }
 }
 
+void give_back_idle(ClassId cls) {
+  const uint32_t idle = depot().age(cls);
+  if (idle > 0) give_back_depot(cls, idle, kMostBlocksAged);
+}
+
 void empty_depot(ClassId cls) {
   const int64_t objects = depot().of(cls).objects.load(std::memory_order_relaxed);
   give_back_depot(cls, objects > 0 ? static_cast<uint64_t>(objects) : 1, blocks().blocks_made());
@@ -87,14 +92,14 @@ void empty_magazine(uint32_t slot, ClassId cls) {
   const ClassInfo& info = class_info(cls);
   if (header_end(header_word(slot, cls).load(std::memory_order_relaxed)) == 0) return;
   set_warmth(slot, cls, 0);
-  for (uint32_t left = info.magazine / kBlockObjects + 1; left > 0; --left) {
+  uint32_t popped = kBlockObjects;
+  for (uint32_t left = info.magazine / kBlockObjects + 1; left > 0 && popped == kBlockObjects; --left) {
     const uint32_t block = blocks().take(cls, Contract::kPlain);
-    if (block == 0) return;
-    const uint32_t popped = magazine_pop_batch(cls, blocks().slots(block), kBlockObjects);
+    if (block == 0) break;
+    popped = magazine_pop_batch(cls, blocks().slots(block), kBlockObjects);
     blocks().set_count(block, popped);
     counters.add(Counter::kFrees, popped);
     give_back_block(cls, block);
-    if (popped < kBlockObjects) return;
   }
 }
 

@@ -18,6 +18,8 @@ void give_back_block(ClassId cls, uint32_t block);
 
 // Blocks of the depot back to their slabs, until so many objects are, or there are no more.
 void give_back_depot(ClassId cls, uint64_t objects, uint32_t most_blocks);
+// Those that were idle for long go back, some at a time, when it is time to look.
+void give_back_idle(ClassId cls);
 // As many as there are now: others may put more there meanwhile, for ever.
 void empty_depot(ClassId cls);
 

@@ -63,17 +63,6 @@ constexpr uint32_t first_large_capacity(const ClassInfo& info) {
   return info.object_bytes < kUnitBytes ? static_cast<uint32_t>(kUnitBytes) / info.object_bytes : 1;
 }
 
-constexpr uint32_t capacity_at(const ClassInfo& info, uint32_t warmth) {
-  if (info.object_bytes >= kLargeBytes) {
-    if (warmth < kWarmLarge) return 0;
-    const uint32_t grown = first_large_capacity(info) << (warmth - kWarmLarge < 3 ? warmth - kWarmLarge : 3);
-    return grown < info.magazine ? grown : info.magazine;
-  }
-  if (warmth == 0) return 0;
-  const uint32_t slots = 4096 / info.object_bytes;
-  const uint32_t initial = slots < 2 ? 2 : slots > 32 ? 32 : slots;
-  const uint64_t grown = uint64_t{initial} << (warmth < 16 ? warmth - 1 : 16);
-  return grown < info.magazine ? static_cast<uint32_t>(grown) : info.magazine;
-}
+uint32_t capacity_at(const ClassInfo& info, uint32_t warmth);
 
 }  // namespace reslab

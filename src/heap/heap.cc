@@ -167,12 +167,11 @@ void heap_check_size(const void* object, size_t bytes, const char* call) {
   if (options().check_sizes) heap_require_size(object, bytes, call);
 }
 
-// A request may have been served by a larger class, never by a smaller one. Objects of a cache have the size of no class.
+// A request may have been served by a larger class, never by a smaller one.
 void heap_require_size(const void* object, size_t bytes, const char* call) {
   if (debug_is_on() && guard_owns(*debug_tables.load(std::memory_order_acquire), object)) return;
   const ObjectPlace place = heap_place_of(object, call);
-  const size_t least = place.cls < kFirstCacheClass ? heap_good_bytes(bytes) : bytes;
-  if (least > heap_bytes_at(place)) report_wrong_size(call, object, bytes);
+  if (bytes > heap_bytes_at(place)) report_wrong_size(call, object, bytes);
 }
 
 }  // namespace reslab

@@ -26,13 +26,17 @@ void describe(uint32_t unit, uint32_t units) {
                   std::memory_order_release);  // last: a fork child finds all or nothing
 }
 
-// `claim` finds the units: (count, align, contract).
-template <class Claim>
-void* make_run(const Request& request, Claim claim) {
+// How many units, and aligned to how many. False: more than there can be.
+bool units_of(const Request& request, uint32_t& count, uint32_t& align) {
   const size_t units = request.bytes == 0 ? 1 : units_for(request.bytes);  // a large alignment of nothing
-  const size_t align = request.align <= kUnitBytes ? 1 : request.align >> kUnitShift;
-  if (units >= kMaxUnits || align >= kMaxUnits) return nullptr;
-  const UnitRun run = claim(static_cast<uint32_t>(units), static_cast<uint32_t>(align), request.contract);
+  const size_t multiple = request.align <= kUnitBytes ? 1 : request.align >> kUnitShift;
+  count = static_cast<uint32_t>(units);
+  align = static_cast<uint32_t>(multiple);
+  return units < kMaxUnits && multiple < kMaxUnits;
+}
+
+// Out of line: one for all who find the units.
+[[gnu::noinline]] void* make_run(const UnitRun& run, const Request& request) {
   if (run.first == 0) return nullptr;
   RESLAB_HOOK("run_claimed");
   if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, kRunClass);  // no fault later (12)
@@ -52,23 +56,24 @@ UnitRun counted(UnitRun run) {
 }  // namespace
 
 void* run_allocate(const Request& request) {
-  return make_run(request, [](uint32_t count, uint32_t align, Contract contract) {
-    const UnitRun kept = arena().claim_kept(count, align);
-    return kept.first != 0 ? kept : counted(slab_claim_units(count, align, contract));
-  });
+  uint32_t count, align;
+  if (!units_of(request, count, align)) return nullptr;
+  const UnitRun kept = arena().claim_kept(count, align);
+  return make_run(kept.first != 0 ? kept : counted(slab_claim_units(count, align, request.contract)), request);
 }
 
+// Of more than nothing, and aligned as any run is.
 void* run_allocate_to_grow(const Request& request) {
+  const size_t units = units_for(request.bytes);
+  if (units >= kMaxUnits) return nullptr;
   arena().release_kept();
-  return make_run(request, [](uint32_t count, uint32_t align, Contract contract) {
-    return counted(slab_claim_units(count, align, contract));
-  });
+  return make_run(counted(slab_claim_units(static_cast<uint32_t>(units), 1, request.contract)), request);
 }
 
 void* run_allocate_fresh(const Request& request) {
-  return make_run(request, [](uint32_t count, uint32_t align, Contract contract) {
-    return counted(arena().claim_at_frontier(count, align, contract));
-  });
+  uint32_t count, align;
+  if (!units_of(request, count, align)) return nullptr;
+  return make_run(counted(arena().claim_at_frontier(count, align, request.contract)), request);
 }
 
 bool run_free(uint32_t unit, Contract contract, RunUnits then) {

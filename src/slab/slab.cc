@@ -18,11 +18,14 @@ constexpr int kReclaims = 4;  // searches for empty slabs before the arena grows
 // The unit map: written by whoever holds the units, read by every free.
 void map_units(uint32_t unit, uint32_t count, ClassId cls) {
   uint16_t* entry = arena().window().class_of + unit;
-  const ClassId mapped = cls == kNoClass ? kNoClass : mapped_class(cls);
-  for (uint32_t i = 0; i < count; ++i) {
-    // relaxed: the objects reach other threads through something that orders this before their frees.
-    __atomic_store_n(&entry[i], cls == kNoClass ? uint16_t{0} : unit_entry(mapped, i), __ATOMIC_RELAXED);
-  }
+  const ClassId mapped = mapped_class(cls);
+  // relaxed: the objects reach other threads through something that orders this before their frees.
+  for (uint32_t i = 0; i < count; ++i) __atomic_store_n(&entry[i], unit_entry(mapped, i), __ATOMIC_RELAXED);
+}
+
+void unmap_units(uint32_t unit, uint32_t count) {
+  uint16_t* entry = arena().window().class_of + unit;
+  for (uint32_t i = 0; i < count; ++i) __atomic_store_n(&entry[i], uint16_t{0}, __ATOMIC_RELAXED);
 }
 
 uint64_t all_bits(const ClassInfo& info, uint32_t word) {
@@ -70,7 +73,7 @@ ObjectPlace place_of(const void* p) {
   const size_t offset = static_cast<size_t>(static_cast<const char*>(p) - unit_address(first));
   if (__builtin_expect(entry_class(entry) != kChargedClass, 1)) return {entry_class(entry), first, offset};
   const ClassId cls = slab_identity(first).cls;  // of a pointer that is no live object: whatever is there
-  return {is_slab_class(cls) ? cls : kNoClass, first, offset};
+  return {class_table().is_ready(cls) ? cls : kNoClass, first, offset};
 }
 
 UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
@@ -137,7 +140,7 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   // acq_rel: whoever sees the new generation also sees that the words were 0.
   if (sum == info.capacity && slab.state.compare_exchange_strong(expected, retired, std::memory_order_acq_rel)) {
     RESLAB_HOOK("slab_retired");
-    map_units(unit, info.slab_units, kNoClass);
+    unmap_units(unit, info.slab_units);
     owner.empty_slabs.fetch_sub(1, std::memory_order_relaxed);
     owner.capacity_objects.fetch_sub(info.capacity, std::memory_order_relaxed);
     owner.free_objects.fetch_sub(info.capacity, std::memory_order_relaxed);
@@ -180,7 +183,7 @@ void slab_settle(uint32_t unit) {
   if (free > 0) slab_relist(unit, identity);
 }
 
-void slab_unmap_unit(uint32_t unit) { map_units(unit, 1, kNoClass); }
+void slab_unmap_unit(uint32_t unit) { unmap_units(unit, 1); }
 
 void slab_forget_class(ClassId cls) {
   SlabClass& owner = slab_class(cls);
