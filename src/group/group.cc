@@ -21,7 +21,7 @@ constinit std::atomic<uint32_t> records_end{1};  // ids below it were in use at 
 constexpr size_t kStockStride = 64 / sizeof(uint64_t);
 constexpr uint64_t kMostStock = 64 << 10;
 constexpr int kDrains =
-    8;  // rounds of a charge that finds too little; each was lost to somebody who took what it drained
+    8;  // rounds of a charge that finds too little; each was lost to others, or to somebody who took what it drained
 
 // --- the word ----------------------------------------------------------------------------------------------------------
 
@@ -45,12 +45,16 @@ void note_peak(reslab_group& group, uint64_t bytes) {
   if (bytes > peak) group.peak.compare_exchange_strong(peak, bytes, std::memory_order_relaxed);  // a hint
 }
 
+bool has_room(const reslab_group& group, uint64_t word, uint64_t bytes) {
+  const uint64_t limit = limit_in(group, word);
+  return bytes <= limit && bytes_of(word) <= limit - bytes;
+}
+
 // False: over the limit; kCasTries races lost look the same, and the caller has other rounds.
 bool reserve(reslab_group& group, uint64_t bytes) {
   uint64_t word = word_of(group);
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    const uint64_t limit = limit_in(group, word);
-    if (bytes > limit || bytes_of(word) > limit - bytes) return false;
+    if (!has_room(group, word, bytes)) return false;
     RESLAB_HOOK("group_reserve");
     // acquire on failure: the word may name another limit.
     if (group.used.compare_exchange_weak(word, word + bytes, std::memory_order_relaxed, std::memory_order_acquire)) {
@@ -149,7 +153,7 @@ bool charge_from_used(reslab_group& group, uint64_t bytes) {
     }
     const reslab_group* full = reserve_chain(group, bytes);
     if (full == nullptr) return true;
-    if (drain(*full) == 0) break;
+    if (drain(*full) == 0 && !has_room(*full, word_of(*full), bytes)) break;  // with room, the races were lost
   }
   return reserve_chain(group, bytes) == nullptr;
 }
