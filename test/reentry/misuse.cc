@@ -33,63 +33,103 @@ constexpr auto kNothing = Gives::kNothing;
 
 struct Misuse {
   Operation operation;
-  const char* report;  // a part of the text
+  const char* begin;  // of the report
+  const char* words;  // of it; where several ways end in the same, the operation's hook says which one was taken
 };
 
-// In shared memory: the child has come to the call that is walked. A report before that is one too early.
-volatile bool* is_prepared;
+// The child has come to the call that is walked (a report before that is one too early), and so often to its hook.
+struct Progress {
+  volatile bool is_prepared;
+  size_t passes;
+};
+Progress* progress;  // in shared memory
 state::Prepare wanted_state;
 void prepare(size_t bytes) {
   wanted_state(bytes);
-  *is_prepared = true;
+  progress->is_prepared = true;
 }
 
+constexpr const char kNotOurs[] = "no part of reslab's memory";
+constexpr const char kByFree[] = "reslab: free(0x", kByFreeNolock[] = "reslab: reslab_free_nolock(0x";
+constexpr const char kAtFlush[] = "double free: found free in its slab when a magazine was flushed";
+
 const Misuse kMisuses[] = {
-    {{"free of a foreign pointer", "free", kIt, 0, 0, kNothing, kNested, misuse::foreign, nullptr, 0}, "free("},
-    {{"free of an interior pointer", "free", kIt, 0, 0, kNothing, kNested, misuse::interior, nullptr, 0}, "free("},
-    {{"free inside a run", "free", kIt, 0, 0, kNothing, kNested, misuse::inside_run, nullptr, 0}, "free("},
+    {{"free of a foreign pointer", "free", kIt, 0, 0, kNothing, kNested, misuse::foreign, nullptr, 0},
+     kByFree,
+     kNotOurs},
+    {{"free of an interior pointer", "free", kIt, 0, 0, kNothing, kNested, misuse::interior, nullptr, 0},
+     kByFree,
+     "not the start of an object: 16 bytes into object"},
+    {{"free inside a run", "free", kIt, 0, 0, kNothing, kNested, misuse::inside_run, nullptr, 0},
+     kByFree,
+     "not the start of an object: 100000 bytes into a large block"},
     {{"free_nolock of a foreign pointer", "reslab_free_nolock", kIt, 0, 0, kNothing, kNested, misuse::foreign, nullptr,
       0},
-     "reslab_free_nolock("},
+     kByFreeNolock,
+     kNotOurs},
     {{"realloc of a foreign pointer", "realloc", kIt, 100, 0, kNothing, kNested, misuse::foreign, nullptr, 0},
-     "realloc("},
+     "reslab: realloc(0x",
+     kNotOurs},
     {{"usable_size of a foreign pointer", "malloc_usable_size", kIt, 0, 0, Gives::kCount, kNested, misuse::foreign,
       nullptr, 0},
-     "malloc_usable_size("},
-    {{"free twice in a row", "free", kIt, 0, 0, kNothing, kNested, misuse::on_top, nullptr, 0}, "double free"},
-    {{"free of a freed run", "free", kIt, 0, 0, kNothing, kNested, misuse::freed_run, nullptr, 0}, "free("},
-    {{"flush of one object twice", "free", kIt, 0, 0, kNothing, kNested, misuse::twice_in_magazine, nullptr, 0},
-     "double free"},
-    {{"flush of what is in its slab", "free", kIt, 0, 0, kNothing, kNested, misuse::in_slab_and_magazine, nullptr, 0},
-     "double free"},
+     "reslab: malloc_usable_size(0x",
+     kNotOurs},
+    {{"free of an object of malloc to a typed cache", "reslab_cache_free", kTheCache, kIt, 0, kNothing, kNested,
+      misuse::of_malloc, nullptr, 0},
+     "reslab: reslab_cache_free(0x",
+     "not an object of this cache, but object"},
+    // On top of the magazine its bit is not free, and the line ends here.
+    {{"free twice in a row", "free", kIt, 0, 0, kNothing, kNested, misuse::on_top, nullptr, 0},
+     kByFree,
+     " of a slab of class 64\n"},
+    {{"free of a freed run", "free", kIt, 0, 0, kNothing, kNested, misuse::freed_run, nullptr, 0},
+     kByFree,
+     "inside reslab's range, where nothing is allocated"},
+    {{"flush of one object twice", "free", kIt, 0, 0, kNothing, kNested, misuse::twice_in_magazine, "slab_give", 0},
+     kByFree,
+     kAtFlush},
+    {{"flush of what is in its slab", "free", kIt, 0, 0, kNothing, kNested, misuse::in_slab_and_magazine, "slab_give",
+      0},
+     kByFree,
+     kAtFlush},
     {{"free of one bit that is free", "reslab_free_nolock", kIt, 0, 0, kNothing, kNested, misuse::in_slab_of_full_class,
-      nullptr, 0},
-     "double free"},
+      "slab_given", 0},
+     kByFreeNolock,
+     ", which is free"},
     {{"free of one bit of an empty slab", "reslab_free_nolock", kIt, 0, 0, kNothing, kNested,
-      misuse::in_empty_slab_of_full_class, nullptr, 0},
-     "double free"},
+      misuse::in_empty_slab_of_full_class, "slab_given", 0},
+     kByFreeNolock,
+     ", which is free"},
     {{"drain of what is in its slab", "reslab_flush_deferred", 0, 0, 0, Gives::kCount, kNested,
-      misuse::in_slab_and_deferred, nullptr, 0},
-     "double free"},
+      misuse::in_slab_and_deferred, "slab_given", 0},
+     kByFree,
+     kAtFlush},
     {{"drain of what is in no slab", "reslab_flush_deferred", 0, 0, 0, Gives::kCount, kNested,
-      misuse::in_no_slab_and_deferred, nullptr, 0},
-     "double free"},
+      misuse::in_no_slab_and_deferred, "deferred_pop", 0},
+     kByFree,
+     kAtFlush},
     {{"drain of a written link", "reslab_flush_deferred", 0, 0, 0, Gives::kCount, kNested, misuse::written_in_deferred,
-      nullptr, 0},
-     "was written"},
+      "deferred_pop", 0},
+     "reslab: object 0x",
+     "was written after it was freed: its deferred-free link is damaged"},
     {{"pages_free_nolock of too little", "reslab_pages_free_nolock", kIt, 3, 0, kNothing, kNested, misuse::small_object,
       nullptr, 0},
-     "reslab_pages_free_nolock("},
+     "reslab: reslab_pages_free_nolock(0x",
+     "freed with size 32768, but it is object"},
 };
 
 enum class Expected : uint8_t { kTheReport, kAnyOrNone };
+
+bool is_the_report(const Misuse& misuse, const char* said) {
+  return strncmp(said, misuse.begin, strlen(misuse.begin)) == 0 && strstr(said, misuse.words) != nullptr;
+}
 
 // Runs `walk` in a child, which must die with the report.
 template <class Walk>
 void in_dying_process(const Misuse& misuse, uint64_t seed, size_t most_nested, Expected expected, Walk walk) {
   int ends[2];
   if (pipe(ends) != 0) fail("no pipe to be had");
-  *is_prepared = false;
+  progress->is_prepared = false;
   wanted_state = misuse.operation.prepare;
   Operation operation = misuse.operation;
   operation.prepare = prepare;
@@ -103,7 +143,7 @@ void in_dying_process(const Misuse& misuse, uint64_t seed, size_t most_nested, E
     Breakpoint breakpoint(walker.breakpoint_observer());
     if (breakpoint.unavailable() != nullptr) fail("no breakpoints on this machine: %s", breakpoint.unavailable());
     walker.use(breakpoint);
-    walk(walker);
+    walk(walker, operation);
     if (expected == Expected::kAnyOrNone) _exit(0);
     fail("it is not reported");
   }
@@ -118,22 +158,33 @@ void in_dying_process(const Misuse& misuse, uint64_t seed, size_t most_nested, E
   int status = 0;
   if (child < 0 || waitpid(child, &status, 0) != child) fail("no child process to be had");
   const bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-  const bool is_so = expected == Expected::kTheReport ? aborted && strstr(said, misuse.report) != nullptr
+  const bool is_so = expected == Expected::kTheReport ? aborted && is_the_report(misuse, said)
                                                       : status == 0 || (aborted && strstr(said, "reslab: ") != nullptr);
-  if (!is_so || !*is_prepared) {
+  if (!is_so || !progress->is_prepared) {
     fail("'%s' ended with wait status 0x%x and said: %s", misuse.operation.name, static_cast<unsigned>(status), said);
   }
+}
+
+// By itself, and past its hook.
+void expect_its_way(const Misuse& misuse) {
+  progress->passes = 0;
+  in_dying_process(misuse, 0, 0, Expected::kTheReport,
+                   [](Walker&, const Operation& operation) { call_undisturbed(operation, &progress->passes); });
+  const char* hook = misuse.operation.passes;
+  if (hook != nullptr && progress->passes == 0) fail("'%s' does not pass the hook '%s'", misuse.operation.name, hook);
 }
 
 void walk(const Misuse& misuse, const Settings& settings, uint64_t seed) {
   const size_t most = settings.quick ? 300 : SIZE_MAX;
   const timespec began = now();
   scene.operation = misuse.operation.name;
-  in_dying_process(misuse, seed, most, Expected::kTheReport, [](Walker& walker) { walker.look(); });
-  in_dying_process(misuse, seed, most, Expected::kAnyOrNone, [](Walker& walker) { walker.storm(); });
-  if (settings.rseq)
-    in_dying_process(misuse, seed, most, Expected::kAnyOrNone, [](Walker& walker) { walker.storm_with_aborts(); });
-  in_dying_process(misuse, seed, most, Expected::kTheReport, [](Walker& walker) { walker.fill_gap({}); });
+  const auto storm = [](Walker& walker, const Operation&) { walker.storm(); };
+  const auto storm_with_aborts = [](Walker& walker, const Operation&) { walker.storm_with_aborts(); };
+  const auto fill_gap = [](Walker& walker, const Operation&) { walker.fill_gap({}); };
+  expect_its_way(misuse);
+  in_dying_process(misuse, seed, most, Expected::kAnyOrNone, storm);
+  if (settings.rseq) in_dying_process(misuse, seed, most, Expected::kAnyOrNone, storm_with_aborts);
+  in_dying_process(misuse, seed, most, Expected::kTheReport, fill_gap);
   printf("%-44s reported, %7.1f ms\n", misuse.operation.name, seconds_since(began) * 1000);
 }
 
@@ -148,9 +199,9 @@ int main(int argc, char** argv) {
   setvbuf(stdout, nullptr, _IOLBF, 0);
   stay_on_one_cpu();
   Coverage::get();
-  void* memory = mmap(nullptr, sizeof *is_prepared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory = mmap(nullptr, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fail("no memory");
-  is_prepared = static_cast<volatile bool*>(memory);
+  progress = static_cast<Progress*>(memory);
   const timespec began = now();
   uint64_t seed = settings.seed;
   do {

@@ -6,6 +6,7 @@
 
 #include "nested.h"
 #include "stock.h"
+#include "typed.h"
 
 namespace reentry::misuse {
 namespace {
@@ -59,8 +60,14 @@ void inside_run(size_t) { the_subject = static_cast<char*>(allocate(kRunBytes)) 
 void small_object(size_t) { the_subject = allocate(kBytes); }
 
 void freed_run(size_t) {
+  reslab_free(allocate(kAside));  // or nested ones would make a slab, of the units of the run
   the_subject = allocate(kRunBytes);
   reslab_free(the_subject);
+}
+
+void of_malloc(size_t) {
+  make_typed();
+  the_subject = allocate(kBytes);
 }
 
 void on_top(size_t) {

@@ -10,6 +10,7 @@ void interior(size_t);  // inside an object
 void inside_run(size_t);
 void small_object(size_t);  // too small for what the call says of it
 void freed_run(size_t);
+void of_malloc(size_t);  // not of the_cache
 
 // Freed already, and where it is now:
 void on_top(size_t);                       // of the magazine

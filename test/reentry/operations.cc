@@ -74,6 +74,31 @@ void inside_refill(Inside& inside, size_t bytes) {
 
 }  // namespace
 
+void call_undisturbed(const Operation& operation, size_t* passes) {
+  scene.way = "undisturbed";
+  Call call(operation);
+  struct Body {
+    const Operation* operation;
+    Call* call;
+    size_t* passes;
+    uintptr_t result;
+  } body{&operation, &call, passes, 0};
+  call.around(
+      [](void* context) {
+        auto& own = *static_cast<Body*>(context);
+        const Operation& operation = *own.operation;
+        std::unique_ptr<support::Hook> hook;
+        if (operation.passes != nullptr) {
+          hook = std::make_unique<support::Hook>(
+              operation.passes, [](void* passes) { ++*static_cast<size_t*>(passes); }, own.passes);
+        }
+        own.result = own.call->entry()(own.call->argument(operation.a), own.call->argument(operation.b),
+                                       own.call->argument(operation.c));
+      },
+      &body);
+  call.finish(body.result, false);
+}
+
 // Of the walked call itself, not of the nested ones.
 void do_deed() {
   if (!deed.is_armed || is_in_nested()) return;

@@ -16,7 +16,9 @@ namespace reentry {
 enum class Gives : uint8_t { kObject, kObjectThroughPointer, kNothing, kCount, kScope, kBulk, kBulkBack };
 
 enum Trait : unsigned {
-  kMayFail = 1,        // contention or a limit may make it give nothing
+  // It may give nothing: nolock calls and calls in a nolock scope under contention, what cannot be had. Of plain calls only
+  // where the rows say why.
+  kMayFail = 1,
   kZeroes = 2,         // the object reads as zero
   kHoards = 4,         // its object is kept until the end, so that each call finds the heap grown
   kOwnSubject = 8,     // it takes the subject over: frees it, or gives it back moved
@@ -83,6 +85,10 @@ Table calls();
 Table typed();
 Table of_debug_modes(const char* name);
 }  // namespace table
+
+// One undisturbed call. Counts how often it passes its hook in `*passes`, which is to be in shared memory where the call
+// does not come back.
+void call_undisturbed(const Operation& operation, size_t* passes);
 
 // The walked call is where its deed is due; nothing happens if it has been done.
 void do_deed();

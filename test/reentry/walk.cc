@@ -8,13 +8,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <memory>
 #include <string>
 
 #include "coverage.h"
 #include "cpu_slot.h"
 #include "failure.h"
-#include "hooks.h"
 #include "library.h"
 #include "nested.h"
 #include "objects.h"
@@ -36,34 +34,6 @@ constexpr char kPushFrame[] = "_ZN6reslab12_GLOBAL__N_110push_frameEP15_Unwind_C
 
 FILE* log_file = stdout;
 
-// How often an undisturbed call from its state passes its hook.
-size_t passes_of(const Operation& operation) {
-  scene.way = "undisturbed";
-  Call call(operation);
-  size_t passes = 0;
-  struct Body {
-    const Operation* operation;
-    Call* call;
-    size_t* passes;
-    uintptr_t result;
-  } body{&operation, &call, &passes, 0};
-  call.around(
-      [](void* context) {
-        auto& own = *static_cast<Body*>(context);
-        const Operation& operation = *own.operation;
-        std::unique_ptr<support::Hook> hook;
-        if (operation.passes != nullptr) {
-          hook = std::make_unique<support::Hook>(
-              operation.passes, [](void* passes) { ++*static_cast<size_t*>(passes); }, own.passes);
-        }
-        own.result = own.call->entry()(own.call->argument(operation.a), own.call->argument(operation.b),
-                                       own.call->argument(operation.c));
-      },
-      &body);
-  call.finish(body.result, false);
-  return passes;
-}
-
 // Counts decide some ways: a lock that was found taken 64 times passes for abandoned, and the call after that takes it
 // over instead of going round it; one flush in 32 looks at the tide. So one undisturbed call of several may go another
 // way than the one it is named after, but never all of them; the first that goes it is enough.
@@ -71,7 +41,9 @@ void expect_its_way(const Operation& operation) {
   const int tries = operation.is(kUnderLock) || operation.is(kRare) ? 4 : 1;
   bool passes = false, is_done = false;
   for (int i = 0; i < tries && !(passes && is_done); ++i) {
-    passes = passes_of(operation) > 0 || operation.passes == nullptr;
+    size_t count = 0;
+    call_undisturbed(operation, &count);
+    passes = count > 0 || operation.passes == nullptr;
     is_done = operation.deed == nullptr || deed_is_done();
   }
   if (!passes) fail("it does not pass the hook '%s'", operation.passes);
