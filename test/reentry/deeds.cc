@@ -28,6 +28,13 @@ void another_trims_and_refills(size_t bytes) {
 
 void handler_refills(size_t bytes) { stock.take(bytes, 1); }
 
+// The lock is the interrupted call's, so nothing else is left to it.
+void handler_takes_one_bit(size_t bytes) {
+  void* object = reslab_malloc_nolock(bytes, RESLAB_NORETRY);
+  if (object == nullptr) fail("no bit to be had");
+  stock.objects[stock.count++] = object;
+}
+
 void handler_charges(size_t bytes) { reslab_free(charge(the_group, bytes)); }
 
 void handler_takes_all_units(size_t) { hoard_units(); }

@@ -12,6 +12,7 @@ void another_trims_and_refills(size_t bytes);
 
 // A handler refills; takes all free units; frees the object that a state has put aside; limits the address space.
 void handler_refills(size_t bytes);
+void handler_takes_one_bit(size_t bytes);  // of the active slab
 void handler_charges(size_t bytes);
 void handler_takes_all_units(size_t bytes);
 void handler_frees_last(size_t bytes);

@@ -17,7 +17,7 @@ namespace {
 constexpr const char* kHooksBeforeRaces[] = {"stack_push",  "stack_pop",       "deferred_push",    "deferred_pop",
                                              "frontier",    "extent_reserved", "extent_committed", "extent_give_back",
                                              "guard_claim", "group_stock",     "group_reserve",    "class_room",
-                                             "class_id",    "run_put",         "run_take"};
+                                             "class_id",    "run_put",         "run_take",         "local_lock_try"};
 constexpr const char* kFunctionsOfRaces[] = {"slab_relist", "BlockPool4take", "BlockPool4make", "magazine_drain",
                                              "StackDepot12keep_current"};
 
@@ -53,10 +53,12 @@ void FaultFinder::add(const Fault& fault) {
 
 void FaultFinder::look_at(uintptr_t pc) {
   if (is_system_call(pc)) add({Fault::Kind::kSystemCall, pc});
-  for (const char* hook : kHooksBeforeRaces) race_is_next_ = race_is_next_ || Library::get().is_hook(pc, hook);
+  for (const char* hook : kHooksBeforeRaces) {
+    if (Library::get().is_hook(pc, hook)) hook_ = hook;
+  }
   if (!is_compare_and_swap(pc)) return;
-  if (race_is_next_ || may_be_lost(pc)) add({Fault::Kind::kLostRace, pc});
-  race_is_next_ = false;
+  if (hook_ != nullptr || may_be_lost(pc)) add({Fault::Kind::kLostRace, pc, hook_});
+  hook_ = nullptr;
 }
 
 // The system call is stepped over with its failure; the compare-and-swap is left to fail by itself, on another value.

@@ -12,6 +12,8 @@ namespace reentry {
 struct Fault {
   enum class Kind : uint8_t { kNone, kSystemCall, kTwoSystemCalls, kLostRace, kDeed } kind = Kind::kNone;
   uintptr_t place = 0;
+  // Of a lost race: the hook in front of it, behind which the next ones are lost as well. The compiler unrolls loops.
+  const char* hook = nullptr;
 };
 
 const char* name_of(Fault::Kind kind);
@@ -28,7 +30,7 @@ class FaultFinder {
 
  private:
   std::vector<Fault> found_;
-  bool race_is_next_ = false;
+  const char* hook_ = nullptr;  // that was passed, and no compare-and-swap since
 };
 
 // The thread is stopped in front of the instruction at `fault.place`: it fails.

@@ -65,6 +65,7 @@ void become_child_of_user() {
   constexpr size_t kRun = 300000;
   reslab_free(reslab_malloc(64));
   make_typed();
+  stock.take(20000, 1);
   the_subject = allocate(kRun);
   the_last = reslab_cache_alloc(constructed_charged_cache());
   go_on_in_child();

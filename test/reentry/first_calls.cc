@@ -48,6 +48,7 @@ const std::vector<FirstCall>& first_calls() {
       {{"first malloc, objects are retired", "malloc", 64, 0, 0, kObject, 64, fresh::retiring, nullptr, 0}},
       {{"first run, objects are retired", "malloc", kRun, 0, 0, kObject, kRun, fresh::retiring, nullptr, 0}},
       {{"first large object, objects are retired", "malloc", 4096, 0, 0, kObject, 4096, fresh::retiring, nullptr, 0}},
+      {{"first call of a thread, a malloc", "malloc", 64, 0, 0, kObject, 64, fresh::run_of_another, nullptr, 0}},
       {{"first call of a thread, a free", "free", kTheSubject, 0, 0, Gives::kNothing, 64, fresh::run_of_another,
         nullptr, kOwnSubject}},
       {{"first call of a thread, a realloc", "realloc", kTheSubject, kLong, 0, kObject, 64, fresh::run_of_another,

@@ -44,6 +44,7 @@ void with_groups(size_t);
 void class_gone(size_t bytes);    // a class of that size was made, and has gone
 void many_classes(size_t bytes);  // so that the next has a small magazine
 void no_class_left(size_t bytes);
+void class_of_other_size_left(size_t bytes);  // its magazine is shorter than what another class has
 void retiring_typed(size_t bytes);
 void retiring_dense(size_t bytes);
 void type_safe_slabs_empty(size_t bytes);  // and may have readers
@@ -54,11 +55,17 @@ void subject_in_scope(size_t bytes);
 void groups_and_repair_left(size_t);
 void constructed_and_repair_left(size_t);
 void charged_and_repair_left(size_t);
+void constructed_charged_and_repair_left(size_t);
 void constructed_out_and_repair_left(size_t);
+void run_of_cache_and_repair_left(size_t);  // in the place of an object
+void small_out_and_repair_left(size_t);
+void typed_of_another(size_t);  // this thread has no number yet
 
 // Magazines of large objects, all together, may not grow.
 void large_budget_used_up(size_t bytes);     // and one of a class is taken from at the next flush
 void large_budget_just_taken(size_t bytes);  // and was the last time
+void typed_large_budget_used_up(size_t bytes);
+void large_budget_spread(size_t bytes);  // over all classes: none has more than its first few
 
 // The bound of dirty memory (arena/dirty_bound.h).
 void fallen(size_t bytes);

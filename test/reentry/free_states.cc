@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "hooks.h"
 #include "stock.h"
+#include "typed.h"
 
 namespace reentry::state {
 
@@ -85,16 +86,38 @@ void sparse_class_missing(size_t bytes) {
   fail("the magazine of %zu bytes was empty", bytes);
 }
 
-void sparse_class_of_empty_slabs(size_t bytes) {
-  magazine_full(bytes);
+namespace {
+
+bool any(const void*) { return true; }
+
+// Slabs that were full are empty, but for an object from the middle, the first one there that suits.
+void empty_slabs_but_for(size_t bytes, bool (*suits)(const void* object)) {
   const size_t before = stock.count;
   stock.take(bytes, kSparseBytes / bytes);
-  void*& in_the_middle = stock.objects[before + (stock.count - before) / 2];
-  the_last = in_the_middle;
-  in_the_middle = stock.objects[stock.count - 1];
-  --stock.count;
+  size_t index = before + (stock.count - before) / 2;
+  while (!suits(stock.objects[index])) {
+    if (++index == stock.count) fail("no object of %zu bytes suits", bytes);
+  }
+  the_last = stock.pick(index);
   stock.give_nolock(before);
   reslab_flush_deferred();
+}
+
+// The deferred list is full: there is no other way for that object than its bit.
+void last_object(size_t bytes, bool (*suits)(const void* object)) {
+  constexpr size_t kOther = 64;
+  magazine_full(bytes);
+  const size_t before = stock.count;
+  stock.take(kOther, 2 * kMagazine + 2 * kBlock);  // before there are empty slabs, which would be made use of
+  empty_slabs_but_for(bytes, suits);
+  stock.give_nolock(before);
+}
+
+}  // namespace
+
+void sparse_class_of_empty_slabs(size_t bytes) {
+  magazine_full(bytes);
+  empty_slabs_but_for(bytes, any);
 }
 
 // Each flush of a sparse class cools its magazine by one step, until it takes nothing; the class is sparse no longer when
@@ -177,13 +200,13 @@ void flush_before_ageing(size_t bytes) {
   stock.give(stock.count - (slots - class_of(bytes).in_magazines));
 }
 
-// An object whose bit alone is missing from its slab, and no other way for it than that bit.
-void last_object_of_slab(size_t bytes) {
-  constexpr size_t kOther = 64;
-  sparse_class_of_empty_slabs(bytes);
-  const size_t before = stock.count;
-  stock.take(kOther, 2 * kMagazine + 2 * kBlock);
-  stock.give_nolock(before);
+void last_object_of_slab(size_t bytes) { last_object(bytes, any); }
+
+void last_object_of_word(size_t) {
+  last_object(kLone, [](const void* object) {
+    constexpr size_t kUnit = size_t{64} << 10;
+    return reinterpret_cast<uintptr_t>(object) % kUnit == 64 * kLone;
+  });
 }
 
 }  // namespace reentry::state

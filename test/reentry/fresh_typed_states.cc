@@ -2,6 +2,7 @@
 #include <reslab/reslab.h>
 
 #include "counted.h"
+#include "cpu_slot.h"
 #include "failure.h"
 #include "first_states.h"
 #include "heap/rcu_core.h"
@@ -57,6 +58,13 @@ void many_classes(size_t bytes) {
 void no_class_left(size_t bytes) {
   make_typed();
   while (make_cache(bytes, RESLAB_CACHE_NO_MERGE) != nullptr) continue;  // ends: classes do
+}
+
+void class_of_other_size_left(size_t bytes) {
+  make_typed();
+  reslab_cache* last = nullptr;
+  for (reslab_cache* one; (one = make_cache(bytes, RESLAB_CACHE_NO_MERGE)) != nullptr;) last = one;
+  if (reslab_cache_destroy(last) != 0) fail("a cache cannot be destroyed");
 }
 
 void retiring_typed(size_t bytes) {
@@ -117,6 +125,11 @@ void charged_and_repair_left(size_t bytes) {
   the_cache = charged_cache();
 }
 
+void constructed_charged_and_repair_left(size_t bytes) {
+  groups_and_repair_left(bytes);
+  the_cache = constructed_charged_cache();
+}
+
 void constructed_out_and_repair_left(size_t bytes) {
   repair_left(bytes);
   reslab_free(the_subject);
@@ -125,22 +138,76 @@ void constructed_out_and_repair_left(size_t bytes) {
   the_cache = constructed_charged_cache();
 }
 
+void run_of_cache_and_repair_left(size_t bytes) {
+  groups_and_repair_left(bytes);
+  reslab_free(the_subject);
+  the_subject = reslab_cache_alloc(the_cache);
+}
+
+// Of the parent's, of a class without a magazine: no fast path takes it.
+void small_out_and_repair_left(size_t bytes) {
+  repair_left(bytes);
+  reslab_free(the_subject);
+  the_subject = stock.pick(0);
+}
+
+void typed_of_another(size_t) {
+  on_other_thread([] {
+    make_typed();
+    the_subject = reslab_cache_alloc(the_cache);
+  });
+}
+
+namespace {
+
+// So often used that its magazine has its first few slots. Others are out meanwhile, or the class would be sparse; they go
+// by nolock frees, which warm nothing.
+void make_warm(size_t bytes) {
+  constexpr size_t kMost = 64, kOut = 12;
+  const size_t before = stock.count;
+  stock.take(bytes, kOut);
+  size_t tries = 0;
+  for (; tries < kMost && class_of(bytes).in_magazines == 0; ++tries) reslab_free(allocate(bytes));
+  if (tries == kMost) fail("no magazine of %zu bytes", bytes);
+  stock.give_nolock(before);
+}
+
+// Then the magazine has so many slots, and would have twice as many if it might.
+void fill_up_to(size_t bytes, size_t slots) {
+  stock.take(bytes, 12);
+  the_subject = allocate(bytes);
+  while (class_of(bytes).in_magazines < slots) {
+    if (stock.count == 0) fail("the magazine of %zu bytes does not take %zu", bytes, slots);
+    stock.give(stock.count - 1);
+  }
+}
+
+}  // namespace
+
 // Magazines of two classes have most of what a slot may hold of large objects, and that of a third one would be larger if
-// they had not.
+// they had not. A fourth has its first few, which are not taken from it.
 void large_budget_used_up(size_t bytes) {
-  constexpr size_t kObjects = 12, kAllowed = 4;
+  constexpr size_t kObjects = 12, kOfFew = 18432, kUnit = size_t{64} << 10;
   for (const size_t large : {size_t{256} << 10, size_t{224} << 10}) {
     for (int burst = 0; burst < 4; ++burst) {
       stock.take(large, kObjects);
       stock.give(0);
     }
   }
-  stock.take(bytes, kObjects);
-  the_subject = allocate(bytes);
-  while (class_of(bytes).in_magazines < kAllowed) {
-    if (stock.count == 0) fail("the magazine of %zu bytes does not take %zu", bytes, kAllowed);
-    stock.give(stock.count - 1);
-  }
+  make_warm(kOfFew);
+  fill_up_to(bytes, bytes < kUnit ? 4 : 2);
+}
+
+void typed_large_budget_used_up(size_t bytes) {
+  make_typed();
+  serve_by(bytes, make_cache(bytes, RESLAB_CACHE_NO_MERGE));
+  large_budget_used_up(bytes);
+}
+
+void large_budget_spread(size_t bytes) {
+  constexpr size_t kLeast = 16 << 10;
+  for (size_t large = kLeast; large < bytes; large = reslab_good_size(large + 1)) make_warm(large);
+  fill_up_to(bytes, 4);
 }
 
 void large_budget_just_taken(size_t bytes) {

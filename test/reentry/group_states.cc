@@ -1,4 +1,6 @@
 // States of groups.
+#include <cstring>
+
 #include "failure.h"
 #include "heap_states.h"
 #include "stock.h"
@@ -79,6 +81,19 @@ void charged_cached(size_t bytes) { reslab_free(charge(the_group, bytes)); }
 void charged_nowhere(size_t bytes) {
   charged_cached(bytes);
   release_stock();
+}
+
+// The first free units that are enough, and exactly enough: freed, kept as a run, and then let go for another that grows.
+void charged_nowhere_units_used(size_t bytes) {
+  constexpr size_t kUnit = size_t{64} << 10, kSlab = 11 * kUnit;
+  charged_nowhere(bytes);
+  void* used = allocate(kSlab);
+  stock.take(kSlab, 1);  // behind it
+  memset(used, 0x5a, kSlab);
+  reslab_free(used);
+  void* grown = reslab_realloc(allocate(kUnit), kSlab + kUnit);
+  if (grown == nullptr) fail("no memory to prepare with");
+  stock.objects[stock.count++] = grown;
 }
 
 void charged_without_memory(size_t bytes) {

@@ -14,11 +14,14 @@ std::vector<Operation> groups() {
   const auto group = reinterpret_cast<uintptr_t>(the_group);
   const auto inner = reinterpret_cast<uintptr_t>(the_nest().inner);
   constexpr unsigned kFails = kMustFail | kMayFail;
-  constexpr size_t kHalf = 40960;  // of the limit of a nest, less than its stocks hold
+  constexpr size_t kTailed = 28000;  // of a slab of several units
+  constexpr size_t kHalf = 40960;    // of the limit of a nest, less than its stocks hold
   static constexpr char kMalloc[] = "reslab_group_malloc", kNolock[] = "reslab_group_malloc_nolock";
   return {
       {"group malloc", kMalloc, group, kSmall, 0, kObject, kSmall, charged_cached, "group_charged", kFaults},
       {"group malloc, new slab", kMalloc, group, kSmall, 0, kObject, kSmall, charged_nowhere, "slab_create", kFaults},
+      {"group malloc, new slab of used units", kMalloc, group, kTailed, 0, kObject, kTailed, charged_nowhere_units_used,
+       "slab_create", 0},
       {"group malloc inside a refill", kMalloc, group, kSmall, 0, kObject, kSmall, charged_nowhere, "group_charged",
        kInside},
       {"group malloc of a run", kMalloc, group, kRun, 0, kObject, kRun, charged_cached, "group_charged", kFaults},
@@ -60,6 +63,8 @@ std::vector<Operation> groups() {
       {"usable_size of a charged object", "malloc_usable_size", kIt, 0, 0, Gives::kCount, kSmall, charged_subject,
        nullptr, 0},
       {"realloc of a charged object", "realloc", kIt, 200, 0, kObject, kSmall, charged_subject, "charged_release",
+       kOwnSubject},
+      {"realloc of a charged object to nothing", "realloc", kIt, 0, 0, kObject, 16, charged_subject, "charged_release",
        kOwnSubject},
       {"realloc of a charged run shrinks", "realloc", kIt, kRun, 0, kObject, kHuge, charged_subject, "run_resized",
        kOwnSubject},

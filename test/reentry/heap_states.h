@@ -16,8 +16,9 @@ void with_new_handler(size_t bytes);  // of the program, which gives up when it 
 void one_in_magazine(size_t bytes);
 void magazine_full(size_t bytes);  // and the subject is one more
 void magazine_almost_warm(size_t bytes);
-void last_object_of_slab(size_t bytes);
-void magazine_cold(size_t bytes);  // at its smallest, so that it grows when the subject comes
+void last_object_of_slab(size_t bytes);  // its bit alone is missing
+void last_object_of_word(size_t bytes);  // and it is the only one of its word of the bitmap
+void magazine_cold(size_t bytes);        // at its smallest, so that it grows when the subject comes
 void magazine_full_depot_full(size_t bytes);
 void magazine_full_deferred_full(size_t bytes);
 void sparse_class(size_t bytes);  // many slabs, hardly any object

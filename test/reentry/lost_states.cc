@@ -25,7 +25,8 @@ void lock_left_by_another(size_t bytes) {
 }
 
 // In the middle of a refill, between calling its new slab active and installing it, another thread took it for a lost
-// one and gave it back; then the refill was left by a jump. The active slot names what is another slab by now, or none.
+// one and gave it back; then the refill was left by a jump, before it could see that. The active slot names what is
+// another slab by now, or none.
 void active_slot_is_stale(size_t bytes) {
   nowhere(bytes);
   bool is_done = false;
@@ -35,7 +36,7 @@ void active_slot_is_stale(size_t bytes) {
     is_done = true;
   };
   const support::Hook installing("install_active", trim_once, &is_done);
-  jump_out_of_malloc(bytes, "retire_active");
+  jump_out_of_malloc(bytes, "active_installed");
   if (!is_done) fail("no slab is installed as the active one");
   empty_magazine(bytes);
 }

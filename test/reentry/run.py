@@ -51,7 +51,7 @@ def debug_walks(programs, mode):
              for name, debug in tables.items()]
     found.append(Walk(f"first guards/{mode}", programs.first,
                       ["--mode", mode, "--table", "guards", "--operation", "guarded"], f"mode={mode}:debug=FZPUG:guard=1"))
-    for operation in ["free, a repair was left", "first call of a thread, a free"]:
+    for operation in ["free, a repair was left", "first call of a thread, a free", "first call of a thread, a malloc"]:
         found.append(Walk(f"{operation}, debug/{mode}", programs.first, ["--mode", mode, "--operation", operation],
                           f"mode={mode}:debug=FZPU"))
     return found
@@ -70,9 +70,9 @@ def walks(programs, modes):
         options = f"mode={mode}"
         found += debug_walks(programs, mode)
         found.append(Walk(f"first/{mode}", programs.first, ["--mode", mode], options))
-        found.append(Walk(f"sizes checked/{mode}", programs.walk, ["--mode", mode, "--operation", "sized"],
-                          options + ":check_sizes=1"))
         for table in ("calls", "typed"):
+            found.append(Walk(f"sizes checked, {table}/{mode}", programs.walk,
+                              ["--mode", mode, "--table", table, "--operation", "sized"], options + ":check_sizes=1"))
             found.append(Walk(f"traced {table}/{mode}", programs.traced, ["--mode", mode, "--table", table], options))
         found.append(Walk(f"misuse/{mode}", programs.misuse, ["--mode", mode], options))
         found.append(Walk(f"locks always taken/{mode}", programs.walk,

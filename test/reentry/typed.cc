@@ -9,9 +9,10 @@ reslab_cache* the_cache;
 
 namespace {
 
-constexpr size_t kSizes[] = {kTyped, kTypedMiddle, kTypedLarge, kUnlinkable, kTypeSafe};
+constexpr size_t kSizes[] = {kTyped, kTypedMiddle, kTypedLarge, kLone, kUnlinkable, kTypeSafe, kTypedHuge};
 constexpr size_t kCount = sizeof kSizes / sizeof kSizes[0];
 constexpr size_t kGroupBytes = 16 << 20;
+constexpr size_t kGone = 1504;  // two classes that have gone, and no other has use for so long a magazine
 
 reslab_cache* caches[kCount];
 reslab_cache* constructed;
@@ -38,12 +39,18 @@ reslab_group* group_of(reslab_group* outer, size_t limit) {
 
 void make_typed() {
   if (the_group != nullptr) return;
+  if (reslab_group_destroy(group_of(nullptr, SIZE_MAX)) != 0) fail("a group cannot be destroyed");
   the_group = group_of(nullptr, kGroupBytes);
   nest.outer = group_of(nullptr, Nest::kLimit);
   nest.inner = group_of(nest.outer, SIZE_MAX);
   nest.sibling = group_of(nest.outer, SIZE_MAX);
   for (size_t i = 0; i < kCount; ++i) {
-    if (kSizes[i] != kTypeSafe) caches[i] = cache_of(kSizes[i], nullptr, nullptr);
+    if (kSizes[i] != kTypeSafe && kSizes[i] != kTypedHuge) caches[i] = cache_of(kSizes[i], nullptr, nullptr);
+  }
+  reslab_cache* gone[2];
+  for (reslab_cache*& one : gone) one = cache_of(kGone, nullptr, nullptr);
+  for (reslab_cache* one : gone) {
+    if (reslab_cache_destroy(one) != 0) fail("a cache cannot be destroyed");
   }
   constructed = cache_of(kConstructed, construct, nullptr);
   charged = cache_of(kConstructed, nullptr, the_group);

@@ -103,6 +103,11 @@ void only_empty_typed_slabs(size_t bytes) {
   reslab_flush_deferred();
 }
 
+void typed_ebb_is_due(size_t bytes) {
+  ebb_is_due(bytes);
+  one_cached(bytes);
+}
+
 void room_for_old_is_missing(size_t bytes) {
   magazine_full(bytes);
   one_in_magazine(3 * bytes);

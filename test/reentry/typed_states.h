@@ -16,6 +16,7 @@ void bulk_out(size_t bytes);
 void bulk_out_and_no_room(size_t bytes);  // the magazine has for none of them
 void before_flush(size_t bytes);          // the magazine of a large class is full, and the subject is one more
 void only_empty_typed_slabs(size_t bytes);
+void typed_ebb_is_due(size_t bytes);         // and typed caches have some for it to let go
 void room_for_old_is_missing(size_t bytes);  // realloc finds a larger object in a magazine, and no room for the subject
 
 // Groups.
@@ -29,6 +30,7 @@ void inner_subject_alone(size_t bytes);
 void charged_by_cache(size_t bytes);
 void charged_cached(size_t bytes);
 void charged_nowhere(size_t bytes);
+void charged_nowhere_units_used(size_t bytes);  // and the units for a slab, if it is of kTailed, are not zero
 void charged_without_memory(size_t bytes);
 void stock_overflows(size_t bytes);
 void inner_stock_overflows(size_t bytes);

@@ -27,6 +27,7 @@ void Walker::begin_call() {
   is_raging_ = fault_.kind == Fault::Kind::kNone;
   is_in_library_ = false;
   next_fails_too_ = false;
+  is_behind_hook_ = false;
   resume_at_ = 0;
   entry_sp_ = 0;
   deepest_ = 0;

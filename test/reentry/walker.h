@@ -30,7 +30,7 @@ struct Measure {
 
 class Walker : private StepObserver, private BreakpointObserver {
  public:
-  // A storm ends after `most_nested` nested operations; the rest of the call runs by itself.
+  // A storm ends after `most_nested` nested operations; the rest of the call runs by itself. Gaps are filled to its end.
   Walker(const Operation& operation, uint64_t seed, size_t most_nested);
 
   // Of the places: all, or those where no walk of this process has stopped yet, and some of the others.
@@ -95,6 +95,7 @@ class Walker : private StepObserver, private BreakpointObserver {
   uint64_t deepest_ = 0;
   bool has_passed_ = false;
   bool next_fails_too_ = false;
+  bool is_behind_hook_ = false;  // that of the fault, and no compare-and-swap came since
   bool was_met_ = false;
   bool is_raging_ = false;   // nested operations have begun in this call
   bool wants_gaps_ = false;  // nested operations where none has been yet

@@ -53,7 +53,7 @@ bool Walker::wants_nested(uintptr_t pc) const {
 bool Walker::has_enough() const {
   if (way_ == Way::kChase) return nested_in_call_ >= kChased;
   if (most_nested_ == SIZE_MAX || way_ == Way::kLook) return false;
-  if (fault_.kind == Fault::Kind::kNone) return nested_in_call_ >= most_nested_;
+  if (fault_.kind == Fault::Kind::kNone) return !wants_gaps_ && nested_in_call_ >= most_nested_;
   return wants_gaps_ ? steps_ >= kGapSteps : nested_in_call_ >= kAfterFault || steps_ >= kFaultSteps;
 }
 
@@ -97,10 +97,14 @@ void Walker::at_step(ucontext_t& context) {
 }
 
 bool Walker::fails_at(uintptr_t pc) {
+  const bool is_first_behind_hook = is_behind_hook_ && is_compare_and_swap(pc);
+  if (is_first_behind_hook) is_behind_hook_ = false;
+  if (fault_.hook != nullptr && Library::get().is_hook(pc, fault_.hook)) is_behind_hook_ = true;
   if (fault_.place == pc) {
     next_fails_too_ = fault_.kind == Fault::Kind::kTwoSystemCalls;
     return true;
   }
+  if (is_first_behind_hook) return is_raging_;
   if (!next_fails_too_ || !is_system_call(pc)) return false;
   next_fails_too_ = false;
   return true;
