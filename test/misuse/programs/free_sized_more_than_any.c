@@ -1,0 +1,9 @@
+// expect [] nothing
+// expect [check_sizes=1] free_sized: WrongSize(*) + Object(*, 64)
+// expect [debug=F] free_sized: WrongSizeAsked(*, 64) + Object(*, 64)
+#include "../misuse.h"
+
+int main(void) {
+  free_sized(object(64), SIZE_MAX);
+  return 0;
+}
