@@ -1,5 +1,6 @@
 // Maintenance: the caches give back all they hold.
 #include "arena/arena.h"
+#include "cache/active_slab.h"
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
 #include "cache/drain.h"

@@ -3,6 +3,7 @@
 #include "base/counters.h"
 #include "base/hooks.h"
 #include "base/report.h"
+#include "cache/active_slab.h"
 #include "cache/block.h"
 #include "cache/depot.h"
 #include "cache/magazine.h"
@@ -78,14 +79,6 @@ void give_back_idle(ClassId cls) {
 void empty_depot(ClassId cls) {
   const int64_t objects = depot().of(cls).objects.load(std::memory_order_relaxed);
   give_back_depot(cls, objects > 0 ? static_cast<uint64_t>(objects) : 1, blocks().blocks_made());
-}
-
-void release_active(uint32_t slot, ClassId cls) {
-  uint32_t unit = class_slot(slot, cls).active.load(std::memory_order_acquire);
-  if (unit == 0) return;
-  RESLAB_HOOK("release_active");
-  if (!class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
-  slab_deactivate(unit, slab_identity(unit), slot);
 }
 
 void empty_magazine(uint32_t slot, ClassId cls) {

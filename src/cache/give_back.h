@@ -23,9 +23,6 @@ void give_back_idle(ClassId cls);
 // As many as there are now: others may put more there meanwhile, for ever.
 void empty_depot(ClassId cls);
 
-// The active slab of a slot becomes one of the partial slabs.
-void release_active(uint32_t slot, ClassId cls);
-
 // Empties the magazine of a class on the slot the thread is on, which may change on the way: then the rest is left.
 // Ends: a magazine holds so many blocks, and what others push meanwhile waits for the next ebb.
 void empty_magazine(uint32_t slot, ClassId cls);

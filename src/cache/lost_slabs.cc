@@ -2,6 +2,7 @@
 
 #include "arena/arena.h"
 #include "base/hooks.h"
+#include "cache/active_slab.h"
 #include "cache/cpu_state.h"
 #include "slab/slab.h"
 
@@ -10,15 +11,11 @@ namespace {
 
 constinit std::atomic<uint32_t> next_look{1};
 
-// It is called active in that slot. seq_cst, against install_active: its thread may come back at any moment, and then
-// either sees that the slab is not active any more, or is seen here.
+// It is called active in that slot. Its thread may come back at any moment.
 void look_at_active(uint32_t unit, SlabIdentity identity, uint32_t slot) {
-  std::atomic<uint32_t>& active = class_slot(slot, identity.cls).active;
-  if (active.load(std::memory_order_seq_cst) == unit) return;
+  if (class_slot(slot, identity.cls).active.load(std::memory_order_seq_cst) == unit) return;
   RESLAB_HOOK("lost_active");
-  slab_deactivate(unit, identity, slot);
-  uint32_t installed = unit;
-  active.compare_exchange_strong(installed, 0, std::memory_order_seq_cst);
+  deactivate(slot, unit, identity);
 }
 
 void look_at(uint32_t unit) {

@@ -4,6 +4,7 @@
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "base/options.h"
+#include "cache/active_slab.h"
 #include "cache/block.h"
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
@@ -54,31 +55,11 @@ uint32_t gather_from(uint32_t unit, SlabIdentity identity, uint32_t block, uint3
   return have + slab_take(unit, identity, blocks().slots(block) + have, want - have, &blocks().header(block).count);
 }
 
-// Puts a slab into the active slot of (slot, class) or, if that is taken, on the partial list. On the way it may be taken
-// for lost (cache/lost_slabs.h), listed, and be another's: its state says so. The same slab in the slot already: another
-// thread on this CPU has found it on the list.
-void install_active(uint32_t slot, uint32_t unit, SlabIdentity identity) {
-  if (!slab_activate(unit, identity, slot)) return;  // listed meanwhile: it has its place
-  std::atomic<uint32_t>& active = class_slot(slot, identity.cls).active;
-  uint32_t holder = 0;
-  RESLAB_HOOK("install_active");
-  // seq_cst: against whoever clears the flag because the slot does not hold the slab.
-  if (!active.compare_exchange_strong(holder, unit, std::memory_order_seq_cst)) {
-    if (holder != unit) slab_deactivate(unit, identity, slot);
-    return;
-  }
-  RESLAB_HOOK("active_installed");
-  if (slab_is_active(unit, identity, slot)) return;
-  uint32_t installed = unit;
-  active.compare_exchange_strong(installed, 0, std::memory_order_relaxed);
-}
-
 // The active slab has no free bits left: it is deactivated, and this is the point where the deferred frees of the CPU
 // are flushed, as the design asks. `cls` is whose active slab it was seen as; by now the unit may be anything.
 void retire_active(uint32_t slot, ClassId cls, uint32_t unit) {
   RESLAB_HOOK("retire_active");
-  if (!class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_acq_rel)) return;
-  slab_deactivate(unit, slab_identity(unit), slot);  // it may have come back as another
+  if (!remove_active(slot, cls, unit)) return;
   counters.add(Counter::kDeactivations);
   drain_deferred(slot, kDeferredBudget);
 }

@@ -58,7 +58,6 @@ bool slab_is_active(uint32_t unit, SlabIdentity seen, uint32_t slot) {
 }
 
 void slab_deactivate(uint32_t unit, SlabIdentity seen, uint32_t slot) {
-  if (!is_slab_class(seen.cls)) return;  // it was taken for a lost one, and retired since
   uint64_t active = slab_state(seen.generation, seen.cls, active_in(slot));
   RESLAB_HOOK("slab_deactivate");
   if (!slab_at(unit).state.compare_exchange_strong(active, slab_state(seen.generation, seen.cls, 0),

@@ -245,7 +245,8 @@ void Walk::require_all_hooks() const {
       {"stack_claimed", nullptr, nullptr},
       {"revive_tail", nullptr, nullptr},
       {"tail_writable", nullptr, nullptr},
-      {"lost_active", nullptr, nullptr},  // what another thread left
+      {"lost_active", nullptr, nullptr},     // what another thread left
+      {"active_emptied", nullptr, nullptr},  // and takes up again: test/schedules has all ways of it
       {"slab_purge", nullptr,
        nullptr},  // of a large class with hardly an object; test/unit/heap_memory_back goes there
       {"magazine_shrink", nullptr, nullptr},  // of another CPU, where this thread was before

@@ -3,6 +3,8 @@
 
 #include <reslab/reslab.h>
 
+#include "cache/active_slab.h"
+#include "cache/lost_slabs.h"
 #include "cases.h"
 #include "heap/root.h"
 #include "scheduler.h"
@@ -119,6 +121,27 @@ void use_as_active() {
   });
 }
 
+// The active slab of slot 0 comes and goes.
+void install_it() {
+  SlabIdentity identity;
+  const uint32_t unit = slab_pop_partial(kClass, &identity);
+  if (unit != 0) install_active(0, unit, identity);
+}
+
+void install_and_release() {
+  again([] {
+    install_it();
+    release_active(0, kClass);
+  });
+}
+
+void find_lost_and_install() {
+  again([] {
+    relist_lost_slabs(arena().frontier());
+    install_it();
+  });
+}
+
 void allocate_one() {
   again([] { take(kBytes); });
 }
@@ -176,6 +199,10 @@ constexpr Case kCases[] = {
      .what = "two that pop, activate and deactivate, and one that gives",
      .setup = two_out,
      .threads = {use_as_active, use_as_active, give_two}},
+    {.name = "release_against_lost",
+     .what = "the active slab of a slot is released, and meanwhile found as lost and made active again there",
+     .setup = two_out,
+     .threads = {install_and_release, find_lost_and_install, install_and_release}},
     {.name = "refill_against_retire",
      .what = "a refill that has popped a slab which somebody else empties, sweeps and retires",
      .setup = one_out,
