@@ -92,9 +92,11 @@ UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contra
 
 bool Arena::keep(uint32_t first, uint32_t count) {
   if (count > RunCache::kLongest) return false;
-  const int64_t live = units_in_use();
+  const int64_t kept = kept_.units();
+  const int64_t live = units_in_use(kept);
   bound_.note_release(live, count);
-  return dirty_units() + count <= dirty_bound(live - count) && kept_.put({first, count});
+  const int64_t dirty = dirty_units_.load(std::memory_order_relaxed) + kept + count;
+  return dirty <= dirty_bound(live - count) && kept_.put({first, count});
 }
 
 UnitRun Arena::claim_kept(uint32_t count, uint32_t align) {

@@ -91,7 +91,7 @@ class Arena {
   uint32_t reserved() const { return window_extent_.reserved(); }
   size_t committed_chunk_bytes() const { return chunk_extent_.writable_bytes(); }
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed) + kept_.units(); }
-  int64_t units_in_use() const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units() - kept_.units(); }
+  int64_t units_in_use() const { return units_in_use(kept_.units()); }
 
   // For a child after fork: a unit that is neither free nor described becomes free again. `may_be_retired`: it may have
   // been on its way to or from a retired tail, and be read-only.
@@ -110,6 +110,7 @@ class Arena {
     return ((word >> 48) + 1) << 48 | uint64_t{tail.first} << 24 | tail.count;
   }
 
+  int64_t units_in_use(int64_t kept) const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units() - kept; }
   void set_free(uint32_t first, uint32_t count, Content content);
   int64_t dirty_base(int64_t live) const;
   int64_t dirty_bound(int64_t live) const;

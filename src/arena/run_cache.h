@@ -27,15 +27,14 @@ class RunCache {
 
   // False: no place, or lost to another put; the run is still the caller's.
   bool put(Entry run) {
-    std::atomic<uint64_t>* place = nullptr;
-    for (std::atomic<uint64_t>& candidate : places_) {
-      if (candidate.load(std::memory_order_relaxed) == 0 && place == nullptr) place = &candidate;
+    for (std::atomic<uint64_t>& place : places_) {
+      if (place.load(std::memory_order_relaxed) != 0) continue;
+      uint64_t none = 0;
+      RESLAB_HOOK("run_put");
+      // release: the former user's stores are before the next one's.
+      return place.compare_exchange_strong(none, word_of(run), std::memory_order_release);
     }
-    if (place == nullptr) return false;
-    uint64_t none = 0;
-    RESLAB_HOOK("run_put");
-    // release: the former user's stores are before the next one's.
-    return place->compare_exchange_strong(none, word_of(run), std::memory_order_release);
+    return false;
   }
 
   // One of exactly `count` units for which suits(first); none if there is none, or it was lost to another call.
