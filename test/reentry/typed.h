@@ -10,7 +10,7 @@
 namespace reentry {
 
 constexpr size_t kTyped = 528, kTypedMiddle = 2112, kTypedLarge = 20016;
-constexpr size_t kLone = 1008;       // the last word of a slab's bitmap has one bit
+constexpr size_t kLone = 1000;       // the last word of a slab's bitmap has one bit; not what the debug tables ask for
 constexpr size_t kUnlinkable = 520;  // not a multiple of 16: its free objects are on no list
 constexpr size_t kConstructed = 80;
 constexpr size_t kTypeSafe = 544, kTypedHuge = 100016;  // only where a state makes their cache
