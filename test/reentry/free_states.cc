@@ -13,8 +13,8 @@ namespace reentry::state {
 
 namespace {
 
-constexpr size_t kSparseBytes = 3 << 19;     // of next to empty slabs: more than a class may hold and not be sparse
-constexpr size_t kScatteredBytes = 8 << 20;  // likewise: more than 64 slabs, and than half of what is cached
+constexpr size_t kSparseBytes = 3 << 19;      // of next to empty slabs: more than a class may hold and not be sparse
+constexpr size_t kScatteredBytes = 16 << 20;  // likewise: more than 64 slabs, and than half of what is cached
 
 // Slabs that keep an object each. The magazine is full; the others went past it, so that no flush has looked at the class
 // yet.
@@ -125,7 +125,7 @@ void sparse_class_of_empty_slabs(size_t bytes) {
 void magazine_cold(size_t bytes) {
   sparse_class(bytes);
   const size_t before = stock.count;
-  stock.take(bytes, 24 * kBlock);
+  stock.take(bytes, 12 * kBlock);
   stock.give(before);
   stock.give_nolock(0);  // a plain free would warm it again
   reslab_trim(0);
