@@ -32,9 +32,10 @@ void next_to_empty_slabs(size_t bytes, size_t total) {
 // Full to the last slot. A magazine that a sparse class has let cool takes fewer: then it is warmed up again.
 void magazine_full(size_t bytes) {
   const size_t slots = slots_of(bytes);
+  const size_t rest = slots < 2 * kBlock ? kBlock / 2 : kBlock;  // more than a flush of the class takes at once
   for (int tries = 0; tries < 3; ++tries) {
     release_stock();
-    stock.take(bytes, slots + kBlock);
+    stock.take(bytes, slots + rest);
     the_subject = allocate(bytes);
     stock.give(stock.count - (slots - class_of(bytes).in_magazines));
     if (class_of(bytes).in_magazines == slots) return;
