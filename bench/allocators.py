@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The allocators that a benchmark compares: what to preload for each, and how to know that it took."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What reslab is to reach, kind by kind, and whether it does."""
 
 from collections.abc import Iterator

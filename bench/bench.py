@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compares reslab with every allocator at hand, the allocators taking turns: what counts is the ratio to the best peer.
 
     bench.py KIND[,KIND...]|all [--rounds N] [--only REGEX] [--allocator NAME=PATH]...

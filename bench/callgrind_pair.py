@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Counts the instructions of the fast paths: by callgrind for each allocator, in libreslab.so itself for reslab.
 
 Two runs of the same loop differ in nothing but the number of calls, so the difference of their counts

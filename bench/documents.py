@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is written of a kind's results: JSON with every sample, a section of the document, pictures."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Of the driver's own code: ratios, bars, tables, the allocator that must have answered."""
 
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Prints the fast paths of malloc and free as they are in libreslab.so, instruction by instruction.
 
 The fast path of a function is the shortest way from its entry through the commit of a restartable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run of one case under one allocator: what was measured, or why nothing was.
 
 A case has a name and run(allocator), which returns a sample: the figures by the name of their metric.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // COUNT times one kind of calls of BYTES each, and nothing else: what callgrind_pair.py counts.
 #include <cstdio>
 #include <cstdlib>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures of results: every allocator's figure as a multiple of the best peer's, one row a case."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Programs of Debian's that allocate a lot, each with its input: made once, the same for every allocator.
 
 A program is run by programs/launch, which measures it and looks whether the allocator is really mapped. redis answers

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samples in, ratios out: how one allocator compares with the best of the others in the same round.
 
 Results are case -> allocator -> one sample for each round, in order; a run that failed is None and so is a peer's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs every case under every allocator, the allocators taking turns: A B C, A B C, ...
 
 A machine that slows down then slows all of them. A line on a terminal shows how far it is; where there is none, each

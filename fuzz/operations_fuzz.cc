@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sequences of allocator calls out of arbitrary bytes, against a simple model: every live object carries a pattern that is
 // checked before it changes hands, and the audit runs at the end of each input. Under libFuzzer, or replayed from files by
 // replay.cc, so that what a fuzzer once found stays a test.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Replays inputs of a fuzz target without a fuzzer: each argument is a file or a folder of files.
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long an allocation and a free take in a signal handler: reslab's nolock calls against the older way, to mask every
 // signal around a lock (masked_allocator.h).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The older way to have memory in a signal handler, after abseil's LowLevelAlloc: every signal is masked while a
 // spinlock is held, so that no handler on this thread can find it taken. Two system calls for each operation.
 //

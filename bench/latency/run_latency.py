@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The latency of nolock calls in a signal handler, in both modes, against masking all signals around a lock: a table.
 
 latency.cc measures; each mode is a run of its own. Every figure is in ticks of the time-stamp counter.

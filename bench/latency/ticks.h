@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The time-stamp counter around one call, and what a distribution of such times looks like. x86-64.
 #pragma once
 

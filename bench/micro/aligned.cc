@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Aligned objects, a hundred at a time: a cache line of 64 bytes, and a page.
 #include <cstdlib>
 

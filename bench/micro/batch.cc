@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `count` objects of 64 bytes are allocated, then all are freed: in the order of their allocation
 // (FIFO) or the reverse (LIFO). 100 fit into every allocator's front cache, 20,000 into none, so the
 // deep batches price the way between the cache and what lies behind it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // calloc and free at once: the clearing is part of the price, and what is known to be zero needs none.
 #include <cstdlib>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Objects made by one thread and freed by another, in batches, while the first makes the next batch. The time is the CPU
 // time of both: who waits for the other sleeps.
 #include <semaphore.h>

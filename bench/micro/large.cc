@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks of 32 KiB to 8 MiB: one at a time, and eight at a time. The first byte of each is written, so that an allocator
 // that gives the memory back at once pays for taking it again.
 #include <cstdlib>

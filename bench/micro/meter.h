@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one benchmark case costs per malloc+free pair, beside the time that Google Benchmark takes:
 // ticks of the time-stamp counter always, user cycles and instructions where the kernel lets an
 // ordinary program open hardware counters (many virtual machines have none).

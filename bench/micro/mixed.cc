@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sixty-four objects of sizes that have nothing in common, 16 bytes to 32 KiB and small ones mostly, are allocated and
 // freed in another order: every call is another class, and no branch is foretold by the last one.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // malloc and free at once: the shortest way through an allocator, one object live at a time.
 #include <cstdlib>
 

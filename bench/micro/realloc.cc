@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A block grown by half again and again, as vectors and string builders do: from 64 bytes to the size given, then freed.
 // Some allocators find room behind the block or move its pages; others copy.
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `live` objects of random sizes, 16 to 1,024 bytes: each step frees a random one and puts a new one
 // of another size into its place. All small classes are in play at once, nothing is freed in the
 // order of its allocation, and with 65,536 live the allocator's own data no longer fit into L1.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // C++'s new and the delete that is told the size: an allocator may save the look-up of it.
 #include <new>
 

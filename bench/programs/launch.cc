@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs one program under one allocator and says what it took: the time, and what the program and all that it started
 // had in memory.
 //

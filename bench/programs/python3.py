@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What bench/programs.py has python3 do: objects, dictionaries, text, JSON, regular expressions."""
 
 import json

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ways to retire an object that are compared, each of one shape. All of them free with reslab: what differs is how an
 // object comes there.
 #pragma once

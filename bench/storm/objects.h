@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the storm's objects hold, so that a broken allocator is seen: their length and a stamp drawn from their address
 // at the front, the stamp's low byte at the end. And the numbers they are drawn by.
 #pragma once

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Puts one storm of signals to every allocator at hand: how long until each hangs or crashes.
 
 worker.cc is a plain program: threads that call malloc and free, and timers whose signal handlers do so as well. It is

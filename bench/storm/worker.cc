@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A plain program under a storm of signals whose handlers call malloc and free: run_storm.py puts it to one allocator
 // after the other by LD_PRELOAD. It knows none of them.
 //

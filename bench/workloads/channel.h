@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A ring of pointers between one thread that puts and one that takes. Who cannot go on gives its CPU away.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A compiler: for each function a burst of small nodes, freed in the order of their making when the function is done;
 // one in sixteen lives to the end of the translation unit, of some hundred functions.
 #include "frame.h"

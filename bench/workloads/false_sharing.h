@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What both probes for false sharing do with an object: write it many times. If another thread's object lies on the
 // same cache line, each write waits for the line.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Does the allocator give parts of one cache line to two threads that ask at the same time?
 #include "false_sharing.h"
 #include "frame.h"

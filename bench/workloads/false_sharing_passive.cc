@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Do threads that free their part of a line which one thread was given get it back again? The main thread makes an object
 // for each, from one line if the allocator lays them close; each frees its own and asks for others from then on.
 #include "false_sharing.h"

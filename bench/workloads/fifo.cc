@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A deep queue: 200,000 objects live, the oldest is freed for each new one.
 #include "frame.h"
 #include "object.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every workload shares: its arguments, the measured part, and the JSON line that it ends with.
 //
 //   workload [--work N] [--share F] [--threads N] [--seconds S]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that frees everything it had and then does nothing: end_rss is what stays resident after a second in which
 // it makes no call. Before, threads build up some hundred megabytes of small and middling objects, and free each other's.
 #include <sched.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Large blocks of 64 KiB to 64 MiB, of each power of two as many as of the next: sixteen live, a random one is replaced
 // at each step, and every page of it is touched.
 #include "frame.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random sizes with exponential lifetimes: at each step an object is made that is to live for a random number of steps,
 // and those whose time has come are freed. About 10,000 live at a time in each thread.
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A deep stack: 200,000 objects are piled up and taken off again, over and over.
 #include <algorithm>
 

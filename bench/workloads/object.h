@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the workloads allocate: an object that knows its length and carries a stamp drawn from its address, so that two
 // owners of the same memory are found, at the price of a few stores. A page of it in 4 KiB is touched, as a program would.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any number of threads with the same live data between them: 65,536 objects, each thread replacing random ones of its
 // share. What is resident should depend on the data and the CPUs, not on how many threads there are.
 #include "frame.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // More threads than CPUs that pass objects on: each puts new objects into random slots of a table that all share, and
 // frees what it finds there, most of it made by others.
 #include <atomic>

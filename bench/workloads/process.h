@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the system says of this process: memory, and whose malloc it runs on. Files are read by system calls alone, so
 // that looking changes nothing.
 #pragma once

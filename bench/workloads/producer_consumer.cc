@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One thread allocates, another frees: every object is freed where it was not made, and none ever goes back by itself.
 #include "channel.h"
 #include "frame.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random numbers at a few instructions each, and sizes as programs ask for them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A server: threads answer requests, and each thread ends after some thousands and leaves its place to a new one. A
 // request allocates a few dozen objects and frees them in order; one in eight outlives it in a table that all threads
 // share, and is freed by whichever thread puts its own there later.

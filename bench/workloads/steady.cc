@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Producer and consumer by the clock: what is resident must not grow once they are under way. Beside the common figures
 // it reports the most that was resident within the first second and within the last quarter of the time.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Strings built by realloc: many short ones to which a few characters are added each time, and now and then a document
 // that grows by half to some megabytes.
 #include <cstdlib>

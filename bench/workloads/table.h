@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An array straight from mmap: a workload's own data must be nobody's heap.
 #pragma once
 

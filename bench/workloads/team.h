@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that begin together: run_team(n, body) calls body(0) to body(n-1), each on a thread of its own, and returns
 // when all have ended.
 #pragma once

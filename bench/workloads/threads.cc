@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that are born, allocate a little, and end: half of what each made it frees itself, the rest is freed by the
 // thread that waits for it.
 #include <pthread.h>

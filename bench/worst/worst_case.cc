@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long single calls of malloc and free take at worst: the time-stamp counter around each call, and no call counts
 // during which the thread was switched away from its CPU. The kernel's count of the thread's switches is read around each
 // short batch of calls; when it has moved, the batch is dropped.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A budget for a tenant: documents that a server parses for it, and a container of nodes, live in a group. When the budget
 // is used up the tenant gets std::bad_alloc, and nobody else notices.
 //

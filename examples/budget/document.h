@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A JSON document whose every byte comes from one std::pmr::memory_resource.
 #pragma once
 

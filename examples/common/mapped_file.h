@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A file's bytes, mapped as long as this lives; empty when it cannot be read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The call stack of the code that a signal interrupted, walked in the handler.
 //
 // Why not libunwind or backtrace(): libunwind (1.6) asks dl_iterate_phdr for unwind tables, which takes the loader's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names for addresses of code, from the symbol tables of the files that the process has loaded.
 //
 // It allocates (vectors and strings) and opens files, but it takes no lock: objects are found by _dl_find_object, not by

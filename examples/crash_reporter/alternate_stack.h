@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A stack for signal handlers in each thread: the crash may be that the thread's own stack is full.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A crash reporter that need not be careful: its handler builds the whole report as one builds any text, with strings
 // and vectors that allocate.
 //

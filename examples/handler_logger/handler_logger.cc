@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Logging from signal handlers, without a ring buffer of a fixed size that overflows when it matters.
 //
 //   handler_logger FILE SECONDS [HERTZ]

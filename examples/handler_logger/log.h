@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A log that signal handlers write to: records of any length, queued without waiting, written and freed by a thread.
 //
 //   say      from anywhere, signal handlers above all; any number of threads and handlers at the same time

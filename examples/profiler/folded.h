@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stacks as lines "main;outer;inner 12": outermost function first, then how many samples. Flame graph programs read
 // it, and so does sort.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A sampling CPU profiler for programs as they are: preload it, and at exit it writes what a flame graph is drawn from.
 //
 //   LD_PRELOAD="libreslab.so libprofiler.so" PROFILE_FILE=out.folded program

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the profiler is asked to do, by the environment:
 //
 //   PROFILE_FILE   where the stacks go; %p stands for the process id (profile.%p.folded)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How often each call stack was seen: a hash table that signal handlers on all threads fill at the same time, a lock-free
 // list for each bucket. Its nodes come from reslab_malloc_nolock, are added and never removed.
 //

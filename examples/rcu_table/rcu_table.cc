@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Readers at full speed, writers that retire, and a SIGPROF handler that looks up and changes the same table at any
 // instruction of either: `rcu_table [SECONDS]`. Each value is computed from its key, so that a reader sees a broken one.
 

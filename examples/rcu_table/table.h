@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A hash table that is read without a lock, a store, or a wait, and changed from anywhere, signal handlers included.
 //
 // Each bucket is one immutable array of entries behind one pointer. Whoever changes something copies the array, puts the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Written with no thought of signal handlers, like the log functions of most servers: localtime() frees and copies the
  * name of the time zone's file at each call while TZ is not set, fopen() allocates a FILE and its buffer, fclose() frees
  * them. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The server's log: one line with the local time, as servers write it. */
 #ifndef REDIS213_LOG_H
 #define REDIS213_LOG_H

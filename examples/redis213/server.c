@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis issue 213 as a small server: a handler for SIGTERM that writes a log line, and thereby ends in free() while the
  * signal has interrupted malloc or free. In 2011 the thread then waited for ever for a lock that it held itself:
  *

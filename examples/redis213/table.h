@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The server's data: strings by name, each in memory of its own. One thread uses it. */
 #ifndef REDIS213_TABLE_H
 #define REDIS213_TABLE_H

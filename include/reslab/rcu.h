@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reslab/rcu: memory that readers may still hold is freed after a grace period, from any context.
  *
  * The user-space counterpart of the kernel's kvfree_rcu(), of its form without a head in the object, and of its nolock

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reslab: memory allocation that may be called from any context.
  *
  * The malloc family under names of its own, the forms for contexts that must not wait (signal handlers above all),

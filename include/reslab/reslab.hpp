@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab for C++17 and later.
 //
 //   allocator<T>               a standard allocator; allocate_at_least() gives what an allocation really has

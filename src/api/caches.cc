@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_cache_*: typed caches. The fast path of each is a section of the cache's own class, without the table of sizes;
 // a handle that has none (a destroyed cache, a group's) has class 0, whose magazine is closed for ever.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a call does around the heap: the fast path, errno on failure, the contract. The malloc family (malloc/) and the
 // reslab_* family (api/) are both thin names for these.
 #pragma once

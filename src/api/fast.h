@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fast path: one restartable section between a table lookup and the caller. No stack frame, no call, no thread-local
 // object; whatever is not the common case is one tail call to the slow entry with the same arguments.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_group_*: budgets, and the scopes of threads.
 //
 // A scope is a word of the thread's line: {depth:3, count:19, id:10}. Entering the group that is entered already counts;

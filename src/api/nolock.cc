@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_*_nolock: the `any` family. Never waits, never enters the kernel without RESLAB_GROW, keeps errno (P3).
 
 #include "api/entry.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_*: the plain family under names of its own.
 
 #include "api/entry.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_reserve_*: objects set aside for handlers. An array of slots, each emptied by one exchange (51): whoever takes at
 // most as many as the array holds finds one, whatever runs meanwhile, since every slot that it passes empty was emptied by
 // another one of these.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_nolock_save and _restore: plain calls of this thread keep the `any` contract in between. The one place where a
 // contract is remembered; it is read once at the entry of each plain call (api/entry.h) and is an argument from there on.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_*: statistics, status and options. Class any: walks without taking anything.
 
 #include "api/sight.h"

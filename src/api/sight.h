@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Statistics as text, for the end of a process and for malloc_stats.
 #pragma once
 

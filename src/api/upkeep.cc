@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_*: upkeep. Trim and check are maintenance: refused where waiting could be a deadlock.
 
 #include <cerrno>

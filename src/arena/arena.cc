@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "arena/arena.h"
 
 #include "base/counters.h"

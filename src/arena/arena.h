@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The arena (one for the process, in mimalloc's sense): hands out runs of 64-KiB units, lock-free, and gives free
 // memory back to the system, bounded by amount (29).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How much free memory may stay dirty (29): at least the base that the options name, and more of it in a heap that is used,
 // so that memory which is about to be wanted again is not given back in between.
 //

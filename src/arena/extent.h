@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A range of address space that is reserved up to one mark and writable up to another, both moved without a lock:
 //
 //   start [ writable .......| reserved, PROT_NONE ......| not ours: reserved later, if it is still empty then ]

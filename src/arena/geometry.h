@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The address window: where things are, computed once. Everything reslab hands out lies in one window of 64-KiB units;
 // what describes a unit lies out of band in one metadata mapping (49).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole runs that were freed, kept as they are for whoever wants one of the same length next: neither their bits nor their
 // zero bits are touched. A word {first unit, length} for each, and the word is the ownership: whoever changes it from
 // that to 0 has the run.

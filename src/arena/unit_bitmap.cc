@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "arena/unit_bitmap.h"
 
 #include "base/for_tries.h"

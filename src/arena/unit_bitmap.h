@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which units below the frontier are free: one bit a unit, 1 = free, with one summary bit for each word of 64.
 //
 //                  claim   release   handler on the same thread   child after fork

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The contract of a call, one explicit argument all the way down (P4): never inferred, never stored.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Event counters. Incremented on slow paths only, in a shard picked by thread so that CPUs rarely meet on a line; read
 // by summing. Relaxed throughout: a counter orders nothing, and a sum taken under load is a moment's approximation.
 #pragma once

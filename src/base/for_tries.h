@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The only loop form over something that another thread can make fail: it ends after `tries` rounds whatever the
 // others do. What follows on exhaustion is written at the call, directly behind the loop (39).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hook points for harnesses: a five-byte NOP whose place is listed in section `reslab_hooks`, so that a test process
 // patches the shipped binary itself into calls (27). Nothing else happens here; the core is built with -mno-red-zone
 // because the call that replaces the NOP pushes a return address.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The discipline of local locks, asserted in builds with -Dchecks=true: a slow path holds at most one, and enters the
 // kernel with none. In other builds nothing of this is there. A nested call of a handler counts for itself (SlowCall).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Options: one table (options.def), parsed once from the environment while the root is made. Parsing allocates nothing
 // and is idempotent, since every first comer does it for a root of its own (19). Ignored in set-uid programs.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ways to die. Misuse and corruption end here: one clear line on stderr, then SIGABRT, with nothing held, so that a
 // handler of the program may allocate (lesson 21). The wording is part of the interface: one list, base/reports.def, which
 // the tests read.

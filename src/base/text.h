@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text without stdio: a line of fixed size built on the stack, written by one system call. Safe in any context.
 #pragma once
 

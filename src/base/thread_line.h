@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one thread-local object of reslab (20): 64 zero bytes, initial-exec, touched on slow paths only. There is no
 // thread-exit hook: a thread that ends leaves nothing behind but a number nobody draws again.
 #pragma once

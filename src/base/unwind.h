@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stack traces where one may be: by the unwinder of the C++ runtime, which finds its tables without a lock
 // (_dl_find_object, glibc 2.35) (24). Not part of the core's needs: it is used if the program has one, or if the preload
 // library was told by an option to load it at start. Walking a stack takes 2 to 4 KiB of it. What uses this stands

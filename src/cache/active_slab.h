@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The active slab of a (slot, class): where a refill takes bits without looking for a slab first. Two words say which: the
 // slot's, and the slab's state, which names the slot. They change one after the other, and whoever stands still in between
 // may find that the slab was taken for a lost one (cache/lost_slabs.h), listed, and made active again, in the same slot,

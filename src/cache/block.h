@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks: fixed arrays of object pointers in type-stable metadata, the unit in which objects travel between magazines,
 // depot and slabs. An object in transit is in an *in-hand* block, so that the stack holds one number and a fork child or
 // an audit finds what a thread that is gone was carrying (18).

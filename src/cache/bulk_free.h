@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frees many objects that are given as bits of their slabs: into blocks for the depot while their class is worth caching,
 // to the bitmaps otherwise, and those of typed caches always, a word at a time. One thread at a time.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The slow half of small allocations and frees: everything behind a magazine that is empty, full, closed or unreachable.
 // Callers have passed ensure_root(); class ids are those of malloc.
 //

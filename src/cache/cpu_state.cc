@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cache/cpu_state.h"
 
 #include "base/hooks.h"

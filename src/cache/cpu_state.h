@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the slow paths keep for one slot, behind the magazines of its region (platform/region.h).
 #pragma once
 

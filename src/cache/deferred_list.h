@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Deferred frees: objects that a nolock free could put nowhere else, linked through their first word, one list a CPU.
 //
 //              push   pop    handler on the same thread   child after fork

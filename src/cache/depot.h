@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The depot: full blocks of objects, one lock-free stack for each class, shared by all slots. Bounded in bytes over all
 // classes; what no refill has asked for during kAgeFlushes flushes goes back to its slabs (29).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Emptying a magazine of any slot, for maintenance: close it, wait by the membarrier fence for sections in flight, take what
 // is in it, open it again (3). One drain at a time, its thread owns `saved_header`:
 //

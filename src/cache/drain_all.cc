@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Maintenance: the caches give back all they hold.
 #include "arena/arena.h"
 #include "cache/active_slab.h"

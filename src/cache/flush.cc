@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frees when the magazine has no room: flush to the depot or to the slabs, or around both for nolock calls.
 
 #include "base/counters.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cache/give_back.h"
 
 #include "base/counters.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slabs that nobody has in hand or on a list, because a push lost its races, or because the thread that had to list or to
 // install them is gone (7).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The magazine of a class on the current slot, in both modes, as the slow paths use it; the fast path inlines the
 // sections directly (malloc/entry.h). One result type for both: platform/rseq.h.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How large magazines are and when free objects leave the caches. Magazines start small and double with each miss or
 // overflow; when a class has become sparse (few objects live, scattered over many slabs) they shrink and the depot is
 // emptied, because every cached object then keeps a whole slab from being given back.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Allocation when the magazine has nothing: refill, then other buckets, then one bit.
 
 #include "base/counters.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tide of the heap: when most of what was in use has been freed, the caches let go. A cached object keeps its whole
 // slab; with a hundred classes a few of each would keep megabytes that nobody asks for again (29).
 //

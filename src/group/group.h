@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Groups: budgets of bytes, after the kernel's memory controller. What is charged to a group counts against its limit and
 // against those of all groups it lies in.
 //

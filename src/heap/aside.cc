@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "heap/aside.h"
 
 #include "base/counters.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What calls do while a forked child is being repaired (heap/fork.h): they may not wait for the repair and may not touch
 // what it rebuilds. An allocation is a run of fresh units above the frontier where the repair ends; a free goes to a list
 // of its own, through the first word of the object, and is done when the repair is over. Objects that reslab never writes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A count of where the objects are, taken by walking: slabs, magazines, depot, deferred lists, blocks in hand. Bounded by
 // classes, slots, blocks and units; takes nothing, so under load each figure is right for some moment of the walk only.
 #pragma once

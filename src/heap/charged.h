@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Objects that are charged to a group (33). They live in classes of their own, twins of malloc's or a cache's, whose units
 // the unit map calls kChargedClass: its magazines are closed for ever, so every free of such an object takes the slow path
 // and finds its group, while frees of all others know nothing of groups.

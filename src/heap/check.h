@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The audit: every invariant that can be checked at a moment when no other call runs (P6). Each violation is one line to
 // `fd` (none if negative) that names the rule and the place; the result is how many there are.
 //

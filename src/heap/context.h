@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a call can know of the context it runs in, without asking the kernel much (21): whether a maintenance call may
 // wait here, and whether a nolock scope was left open.
 #pragma once

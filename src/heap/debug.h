@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The debug modes of RESLAB_OPTIONS=debug=FZPUG: what heap/heap.h does while one is on. The fast path is off then, so that
 // every call comes here (30); each keeps its contract, and nothing waits.
 //

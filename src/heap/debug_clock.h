@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When something happened, noted in any context: the processor's counter, which takes neither a system call nor a symbol of
 // libc's. How fast it counts is found out when a report asks for milliseconds.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Guard pages (debug=G): one allocation in so many lies at the end of a page of its own, before a page that cannot be
 // touched, and its own page cannot be touched either once it is free. A fault there is reported by a handler of SIGSEGV,
 // with both stacks; other faults go to whoever had the signal before. Slots are used in turn, so a freed one rests longest.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the debug modes say: one line as in every report, then who allocated and who freed the object, where that is known.
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the debug modes keep of objects: one mapping of its own, far from what a program can overflow into, made with the
 // root if RESLAB_OPTIONS asks for any mode, and touched as it is used.
 //

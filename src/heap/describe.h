@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an address is, in words, for reports. Reads the unit map, descriptors and bitmaps; safe in any context.
 #pragma once
 

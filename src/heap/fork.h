@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A child after fork, in any form (fork, _Fork, clone): no handler takes or waits for anything (22). To the child the other
 // threads of its parent are threads that were killed, and what that may cost is the same: the heap works as it is. What
 // they had in hand is found by a repair that rebuilds every list from what the things themselves say: bits, block

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Routing by size: small classes, runs of units, huge blocks (long runs). The complete slow half of every allocating and
 // freeing call; entry points only choose the contract and deal with errno.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The image: how the heap of a process is read from outside, while the process runs or from its core. It is the head of
 // the root, so it is whole wherever a root is published, and it says where everything is and how wide. Two ways lead to
 // it: the exported symbol `reslab_image`, a pointer to it that is NULL before the first allocation, and a note in the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "heap/in_hand.h"
 
 #include "base/thread_line.h"

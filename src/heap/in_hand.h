@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks in hand whose thread will never come back to them: what they count goes back to its slabs (18).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How every maintenance call begins.
 #pragma once
 

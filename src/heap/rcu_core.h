@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What libreslab-rcu needs of the core, as one table: the two are separate files, and the core's names are not visible
 // outside its own. The table is asked for by version; a core of another version has none, and libreslab-rcu then says so.
 //

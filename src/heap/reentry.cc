@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "heap/reentry.h"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls that interrupt another call of reslab on the same thread (P5): counted; with report_reentry=1 every call takes
 // the slow entry, where it is seen (30, 31), and the stack of each distinct place is printed once.
 #pragma once

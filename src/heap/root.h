@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The root: everything global, in one object that a debugger or another process can walk from `published_root`
 // (heap/image.h).
 //

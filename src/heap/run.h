@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs: objects above the largest class, whole units described by the descriptor of their first one. Huge blocks are long
 // runs of the same window; they grow into free units behind them, or by moving their pages elsewhere in it (35).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the operators use of a C++ runtime, libstdc++ or libc++, if the process has one (55). Called only when memory is
 // short; plain, and may throw.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the malloc names and the C++ operators call.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The faces of glibc's malloc that look at the heap: mallinfo, malloc_stats, malloc_info, mallopt, malloc_trim. All may be
 // called in a handler; malloc_trim then does nothing and says so (0).
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The preloaded library's start and end: what an option needs that must not wait for the first handler, and the
 // statistics when the process exits.
 

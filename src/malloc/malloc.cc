@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C names that a preloaded library takes over. None is left to libc: a block from another heap would reach free (30).
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The replaceable operators new and delete, all 20 of them.
 //
 // This file and cxx_runtime.cc alone are compiled with exceptions and unwind tables, since std::bad_alloc passes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Typed caches: classes of their own for objects of one kind, after the kernel's kmem_cache (Bonwick 1994).
 //
 //   handle    one of kMaxCaches records that are never given back, so that the use of a destroyed cache is seen. They are

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which mode this process runs in, how slots are numbered, and how many there can be. Decided once, when the root is
 // made; no other code looks at CPU numbers.
 #pragma once

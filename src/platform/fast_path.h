@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What malloc and free read besides the magazine itself: one cache line of values copied from the published root.
 //
 // Before the root exists every value is 0: no size is below the limit and no pointer inside the arena, so the fast path

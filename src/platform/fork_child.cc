@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "platform/fork_child.h"
 
 // What pthread_atfork calls in glibc, which links that one into each library, with a handle to unregister by; this library

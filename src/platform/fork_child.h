@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A function that libc's fork calls in the child, on its only thread, before it returns there.
 #pragma once
 

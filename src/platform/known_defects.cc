@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "platform/known_defects.h"
 
 #include <sys/utsname.h>

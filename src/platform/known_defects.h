@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kernels whose restartable sections do not keep their promise, by machine and release: what cannot be found out in the
 // microseconds of a first call, and without a second thread, has to be known (43).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The region of one slot: all that reslab keeps for one CPU (or concurrency id), at regions + (slot << kRegionShift).
 //
 //   word 0         headers, one {u32 top, u32 end} for each class id; indices count words from the region's start

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The restartable sections, as pseudo-code. Architecture files implement these contracts and nothing else.
 //
 // Every section: `cpu_id < 0` means that this thread is not registered and nothing would abort it: leave (10). `region`

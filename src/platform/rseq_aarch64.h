@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sections of platform/rseq.h for aarch64. Include that file instead. The shape is that of rseq_x86_64.h.
 //
 // What the kernel asks of a section here, and where it is: the descriptor is 32 bytes, aligned to 32, in __rseq_cs; the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Architectures without sections: every thread counts as unregistered, so the mode is always fallback.
 #pragma once
 

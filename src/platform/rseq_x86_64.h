@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sections of platform/rseq.h for x86-64. Include that file instead.
 //
 // Shape of each: labels 1 (start), 2 (just past the commit), 3 (descriptor), 4 (abort handler). Offsets in the rseq area:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers out of small files of /proc and /sys, read without allocation. Used only while the root is made.
 #pragma once
 

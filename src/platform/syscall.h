@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // System calls without libc: errno is left alone (so `any` calls keep it for nothing), no cancellation point, nothing
 // that another preload library could have interposed. Results are the kernel's own: negative errno values on failure.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Virtual memory: one wrapper for each thing the core asks of the kernel, all of one shape: plain verbs, true on success,
 // errno untouched. Sizes in bytes, multiples of the page size.
 #pragma once

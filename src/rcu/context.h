@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a call may not wait for a grace period, and being out of the way of one while it waits.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sleeping and waking, and the clock: past libc, so that errno stays as it is.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Grace periods as a number that grows, and the thread that makes them: liburcu's synchronize_rcu can neither be polled
 // nor left before its end, so nobody else calls it.
 //

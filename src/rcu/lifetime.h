@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The threads: when they are made, what a forked child does without them, how they end.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages of pointers: what reslab_free_rcu pushes to. Each slot has one page that is being filled, by rseq alone; full ones
 // wait for the reclaimer, spare ones for a slot.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All of libreslab-rcu's state, in one object.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "rcu/reclaimer.h"
 
 #include <limits.h>

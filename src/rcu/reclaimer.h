@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reclaimer: the one thread that takes retired objects in, begins grace periods for them, and frees them afterwards.
 //
 // One batch at a time: taken in (pages and pending bits become waiting bits), stamped with a cookie no earlier than the

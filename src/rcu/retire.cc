@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_free_rcu. The common case is one restartable section; then a new page, then the object's own bit.
 
 #include "arena/geometry.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two restartable sections of the pages, as pseudo-code; platform/rseq.h says what a section is. `cpu` is
 // cpus + (slot << kCpuShift), read inside the section.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sections of rcu/section.h for aarch64. Include that file instead. The shape, and what is known of it, is that of
 // platform/rseq_aarch64.h.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sections of rcu/section.h for x86-64. Include that file instead. The shape is that of platform/rseq_x86_64.h.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cookies, barrier and limit: the calls of reslab/rcu.h but for reslab_free_rcu and reslab_rcu_init.
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Objects taken from slabs and given back to them, by their bits.
 #include "base/for_tries.h"
 #include "base/hooks.h"

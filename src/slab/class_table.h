@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Classes made at run time: of typed caches, and the charged twins of malloc's classes (34). Ids follow kChargedClass; an
 // id, once given out, keeps its room for magazines for ever, and serves another class when its own has gone.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the files of slabs share, and nobody else needs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which slabs have free objects: the partial lists of the classes, the active slabs, and the sweeps for empty ones.
 #include "base/for_tries.h"
 #include "base/hooks.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Free pages of nearly empty slabs. A few objects that are cached somewhere, one in each slab of a class that was large,
 // would otherwise keep all of its memory: draining another CPU's magazine takes a system call that frees may not make.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Objects that wait for a grace period, as bits out of band (12): no byte of them is touched, since a reader may still
 // look there, and no memory is needed that could be missing. A bit that is set already is a second reslab_free_rcu.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Size classes of malloc: 16 to 128 bytes by 16, then eight to a doubling up to 256 KiB, so that at most 12.5 % of an
 // object is waste above 128 bytes. Ids 1 to 96; id 0 is "no object here"; further ids are given out at run time to runs,
 // groups and caches (slab/class_table.h). Malloc's are computed at compile time.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slabs: units of one class, described out of band by one 128-byte descriptor (of the first unit) and a bitmap, 1 = free.
 //
 //   bits are the only truth; `free_hint` and the counts of a class may lag or go below zero and decide nothing (6a)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A lock that is only ever tried, one for each (slot, class). No invariant rests on it (8): what it covers is atomic by
 // itself, so taking over an abandoned one can only cost contention. It routes: its holder refills from slabs, whoever
 // finds it taken goes another way. Found taken by this very thread means re-entry: the holder's frame lies below ours or

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A lock-free stack of small indices (Treiber), head in one 64-bit word {tag:40, index:24}; index 0 is "none".
 //
 //                 push   pop    handler on the same thread   child after fork

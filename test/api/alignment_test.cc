@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functions that take an alignment.
 
 #include <malloc.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The classes of the heap as a program sees them, through the public interface alone.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls out of place, one kind a run, for context.py: what check_context=1 and report_reentry=1 say of them.
 //
 // Usage: context CASE; without one lists the cases

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What check_context=1 and report_reentry=1 report of calls out of place (context.cc), and that they are silent otherwise.
 
 Usage: context.py PROGRAM MODE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A plugin in C++ for without_cxx_runtime.c: each function says whether the operators did what the standard asks.
 
 #include <cstddef>

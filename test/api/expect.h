@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Checks for the small programs of this folder, in C and C++, that run without a test framework because they test what
  * a framework would disturb: which libraries are loaded, what the first call finds, how much address space is left. */
 #ifndef RESLAB_TEST_API_EXPECT_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The names that each form of the library gives and takes: no form exports more than it should, each has every function
 of the header, and none needs more than libc.
 

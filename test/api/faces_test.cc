@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The standard faces of malloc tell the truth: each figure of mallinfo2, malloc_info and malloc_stats moves by what the
 // program does, agrees with reslab_get_stats, and malloc_trim says whether memory went back.
 

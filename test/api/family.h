@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The malloc family and its twins as a table: every function that allocates, every function that frees, so that a test
 // of one is a test of all, and none is forgotten (lessons 1, 10 and 32).
 #pragma once

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The public header compiles alone, in every language and standard it claims, without a warning; and the compiler knows
 what its declarations promise.
 

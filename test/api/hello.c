@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A program for options.py to preload under: allocates, forks once, and says so. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

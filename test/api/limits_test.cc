@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every allocating function, with sizes on both sides of every limit (lesson 32). For lesson 10 of docs/lessons.md.
 
 #include <reslab/reslab.h>

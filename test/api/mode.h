@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* For programs that link the library: which mode it runs in. */
 #ifndef RESLAB_TEST_API_MODE_H
 #define RESLAB_TEST_API_MODE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functions of class `any` as calls: their flags, their limits, what they return. That they never wait is shown
 // elsewhere, by interrupting them. For lesson 28 of docs/lessons.md.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The operators as the C++ standard has them: the new-handler, the exceptions, the forms with size and alignment. Sizes
 // around limits and pairings are in limits_test.cc and pairing_test.cc, where the operators are rows of the table.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RESLAB_OPTIONS as a user meets it: what is unknown or wrong is named once on stderr and ignored, help lists
 everything, and no value keeps the program from running.
 

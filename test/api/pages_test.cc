@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_pages_*: whole pages at their natural alignment, from any context.
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory from any allocating function may be given to any freeing function (P7), on any thread, and no free touches
 // errno (lesson 28).
 

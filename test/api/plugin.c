@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A program with a malloc of its own opens the library for reslab_* alone, when threads are running already: its
  * thread-local line fits, its calls work on every thread, and the program's malloc stays what it was.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the scripts of this folder have in common: the environment of a program under test, and counting failures."""
 
 import os

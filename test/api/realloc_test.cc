@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // realloc and reallocarray at their edges.
 
 #include <reslab/reslab.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The address space that the library reserves leaves room for the rest of the program: threads, mappings, locked memory
  * (rules 36 and 38). Started by reservation.py under the limits of its cases.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs reservation.c under limits on its memory: set before it starts, set by itself later, all memory locked, and with
 the kernel's strict overcommit accounting.
 

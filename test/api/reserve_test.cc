@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_reserve_*: as many objects as were set aside cannot be missing, whoever takes them.
 
 #include <gtest/gtest.h>

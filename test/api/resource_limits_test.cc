@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // setrlimit and its relatives, which the library takes over (36): what the kernel refuses is refused the same way, and
 // the program's pointers are looked at only behind it.
 #include <gtest/gtest.h>

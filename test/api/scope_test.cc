@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_nolock_save and _restore: plain calls in between keep the contract of class `any`.
 // For lesson 17 of docs/lessons.md.
 

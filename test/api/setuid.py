@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A set-uid program takes no options from whoever runs it: RESLAB_OPTIONS is ignored, and nothing is said of it.
 
 Usage: setuid.py STATIC_PROGRAM MODE

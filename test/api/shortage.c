@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Out of memory, by a limit on address space: every allocating function returns NULL with ENOMEM, nothing that was
  * allocated is harmed, and when memory returns the process goes on. */
 #define _GNU_SOURCE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Out of memory in C++, by a limit on address space: std::bad_alloc arrives where it is caught, the new-handler gets
 // its chance to free something first. Linked dynamically and statically, and without any container in the program: a
 // static program then lacks the runtime's own way to throw.

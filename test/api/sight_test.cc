@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program sees of the heap, and the shape of the structures that it sees it in.
 
 #include <gtest/gtest.h>

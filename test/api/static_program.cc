@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A C++ program linked statically with libreslab-malloc.a: containers, threads, exceptions, and every malloc its own.
 
 #include <malloc.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation symbol, looked up at run time under preload, comes from one object: reslab (lesson 30). */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads at their limits (lessons 18 and 31): the smallest stack, every thread-specific key taken, frees out of the last
 // destructors, and a handler that is the first on its thread to allocate.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A C program under preload: no C++ runtime comes with its malloc. When a plugin in C++ brings one later, in a scope of
  * its own, a failing new throws what the plugin catches.
  *

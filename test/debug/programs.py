@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Real programs under each debug mode: they do their work, and nothing is reported.
 
   programs.py --library FILE --mode MODE [--rounds N --costs]

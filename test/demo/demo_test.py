@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the demonstration with short times and checks what it says against its exit status.
 
 With --mode the library has to survive the storm, in that mode, and the program has to come on in both of its threads.

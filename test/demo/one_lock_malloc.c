@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // A malloc as in the textbook: one lock, held while memory is handed out, and nothing is ever given back. A handler that
 // calls it while its thread holds the lock waits for ever, so that the demonstration has a deadlock to find for certain.
 #define _GNU_SOURCE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every block of code in README.md and docs/ does what it says: C is compiled with the installed reslab and run, shell is run,
 and the commands of ./dev exist.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The manual pages are laid out without a warning, and name functions that there are.
 
 Usage: manual.py SOURCE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/options.md lists the options of src/base/options.def, in their order, with their defaults and help.
 
 Usage: options_page.py SOURCE [--write]

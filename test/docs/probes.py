@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The probes of docs/probes.md are in the library, as gdb finds them.
 
 Usage: probes.py LIBRARY PAGE

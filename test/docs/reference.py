@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """doxygen makes the reference of the public headers without a warning.
 
 Usage: reference.py SOURCE

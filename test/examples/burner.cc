@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program whose profile is known: `spin` takes two thirds of its time, called by `outer`; `churn`, which allocates and
 // frees, takes the rest. Prints the sum of what it computed.
 //

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The example crash reporter under a program that crashes in several ways: while it builds an index, in a handler on top
 of malloc, with its stack full, by abort. Each time there is a whole report, and the program dies of its own signal.
 

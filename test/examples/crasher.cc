@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that crashes: threads build and take down an index of strings, until one of them dereferences NULL,
 //
 //   crasher plain    while it builds the index

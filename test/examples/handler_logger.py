@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The example logger under a storm of timers: every signal's record is in the file, whole and in its thread's order.
 
 Usage: handler_logger.py LIBRARY MODE LOGGER SECONDS HERTZ

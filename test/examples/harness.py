@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the examples share: the environment of a program under reslab, and how a test fails."""
 
 import atexit

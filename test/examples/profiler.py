@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The example profiler under real programs: what it writes can be read, holds every sample, and names the functions that
 the time went to; the program's own output stays as it was; and it costs less than 5 % at 1 kHz.
 

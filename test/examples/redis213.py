@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Redis issue 213: clients keep a server busy while it gets thousands of signals whose handler ends in free(). Under
 reslab it must serve right answers to the end and shut down when told. How it fares on the system's malloc is shown, with
 a time limit, and proves nothing here: it may hang, crash, or get through.

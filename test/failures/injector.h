@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Failures of system calls, one at a time. A seccomp filter turns each system call that the library makes into a
 // signal, told from everybody else's by the address of its instruction; the handler makes it fail, or does it for the
 // library. The filter stays for the life of the process, so each trial has a child of its own.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What may reach the kernel, proved by a seccomp filter that kills the process for anything else:
 //
 //   nolock   a call of class `any` makes no system call at all (P3): each such call, in each state of the heap that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lesson 3: deferred frees that nobody services end in out of memory. Objects cross from one thread to another, which
 // frees them by nolock calls alone:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States of the heap that send a nolock call each another way: to a magazine, a refill from depot, deferred list,
 // active or partial slab, another bucket, a single bit, or to NULL; and a free to the magazine, the deferred list, or
 // its bit. Prepared in a child, by plain calls, before the filter is set.

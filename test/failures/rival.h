@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Somebody who takes, at a place in the middle of an operation, whatever that operation is about to take: so that its
 // next compare-and-swap fails. It runs in hook callbacks, as a handler that has interrupted the operation would.
 #pragma once

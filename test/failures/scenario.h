@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program does with an allocator, so that every path is taken which asks the kernel for something: the first
 // call, growth in every size, runs that grow, shrink and move, nolock calls that may grow, purges, another CPU, upkeep.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each system call that the library makes fails once, in turn, with each error it may have; and then it and all of its
 // kind fail for ever. Results must be NULL and ENOMEM or a clean continuation, never a crash, a loss or a damage; once
 // the kernel answers again, everything works again. For lesson 12 of docs/lessons.md.

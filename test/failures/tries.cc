@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each try fails: at the k-th passing of each hook a rival takes what the operation was about to take, so that the
 // compare-and-swap behind the hook fails (lessons 6, 7 and 12); and then at every passing, so that all tries of a loop
 // are lost and what stands behind it has to do. Afterwards every object is where it belongs and the counters balance.

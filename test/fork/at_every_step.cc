@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A fork at the instructions of every operation, by the thread that is in the middle of it: from a handler on top of it.
 // In the child the frame below is alive and will go on, while everything says "forked". The child works there, forks a
 // child of its own that works as well, goes back into the operation, finishes it, and audits: nothing is lost (22).

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The shape of the sources and of the library: `run.py --source DIR [--library FILE] CHECK`.
 
   includes   no include points to a layer above; checks/tree.py has the layers and the exceptions

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the programs of this folder share. Each makes one mistake, in a process of its own; the comment at its top says what
  * must come of it, and run.py has the grammar. A program that gets to its end exits with 0: the mistake went unnoticed. */
 #ifndef RESLAB_TEST_MISUSE_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the programs of this folder: each makes one mistake and must come to what the comment at its top says.
 
   run.py --form preload|static|linked --mode MODE --library FILE PROGRAM...

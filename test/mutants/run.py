@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Broken on purpose: `run.py --source DIR --work DIR [--only NAME ...]`.
 
 Every file of breakages/ describes a mutant: the library with a few words changed, so that it breaks

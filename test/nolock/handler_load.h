@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a handler of this test does: it allocates two hundred objects by strict nolock calls (no flags), holds them until
 // the next signal of its thread, and frees by nolock calls those that it has held since the last one. The new ones come
 // first, and are of a few sizes drawn anew for each signal: the magazines have run dry before the frees can fill them.

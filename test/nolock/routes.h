@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // By which routes nolock allocations came, from the differences of the library's statistics.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How often a strict nolock allocation succeeds where it is hardest: four threads allocate and free by plain calls, each
 // interrupted 20,000 times a second by a handler that takes two hundred objects of up to 8 KiB and holds them (see
 // handler_load.h). Strict calls never enter the kernel, so what they get must be there already.

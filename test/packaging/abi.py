@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The interface of the shared libraries is the one of abi/: nothing has gone, nothing has changed its shape. What is new
 is accepted once it is written down: abi.py ... --write.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Debian packages build, hold what they should, and lintian has no error to report.
 
 Usage: debian.py SOURCE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tiny projects outside build with an installed reslab, and their programs find the malloc they should.
 
 Usage: packaging.py BUILD SOURCE make|make-static|cmake|meson

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A companion to the library under test, for programs whose workers end by _exit, which runs no exit handler.
  *
  * It takes over _exit and _Exit: they write what the library's own statistics at exit would have said, as far as the

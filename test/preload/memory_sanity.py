@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Peak resident memory under preload: `memory_sanity.py --library PATH --mode rseq|fallback PROGRAM`.
 
 The peak (ru_maxrss of the command and its children, median of three runs) may be at most 1.15

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Real programs under preload: `run.py --library PATH --mode rseq|fallback PROGRAM`.
 
 Does the work of programs/PROGRAM.py twice in a fresh folder, without the library and with it

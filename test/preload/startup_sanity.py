@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What reslab adds to the start of a process: `startup_sanity.py --library PATH --mode rseq|fallback`.
 
 /bin/true under preload, loading the library included, may cost at most 40,000 instructions and 15

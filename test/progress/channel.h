@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tracer and the process that it traces tell each other: one letter at a time, through two pipes, with a
 // thread's number behind kTraceMe. Whoever reads from a process that has ended gets kGone.
 #pragma once

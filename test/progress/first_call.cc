@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The first call of the process, stopped for ever at any instruction of the making of the root: others make theirs, work,
 // and keep their pace; and a child that is forked meanwhile does the same (19).
 //

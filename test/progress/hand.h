@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The objects of a thread that is going to be stopped, each with a stamp in it. An operation takes an object out of the
 // hand before it frees it and puts one in after it has been allocated: what is in the hand is whole at any instruction.
 #pragma once

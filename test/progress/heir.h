@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A child of a process one of whose threads is in the middle of an operation: that thread does not exist in the child,
 // and will never finish. The child works, forks a child of its own that does the same, and audits what it inherited.
 #pragma once

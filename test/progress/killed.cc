@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thread is in the middle of an operation, at any instruction of the library, and will never go on: it does not exist
 // in a child that another thread forks. The child does 1,000 operations of every kind and forks again; no object of the
 // heap is in two hands, and no more are missing than the library says, at most a block's worth (18, 22).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The operations in whose middle a thread is stopped, killed or forked: one entry of a table each. `prepare` brings the
 // heap to where the operation takes the way that its name says, `run` is the operation.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The threads that must not notice: two of them, in the size class and on the slot of the one that is stopped. They work
 // shifts of so and so many operations of every kind, and tell what CPU time each kind took them.
 #pragma once

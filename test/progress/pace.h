@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pace of the others, measured without and beside a stopped thread.
 //
 //   before      measure_pace, the heap as it was

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The process in which an operation is stopped: made by fork, so that each one begins alike. Its threads:
 //
 //   the first      says who does what when, and talks with the tracer

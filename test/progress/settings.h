@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all of these programs are told, for the quick form and for the long one.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thread is stopped for ever at an instruction of the library, in the middle of each operation; two others, in the same
 // size class and on the same slot, do 10,000 operations of every kind at half their usual pace or better (P1). Then the
 // thread goes on, and the heap is sound and has lost nothing. For lesson 25 of docs/lessons.md.

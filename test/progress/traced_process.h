@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A process that plays one operation (process.h), from its tracer's side.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One thread of another process, under ptrace: stepped, run to an instruction by a debug register, left stopped there.
 // The other threads of that process are not traced and notice nothing. x86-64 only.
 //

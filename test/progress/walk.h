@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The walk: every operation is gone through once, instruction by instruction, to learn where it passes; then a process of
 // its own for each place that is to be visited, in which the operation runs at full speed into a breakpoint there.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What each call of reslab/rcu.h does when it is used as meant: `basic MODE FLAVOUR`.
 
 #include <pthread.h>

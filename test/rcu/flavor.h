@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A flavour of liburcu by its name.
 #pragma once
 

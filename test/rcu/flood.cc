@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A flood on every CPU while a reader stays: `flood MODE wait|any [--ms N]`.
 //
 //   wait   callers that may wait: what is pending stays near the limit

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The operations of reslab/rcu.h, interrupted: `interrupted MODE steps|hooks|stopped|fork-steps|fork-hooks`.
 //
 //   steps        behind every instruction of each operation, another one runs (trap flag). Sections are aborted by every

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The system calls of class any+wake: at most a futex wake, and in a nolock scope none. `kernel_calls MODE wake|none`: a
 // thread makes every such call many times, idle and busy, under a seccomp filter that kills the process for anything else.
 

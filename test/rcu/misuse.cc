@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What must be reported: `misuse MODE`. Each case runs in a child, which must die by SIGABRT with the words that are
 // expected, or say them and go on; the waiting forms must refuse, not hang.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // rcu_retire and rcu_obj_base of reslab.hpp: destructors run once, after the readers have gone.
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An rcutorture for reslab_free_rcu: readers that look whether what they hold was freed, writers that retire by every way,
 // handlers that do both, in a cluster of shared slots.
 //

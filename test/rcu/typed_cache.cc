@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RESLAB_CACHE_TYPESAFE_BY_RCU: `typed_cache MODE`. While a reader is inside, the memory of freed objects stays objects of
 // their cache, at the same places; their slabs go when the reader has left, and a cache can only be destroyed then. An
 // object of a cache may be retired by reslab_free_rcu, also when it is charged to a group.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the heap must be after calls that never returned, by a jump or with their thread. In the order in which it is
 // looked at: no more is lost than may be (32), every class serves plain and nolock calls, at their pace, what is left
 // lying about is no more than a few things for each such call, and a child is whole.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls left by a jump at each hook point of the library in turn, many times: what a timer meets now and then is met here
 // every time. Each hook has a process of its own, and the same must hold afterwards as for jumps anywhere.
 #include <reslab/reslab.h>

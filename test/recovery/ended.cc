@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that end in the middle of malloc and free: cancelled at any instruction, or by pthread_exit behind a jump out of
 // a handler. Nothing of theirs stays locked, and each has lost at most one block, beside the object that it had in hand.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thread whose handler leaves by siglongjmp whenever its signal has interrupted the library: from inside malloc, free
 // and their kin, which never return. What it was doing is given up; the next operation begins.
 #pragma once

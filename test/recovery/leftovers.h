@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What calls that never returned have left lying about, as reslab_check sees it. It is capacity that is out of use: units
 // that nobody describes, slabs and blocks on no list, counts that were to be changed. Anything else that the audit finds
 // is damage: an object in two places, a list that is broken.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Handlers that leave by siglongjmp, out of malloc and free, tens of thousands of times (lesson 26). Afterwards nothing is
 // locked, and no more is lost than one object for each jump out of a fast path and one block for each out of a slow path.
 #include <thread>

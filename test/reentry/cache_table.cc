@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Typed caches: their entry points, and the slow ways of the heap once more for classes made at run time.
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which instructions of the library were interrupted, with a nested operation in between. Two sets: places where a handler
 // ran before the instruction, and instructions of restartable sections that a breakpoint stopped and that were then
 // restarted (26). Shared with forked children; appended to a file at the end, for coverage.py.

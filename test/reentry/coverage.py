@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Judges what the walks have interrupted, against the disassembly of the library that they walked.
 
 What counts: every instruction that can be reached from the entry points of allocation and freeing by falling through,

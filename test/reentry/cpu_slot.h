@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // On which slot (magazines of one CPU) this thread works, as the walks need it.
 //
 //   Undisturbed     while it lives, the sections of this thread run as plain code: its rseq area is taken over from the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States of a process with debug modes: what is in the quarantine, in the guard pool, and what was there before.
 #include <reslab/reslab.h>
 

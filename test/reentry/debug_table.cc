@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls of a process with debug modes, which all take the slow entries: four tables, for processes with
 //
 //   debug         debug=FZPU:quarantine=64k

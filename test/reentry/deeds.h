@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What other actors do in the middle of a walked call, at a hook that it passes: another thread, or a handler.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shipped library's code as objdump shows it: instructions, where each may go next, and the restartable sections."""
 import re
 import struct

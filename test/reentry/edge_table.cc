@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is asked for cannot be, is nothing, or is odd.
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every entry point on its shortest way.
 #include <reslab/reslab.h>
 

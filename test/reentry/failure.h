@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How these programs end when something is wrong: one line on stderr with the scene (operation, way of walking, place,
 // nested operation), and status 1 at once. Works in a handler and allocates nothing of the heap under test.
 #pragma once

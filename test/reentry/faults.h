@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a walked call may fail: at a system call, at a compare-and-swap that another thread can make it lose, and behind
 // what another actor does on the way (Operation::deed).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The first calls: of the process, and of it on a CPU, interrupted in front of every instruction. A process has only one
 // first call, so each place has a process of its own: a child forked from this one, which never calls the library. It does
 // all its work before main, from .preinit_array: then not even the library's own constructor has run, which would make

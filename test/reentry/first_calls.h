@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What first.cc walks: calls that find the library, or a part of it, as a fresh process has it.
 #pragma once
 

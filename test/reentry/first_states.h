@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States of a process that has hardly used the library, or never.
 #pragma once
 

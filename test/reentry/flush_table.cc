@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frees that find no room in the magazine.
 #include <reslab/reslab.h>
 

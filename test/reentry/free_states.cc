@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States for the ways of a free: full and cold magazines, full depots and lists, sparse classes.
 #include "heap_states.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States of typed caches, groups and bounds in a process that has just begun.
 #include <reslab/reslab.h>
 

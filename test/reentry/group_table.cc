@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Groups: charges, stocks, limits, and the runs and objects that are charged.
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Brings the heap into the state from which an operation takes the path that it is named after. All use the plain
 // interface only; each can be repeated, and leaves what it holds in the stock (stock.h).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an instruction of x86-64 is, by its bytes: as far as the walks need to know.
 #pragma once
 

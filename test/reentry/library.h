@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shipped libreslab.so as it lies in this process: where its code is, which of it are restartable sections and hook
 // points, and its entry points. Those are looked up in the library itself: this program's own malloc is libc's
 // (own_malloc.cc).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls that the table names like symbols of the library, and that stand for several of its calls, or for one that is made
 // in a particular way.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States that calls leave behind which never came to their end, or whose slab went to somebody else meanwhile.
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls that the program must not make, interrupted in front of every instruction up to the report that ends the process:
 // foreign pointers, double frees, wrong sizes. Each walk is a child process of its own, which must die by SIGABRT with the
 // report; what was interrupted is in shared memory.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The subject is something that the program must not free, or not once more.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The operations that run in a handler, in the middle of another one (P2). Each is complete in itself: it checks what it
 // gets and leaves errno as it was, or holds its object until the walked operation is over. Sizes are those of the walked
 // operation's own class, where the two can meet, and others.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages, nolock scopes and reserves.
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What operations and nested operations hold: objects filled with a pattern of their own, looked at before they are
 // freed, so that an object handed out twice is seen. And the ledger: after a walk, each class has as many live objects
 // as before, and the audit finds nothing (17).

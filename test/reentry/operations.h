@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is walked: every entry point of the library on its shortest way, and the slow ways behind them, each from a state
 // that leads into it. A row names a hook that an undisturbed call from that state must pass, so that a walk which no
 // longer takes the way it is named after fails.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The harness's own memory: libc's, under malloc's names, so that the heap under test holds what operations and nested
 // operations put there and nothing else. A process that has got as far as main has then never called reslab.
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls in the middle of which another actor does something that they must notice: an identity that is another one by now,
 // a list that is empty, a mark that has moved.
 #include <reslab/reslab.h>

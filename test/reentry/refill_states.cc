@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States for the ways of an allocation: nothing in the magazine, and the objects are somewhere else.
 #include "heap_states.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Allocations that find nothing in the magazine.
 #include <reslab/reslab.h>
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Every walk of this folder in fresh processes, two at a time; then coverage.py judges what they have interrupted.
 
 Fails if a walk finds a violation, hangs, or the coverage falls short.

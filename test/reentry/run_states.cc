@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States of runs that were freed and are kept whole for the next of their length (arena/run_cache.h).
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States in which something has run out: units, writable memory, the depot's blocks.
 #include <reslab/reslab.h>
 #include <sys/resource.h>

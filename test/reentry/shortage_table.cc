@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Something has run out, was lost, or is about to be given back.
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What preparations hold while they bring the heap into a state: a stock of objects, the subject that the walked
 // operation will be given, a reserve, and a hoard that is kept until the walk is over. Fixed in size; plain calls only.
 #pragma once

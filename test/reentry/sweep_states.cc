@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States for a class's search for empty slabs: some that no search meets, and the pauses between searches.
 #include <reslab/reslab.h>
 

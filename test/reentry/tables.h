@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parts of the table of operations, and what their rows have in common.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States for the tide of the heap: the counters stand right before the call that acts.
 #include <reslab/reslab.h>
 

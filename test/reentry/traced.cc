@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The same by ptrace, independent of the trap flag and of breakpoints: a parent steps a child through the operations, and
 // at some of the steps (all of them in the long form) gives it a signal, whose handler does the nested operation on the
 // child's own stack. Under a registered rseq each step in a section aborts it, as under any debugger.

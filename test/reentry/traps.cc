@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "traps.h"
 
 #include <linux/hw_breakpoint.h>

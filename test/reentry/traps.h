@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two ways to stop a thread in front of an instruction of the library, both by SIGTRAP on the thread itself:
 //
 //   step_through   the CPU's trap flag: in front of every instruction of a call. Under a registered rseq a step in a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What first.cc walks of typed caches, groups and bounds: what cannot be had back in a process that lives on.
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States of typed caches and of large classes.
 #include "typed_states.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States of typed caches, groups, kept runs and large magazines, as in heap_states.h.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // States for runs, growth, reserves and the tide.
 #include "heap_states.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs of units: claims, resizes, growth.
 #include <reslab/reslab.h>
 

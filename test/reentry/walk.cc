@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every operation of the table, interrupted in front of every instruction, in the mode that RESLAB_OPTIONS asks for.
 // Prints a line for each operation and the bounds of the strict nolock calls; appends to the coverage.
 // For lessons 8 and 27 of docs/lessons.md.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Walks one operation: stops it in front of every instruction, and there runs a nested operation.
 //
 //   look        steps through it once without touching anything: which instructions its way has, how many steps and how

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a Walker does in the handler, in front of an instruction of the walked call.
 #include <cerrno>
 

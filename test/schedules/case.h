@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A case: what two or three threads do at the same time, small enough for all its schedules.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All schedules of a case up to a number of preemptions, depth-first: each is played from the start in a child of its
 // own, by the choices of the one before it, changed at the last place that has another choice left. A switch away from
 // a thread that could go on is a preemption; one at a thread's end is not. After Musuvathi and Qadeer's CHESS.

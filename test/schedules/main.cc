@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every interleaving of small cases: see scheduler.h and explorer.h. For lessons 11 and 16 of docs/lessons.md.
 #include <algorithm>
 #include <cstdio>

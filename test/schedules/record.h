@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the explorer tells the child that plays a schedule, and what it is told back: in memory that both share, so that
 // a child which dies has said all it did until then.
 #pragma once

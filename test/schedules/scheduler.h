@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plays one schedule of a case: real threads, of which exactly one runs at a time. Each stops wherever the library
 // passes a hook, and there the schedule says who goes on. A switch is a futex of the test's own; the library does not
 // notice it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stops inside restartable sections, on a thread whose CPU is scripted: by the trap flag, with a look at the descriptor
 // that the section has left in the rseq area, as the kernel looks at it; and what aborts them: whoever asks for it, and
 // the fence of membarrier, which a seccomp filter turns into a signal.

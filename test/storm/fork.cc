@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forks while other threads are inside the allocator, by fork, by _Fork and by the bare system call, from the main
 // thread and from a handler that interrupted the library itself. Each child finds a heap that other threads, which it
 // does not have, left in the middle of things. It has to allocate, to free what they had allocated, to pass the audit,

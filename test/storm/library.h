@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // That these programs test what they should.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A live object of the storm, and the pattern that it carries while it is live.
 //
 // The pattern is drawn from the object's address, its size and a seed of its own, so that the content of a neighbour, of

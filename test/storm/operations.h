@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The random operations of the storm, for interrupted code and handlers alike.
 //
 // Objects lie in slots, some for each thread. Every step exchanges a slot's content by one atomic instruction, so a

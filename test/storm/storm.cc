@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A storm of signals over the allocator: threads that allocate and free without pause, each struck by two timers, whose
 // handlers allocate and free as well, by plain and by nolock functions, nested, on alternate stacks or not, each freeing
 // what the others allocated.

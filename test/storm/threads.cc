@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads made and ended by the ten thousand leave nothing behind: caches belong to CPUs, so a thread that ends has
 // nothing to return, and memory stays where the first thousand threads brought it.
 //

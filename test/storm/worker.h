@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One thread of the storm: what it does while no handler runs. Its rounds lead through every part of the allocator:
 // pairs that stay in a magazine, batches that overflow it into the depot, bursts that need new slabs and give them back,
 // and exchanges with the other threads.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command line of a test program. One table says what it understands; `--help` prints it, and anything else ends the
 // program with a line that names what was wrong. Allocates nothing and does not call the library.
 #pragma once

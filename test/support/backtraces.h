@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The backtrace of every thread, where gdb is installed, for failures that another run may not show again. All of it
 // works in a signal handler and allocates nothing.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Code that runs before any constructor, the library's own included: there the next call into the library is the first
 // of the process, and a child forked there makes it again. Threads, stdio and the heap of libc work by then.
 #pragma once

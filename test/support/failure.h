@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How test programs end when something is wrong: one line on stderr that names the program, the scene (what was being
 // done, where, with which seed) and what did not hold; and status 1. All of it works in a signal handler and allocates
 // nothing: the allocator under test may be the very thing that is broken.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls from inside the library, at places it has prepared for that.
 //
 // reslab marks the spots between two steps of its lock-free operations by a five-byte NOP each, and lists them in the

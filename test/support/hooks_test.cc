@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The hooks of the shipped library: that they are there, that a callback is called at each pass and never after it has
 // been removed, that it may use the allocator itself, and that the code around a hook notices nothing of it.
 #include "hooks.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a handler's signal hit: the program counter of the code that it interrupted.
 #pragma once
 

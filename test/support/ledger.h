@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The objects handed out, class by class. reslab_check cannot see a lost object, since it looks like one that is still
 // in use (17); two ledgers, before and after, can. For moments when nobody is in the library. Allocates nothing: it
 // would change what it counts.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library of reslab as loaded in this process: where its code is, its restartable sections, its hook points, its
 // functions. Read from the tables that it ships with (__rseq_cs, reslab_hooks, .symtab), so nothing here knows its
 // sources.

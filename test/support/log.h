@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the words of a test program go. Every line goes to stdout and, where --log names one, to a file as well: at once,
 // since what is tested may end the process.
 #pragma once

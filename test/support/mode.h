@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every test runs in each mode of the library, and must know that it really got the one it was started for.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "played_fence.h"
 
 #include <linux/filter.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel's fence of restartable sections (MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) as a call of the test's: what can
 // only happen on another CPU while the fence is under way is made to happen there. By a seccomp filter. x86-64 only.
 #pragma once

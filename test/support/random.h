@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // splitmix64: any seed will do, and its state is one word, so that a draw by a handler that has interrupted another from
 // the same generator costs at most a number drawn twice.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "scripted_cpu.h"
 
 #include <sys/auxv.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thread whose CPU is what the test says, so that a schedule which needs two CPUs can be played by one thread.
 //
 // The kernel forgets the calling thread's rseq area; from then on nobody writes to it and nobody aborts a section, and

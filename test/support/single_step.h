@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs code one instruction at a time: a look, or a deed, at every instruction boundary.
 //
 // By the CPU's trap flag and SIGTRAP. Under a registered rseq every step inside a section aborts it, which is one thing

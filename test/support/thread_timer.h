@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A POSIX timer that sends one thread a signal at a steady rate.
 //
 // A timer has at most one signal pending: expirations that find it so are overruns and are not delivered. A thread that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a user is told whom the kernel does not let read a process: never less than what to do.
 
 #include <gtest/gtest.h>

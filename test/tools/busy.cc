@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program under full load, looked at from outside while it works: threads that allocate, free, pass objects on and grow
 // blocks, handlers that allocate between, and once in a while a fork. Ends when its input does.
 

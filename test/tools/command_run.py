@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`reslab run` puts a command on reslab, in the options it is given, with the command's own words, streams and status.
 
 Usage: command_run.py RESLAB LIBRARY

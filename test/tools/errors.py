@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each reason why the command can do nothing is one clear line: wrong number, no permission, no reslab, other version,
 and a target that dies while it is read.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """gdb's commands see the heap that the program sees, their list of words is that of the image, and gdb prints handles and
 the library's own structures.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`reslab info` of a process under full load: never an error, and figures that add up; `check` finds nothing there.
 
 Usage: info.py UNSTOPPED RESLAB BUSY MODE RUNS

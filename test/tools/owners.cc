@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program whose memory has owners: typed caches of several kinds, groups within groups, charged objects and charged large
 // blocks, what has gone among them, and large blocks whose units are kept for the next of their length. It says what it
 // knows of that and waits for its input to end. Its argument:

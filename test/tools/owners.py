@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Typed caches, groups, charged objects and kept runs, looked at from outside: at rest with exactly the figures that the
 process finds itself, also from its core; while caches and groups come and go; and spoiled. All by their names.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The library's own structures, each in a state that gdb is to print, with debug information whatever the build's options
 // are; and handles as a program has them.
 #include <unistd.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From outside, a process at rest has exactly the figures that it finds itself; the same from a core file of it, where
 the audit finds what was spoiled, and nothing else.
 

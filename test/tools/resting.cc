@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program at rest: after some work it says what it knows of its own heap, a line `name value` each, and waits for its
 // input to end. Whoever looks from outside must find the same. Its argument spoils something first:
 //

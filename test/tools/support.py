@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the command share: the programs that are looked at, and runs of the command."""
 
 import json

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program knows of its own heap, a line `name value` each: whoever looks from outside must find the same.
 #pragma once
 

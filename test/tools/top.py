@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`reslab top` on a terminal of 80 by 24: its keys, its lines, its end. The transcript of docs/memory.md is replayed: what
 is typed there is typed here, and what it shows must be there.
 

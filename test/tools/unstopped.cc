@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // unstopped COMMAND...: runs a command that is killed as soon as it would stop, trace, or signal another process.
 
 #include <seccomp.h>

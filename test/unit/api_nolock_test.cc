@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // api: the nolock functions' flags and limits, and where maintenance calls are refused.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // api: statistics, status, options, versions: what callers of any age of the header get, and that the figures add up.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // arena under limits: reservations that end early, commit charge that runs out, tails that are given back (36, 38).
 #include <gtest/gtest.h>
 #include <sys/resource.h>

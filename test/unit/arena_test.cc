@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // arena: runs of units from an address range; what is claimed is the claimant's alone, writable, and known to be zero
 // only where it is.
 #include "arena/arena.h"

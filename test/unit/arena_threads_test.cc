@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // arena with several threads: claims never overlap, whatever the others claim, release, commit, purge or retire, and what
 // is called zero is zero.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // arena/unit_bitmap: which units are free. Claims never overlap, nothing is lost by a claim that fails, and what is free
 // is found again.
 #include "arena/unit_bitmap.h"

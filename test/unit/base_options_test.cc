@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // base/options: RESLAB_OPTIONS is read as documented, and nothing it may hold does harm.
 #include "base/options.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // base: text without stdio, loops with an end, ids of threads, counters.
 #include "base/text.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cache/block: blocks are taken by one owner at a time and say who that is, whoever looks.
 #include "cache/block.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cache/deferred_list: objects that a nolock free left for later, linked through themselves.
 // For lesson 4 of docs/lessons.md.
 #include "cache/deferred_list.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cache/depot: blocks of objects between magazines and slabs.
 #include "cache/depot.h"
 

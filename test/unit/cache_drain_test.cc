@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cache/magazine: a magazine is drained from another CPU while its own threads use it; every object stays in exactly one
 // place (3). The experiment that decided the closed header's value, here for as long as it took to fail then.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cache/magazine: the same behaviour in both modes, on regions of the test's own.
 #include "cache/magazine.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cache: what happens behind a magazine that cannot serve: refill, flush, deferred frees, other buckets, single bits.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

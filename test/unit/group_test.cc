@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // group: budgets. What is charged, where limits are kept, and that nothing fails that somebody's stock could pay for.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The audit of what waits for a grace period (C9). The pages are this test's own.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap/check: each rule, broken on purpose below the caches: slabs, lists, active slots, units, counts (C4 to C8).
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap/check: each rule, broken on purpose in the caches: magazines, blocks, deferred lists (C1 to C3). The audit names
 // the rule, nothing else, and is content again after the repair.
 #include "heap/check.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap/fork: the child finds what the parent's other threads were carrying, and repairs what they left half done. Each
 // test leaves the heap as a thread that is stopped somewhere in reslab would, forks, looks in the child, and undoes it in
 // the parent.

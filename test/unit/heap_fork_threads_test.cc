@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap/fork and heap/aside: a child whose threads, handlers and jumps come in the middle of its repair. The hooks of the
 // library stop the repair where another call is to be met.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap: any object may be given to any freeing call, errno is kept by all of them, and what is no object is reported.
 // For lesson 28 of docs/lessons.md.
 #include <gtest/gtest.h>

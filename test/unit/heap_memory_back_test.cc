@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap: memory goes back (29). A process that allocated much and freed it all is small again with no further call and no
 // thread, in whatever order it freed. Measured as anonymous resident memory, in a child of its own for each case.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap: 2^20 random operations against a model that knows every object's size and contents. At the end the audit is
 // clean, and every class has exactly as many objects out as the model holds.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap: realloc keeps the contents whichever way it goes: in place, by copying, into free units behind, or by moving
 // pages.
 #include <gtest/gtest.h>

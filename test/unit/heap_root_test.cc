@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap/root: the first call into reslab, whichever it is and from wherever it comes, and several of them at once (19).
 //
 // The library makes its root in a constructor. What is tested here runs in one that comes before it, in a child for each

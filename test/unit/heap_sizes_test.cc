@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap: what every allocating call gives, for every class and around every limit: alignment, usable bytes, and the sizes
 // that cannot be had. For lesson 14 of docs/lessons.md.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heap: memory that was asked for zeroed is zero, however dirty what it is made of was left.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // objects: typed caches. Layout, constructors, merging, bulk, the end of a cache and its misuse.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab.hpp: the allocator, both memory resources, scopes and typed caches of C++.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // platform/rseq.h: what the kernel promises of sections, in full (43). A signal aborts the section before its handler
 // runs, the membarrier fence aborts sections on other CPUs, and so does preemption on the same CPU. Seconds of brute
 // force, since none of it can be provoked at a chosen instruction from here. For lesson 5 of docs/lessons.md.

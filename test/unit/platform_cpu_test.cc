@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // platform/cpu and platform/known_defects: which mode a process gets, and what numbers its magazines.
 #include "platform/cpu.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // platform/rseq.h against its own pseudo-code: random operations on random states, both must agree on the result, on
 // what was moved and on every word of the magazine.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // platform/rseq.h: each section does what its pseudo-code says, in every state of a header. Runs on regions of its own,
 // and in a process in fallback mode as well: the sections themselves do not know the mode.
 #include "platform/rseq.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // platform: what the core asks of the kernel, and what it believes of the machine.
 #include "platform/vm.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // slab/size_classes: the table against its definition. Everything here is exhaustive: all sizes, all classes, all offsets.
 #include "slab/size_classes.h"
 

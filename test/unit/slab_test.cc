@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // slab: units of one class; bits are the only truth. Uses the heap's arena and a class that nothing else here allocates.
 #include "slab/slab.h"
 

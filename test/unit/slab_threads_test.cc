@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // slab with several threads: objects are taken, freed, slabs activated, listed, popped, swept and retired by all at once.
 // No object has two owners, none is lost, and no slab with free objects is off its list at the end.
 #include <gtest/gtest.h>

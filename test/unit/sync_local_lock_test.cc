@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sync/local_lock: only ever tried; tells who has it; never stays in the way of anybody for ever.
 // For lesson 23 of docs/lessons.md.
 #include "sync/local_lock.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sync/tagged_stack: last in, first out; nothing lost or doubled by threads, by re-entry, or by a pop that slept.
 #include "sync/tagged_stack.h"
 

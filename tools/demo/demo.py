@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The demonstration of `./dev run`: one program under a storm of signals, on the system's malloc and then on reslab.
 
 What it says is what happened: each run's end is read from the program's exit status, its signal or a time limit.

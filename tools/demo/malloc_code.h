@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Was malloc interrupted? Tells whether an address lies in the code of the library that malloc comes from.
 #pragma once
 

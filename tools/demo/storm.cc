@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small server under a storm of signals: what happens when a signal handler reaches malloc and free.
 //
 //   reslab-storm SECONDS

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "without_heap.h"
 
 #include <dlfcn.h>

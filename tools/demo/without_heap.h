@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Speaking while malloc may be stuck: text and stack traces to standard output, from any context, without the heap.
 #pragma once
 

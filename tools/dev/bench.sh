@@ -1,4 +1,5 @@
 # ./dev bench KIND [OPTIONS]: figures against other allocators, written into docs/; KIND --help lists the options
+# SPDX-License-Identifier: Apache-2.0
 #
 # KIND is micro (single calls), workloads, programs (Debian's), worst (the slowest calls), memory (idle, and over time),
 # startup, instructions (of the fast paths), or all of these: docs/benchmarks.md and docs/plots. storm: how long each

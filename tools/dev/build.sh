@@ -1,4 +1,5 @@
 # ./dev build: builds with gcc and leaves an installed tree in build/dist (lib/, include/, bin/, lib/pkgconfig)
+# SPDX-License-Identifier: Apache-2.0
 
 dev_build() {
   (($# == 0)) || die "usage: ./dev build"

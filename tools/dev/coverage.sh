@@ -1,4 +1,5 @@
 # ./dev coverage [SUITE...]: which lines of src/ the suites execute ("unit" and "api" unless named); build/coverage/report
+# SPDX-License-Identifier: Apache-2.0
 #
 # Of a build of its own, which counts: in threads and handlers alike, by atomic operations. What runs in front of an
 # instruction that is interrupted is another question, which the tests of test/reentry answer for the library as shipped.

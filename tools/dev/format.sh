@@ -1,4 +1,5 @@
 # ./dev format [--check]: lays out all C and C++ by .clang-format; --check changes nothing and fails if it would
+# SPDX-License-Identifier: Apache-2.0
 
 dev_format() {
   local action=(-i)

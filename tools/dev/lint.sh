@@ -1,4 +1,5 @@
 # ./dev lint [FILE...]: clang-tidy by .clang-tidy, of the files named or of all of src/ and tools/; findings end in failure
+# SPDX-License-Identifier: Apache-2.0
 
 dev_lint() {
   need "${build_packages[@]}" clang clang-tidy

@@ -1,4 +1,5 @@
 # ./dev run [--] [COMMAND...]: runs a command on reslab (LD_PRELOAD); without one, a demonstration of under a minute
+# SPDX-License-Identifier: Apache-2.0
 
 dev_run() {
   [[ ${1:-} != -- ]] || shift

@@ -1,4 +1,5 @@
 # ./dev test [quick|full]: builds with gcc and clang and runs the tests; the last line is "N passed, N failed"
+# SPDX-License-Identifier: Apache-2.0
 #
 # quick (the default): the quick tests as gcc builds them, and of those clang builds the unit and the storm tests, where
 # the compiler makes the difference. full: all tests of both builds, and the same two kinds with the lock discipline

@@ -1,4 +1,5 @@
 # ./dev torture [MINUTES [SEED]]: the long forms of the proofs, both modes; logs in docs/evidence, findings end in failure
+# SPDX-License-Identifier: Apache-2.0
 #
 # 60 minutes unless said otherwise, shared evenly among the programs; the seed of a run stands at the top of its log.
 

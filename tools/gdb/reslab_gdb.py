@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands of gdb for a program on reslab, running, stopped or a core file: `source reslab_gdb.py`, or installed beside the
 library, where gdb finds it by itself.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How gdb prints the library's own structures, where it has their debug information: `print stack` says "index 7 on top,
 operation 12" in place of a packed word.
 """

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The audit from outside: the invariants of src/heap/check.h, by their names. A core file and a process at rest are
 // checked for all of them. While a process runs, an object on its way is in no place or in two, so there only what holds
 // at any moment is checked (57), and only what three looks in a row agree on is a finding.

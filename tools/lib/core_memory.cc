@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A core file: segments of memory, and the list of files that were mapped, from which comes what the kernel leaves out
 // (unchanged pages of programs and libraries).
 

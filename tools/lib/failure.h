@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a tool ends that cannot do its work: by one line that says what is wrong and, where there is one, what to do.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The groups of a process: budgets of bytes, with the figures of reslab_get_group_stats.
 #pragma once
 

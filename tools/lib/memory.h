@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory of somebody else: a running process, which is never stopped, or a core file.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A running process, read by process_vm_readv: the kernel copies its pages, it is neither stopped nor signalled. The
 // descriptor of the process (pidfd) tells whether the number still means the same one.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a heap consists of, in figures that add up: for each class
 //
 //   capacity = live + in_magazines + in_depot + deferred + in_hand + free_in_slabs - overcounted

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A heap seen from outside: its image, and typed reading of what the image points to. The process may run meanwhile, so
 // whatever is read is a moment's truth, and every index that was read is bounded before it is used.
 #pragma once

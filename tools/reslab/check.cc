@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `reslab check`: the audit's findings, a line each.
 
 #include <fmt/format.h>

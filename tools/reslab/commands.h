@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The commands of `reslab`. Each returns the exit status; what it cannot do it says by a Failure (lib/failure.h).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `reslab top` shows at a time: lines of text, as wide and as many as fit.
 #pragma once
 

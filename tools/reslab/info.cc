@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `reslab info`: a survey as text or as JSON.
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab: what a program's heap looks like, from outside. The command line alone; commands.h has the commands.
 
 #include <CLI/CLI.hpp>

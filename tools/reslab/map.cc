@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `reslab map`: the arena as a picture, a cell for each unit of 64 KiB (or several, in a large heap), row after row. The
 // colour says what the unit is, its strength how much of it is in use: pale cells among strong ones are fragmentation.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `reslab run`: the environment of a preloaded program, then the program in place of this one.
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `reslab top`: a look every few seconds, on the terminal or as text.
 
 #include <fmt/format.h>

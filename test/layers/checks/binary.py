@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The library as it ships: what it asks of others, what it gives, its one TLS line, its fast path, its hooks.
 
 For lesson 24 of docs/lessons.md.

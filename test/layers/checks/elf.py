@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What binutils say of a library."""
 
 import functools

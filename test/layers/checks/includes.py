@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Includes point downwards, and every file belongs to a layer."""
 
 from checks import tree

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/lessons.md: each lesson but those of speed has a test, which is there and says that it stands for it."""
 
 import re

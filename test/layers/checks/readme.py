@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """src/README.md says what the sources say: the layers in their order, and the system calls, all of them."""
 
 import re

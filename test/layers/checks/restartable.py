@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The restartable sections of the library, by their descriptors: what the kernel will take them for.
 
     struct rseq_cs { u32 version, flags; u64 start, bytes, abort; }, 32 bytes, aligned to 32

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The layers of src/, and its files as text without comments and strings."""
 
 import re

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // expect [] free: Interior(32, *, 1024)
 #include "../misuse.h"
 

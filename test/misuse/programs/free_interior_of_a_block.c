@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: InteriorOfBlock(16, 3145728)
 #include "../misuse.h"
 

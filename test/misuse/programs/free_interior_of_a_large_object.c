@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: Interior(4096, *, 212992)
 #include "../misuse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect-form preload
 // expect [] free: NotOurs
 #include <dlfcn.h>

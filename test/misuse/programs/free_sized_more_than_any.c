@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [check_sizes=1] free_sized: WrongSize(*) + Object(*, 64)
 // expect [debug=F] free_sized: WrongSizeAsked(*, 64) + Object(*, 64)

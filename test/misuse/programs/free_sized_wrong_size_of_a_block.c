@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [check_sizes=1] free_sized: WrongSize(9000000) + LargeBlock(3145728)
 // expect [debug=F] free_sized: WrongSizeAsked(9000000, 3145728) + LargeBlock(3145728)

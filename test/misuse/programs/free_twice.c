@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: DoubleFree + Object(*, 64)
 // expect [debug=FU] free: DoubleFree + Object(*, 64)
 // expect-history [debug=FU]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: NothingThere
 // expect [debug=F:quarantine=16m] free: DoubleFree + LargeBlock(3145728)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: DoubleFree + FreeObject(*, 212992)
 // expect [] free: NothingThere
 // expect [debug=F] free: DoubleFree + Object(*, 212992)

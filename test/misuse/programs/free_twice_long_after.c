@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: DoubleFreeAtFlush
 // expect [] free: DoubleFree + FreeObject(*, 64)
 // expect [] free: NothingThere

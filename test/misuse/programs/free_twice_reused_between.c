@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=F] nothing
 // expect [debug=F:quarantine=1m] free: DoubleFree + Object(*, 64)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: DoubleFreeAtFlush
 // expect [debug=F] free: DoubleFree + Object(*, 64)
 #include "../misuse.h"

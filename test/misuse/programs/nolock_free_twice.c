@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_free_nolock: DoubleFree + Object(*, 64)
 // expect [debug=FP] reslab_free_nolock: DoubleFree + Object(*, 64)
 #include "../misuse.h"

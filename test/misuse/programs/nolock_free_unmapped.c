@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_free_nolock: NotOurs
 #include "../misuse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_pages_free_nolock: Interior(4096, *, 16384)
 #include "../misuse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_free_nolock: DoubleFree + Object(*, 4096)
 // expect [debug=FZPU] reslab_free_nolock: DoubleFree + Object(*, 8192)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_pages_free_nolock: WrongSize(16384) + Object(*, 4096)
 // expect [debug=FZPU] reslab_pages_free_nolock: WrongSize(16384) + Object(*, 8192)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_free_rcu: DoubleFree + FreeObject(*, 64)
 // expect [debug=F:quarantine=1m] reslab_free_rcu: DoubleFree + Object(*, 64)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_free_rcu: DoubleFreeRetired
 #include "../misuse.h"
 

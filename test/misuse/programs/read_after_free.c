@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=FZPU] nothing
 // expect [debug=G:guard=1] fault: GuardAfterFree(40, 64)

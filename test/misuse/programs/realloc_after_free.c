@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=F] realloc: UsedAfterFree + Object(*, 64)
 // expect [debug=G:guard=1] realloc: UsedAfterFree + Guarded(64)

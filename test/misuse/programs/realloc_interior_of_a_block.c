@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] realloc: InteriorOfBlock(1048576, 3145728)
 #include "../misuse.h"
 

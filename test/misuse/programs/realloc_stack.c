@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] realloc: NotOurs
 #include "../misuse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: Interior(16, *, 64)
 #include "../misuse.h"
 

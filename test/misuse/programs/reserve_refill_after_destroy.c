@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_reserve_refill: Object(*, 80)
 #include "../misuse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_usable_size: NotOurs
 #include "../misuse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=F] malloc_usable_size: UsedAfterFree + Object(*, 64)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] malloc_usable_size: Interior(16, *, 64)
 #include "../misuse.h"
 

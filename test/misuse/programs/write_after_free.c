@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=P] malloc: WrittenAfterFree(40) + Object(*, 64)
 // expect [debug=PU] malloc: WrittenAfterFree(40) + Object(*, 64)

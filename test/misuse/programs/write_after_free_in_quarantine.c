@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=P:quarantine=4k] free: WrittenAfterFree(40) + Object(*, 64)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=Z] free: WrittenPastEnd(79, 64) + Object(*, 80)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=Z] free: WrittenPastEnd(1000, 1000) + Object(*, 1024)
 // expect [debug=G:guard=1] fault: GuardPastEnd(1008, 1000)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=P] malloc: WrittenAfterFree(0) + Object(*, 64)
 #include "../misuse.h"

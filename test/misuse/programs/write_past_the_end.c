@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=Z] free: WrittenPastEnd(60, 60) + Object(*, 80)
 // expect [debug=G:guard=1] nothing

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=FZPU:quarantine=1m] reslab_free_nolock: WrittenPastEnd(60, 60) + Object(*, 80)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
 // expect [debug=Z] free: WrittenPastEnd(3000000, 3000000) + LargeBlock(3014656)
 #include "../misuse.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A refill has read which slab is active, and before it looks at it the slab is given back and comes back as one of another
 // class, active there. It has nothing for the refill, which must look elsewhere, and leave the other class as it is.
 #include <pthread.h>

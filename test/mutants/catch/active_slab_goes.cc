@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A refill has read which slab is active; before it looks at the slab, another thread frees all objects of it and trims,
 // so that it is retired: its descriptor names no class then. The refill must go elsewhere.
 #include <pthread.h>

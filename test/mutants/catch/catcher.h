@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the catching programs share. Each is a small, deterministic test of one promise: `NAME rseq|fallback`. It passes
 // on the library as it is and fails on at least one of the mutants. All link the core alone, so that the heap under
 // test holds only what the program put there; they look at its internals where the interface cannot show a thing.

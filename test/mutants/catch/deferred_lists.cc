@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Deferred frees (16): a list has a bound and the frees past it go elsewhere; refills take from the own list, and from
 // those of other CPUs before they make a slab.
 #include <thread>

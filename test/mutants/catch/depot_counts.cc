@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The depot's own figure, by which it is bounded, is that of a walk over its blocks.
 #include <vector>
 

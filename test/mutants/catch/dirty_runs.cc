@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Zeroed memory is zero even when the run was used before, and when the kernel has refused to take its pages because
 // they are locked (37). The free that was refused keeps errno.
 #include <sys/mman.h>

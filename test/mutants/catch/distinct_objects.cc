@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // No two live objects share a byte: each is filled with a number of its own, and all numbers are still there when the
 // last object has been given out. Enough objects for many refills, over fresh and over recycled slabs.
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Freeing twice ends in a report: twice in a row (15), and when the object has gone back to its slab in between, at the
 // latest where the second one gets there.
 #include "catcher.h"

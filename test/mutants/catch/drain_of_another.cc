@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A drain belongs to the thread that has put the header aside (cache/drain.h). A second one on the same magazine, from
 // here on, must leave it alone: two that both open it again would lose what was pushed in between.
 #include "cache/cpu_state.h"

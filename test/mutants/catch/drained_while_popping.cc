@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A drain closes the magazine of another CPU while a pop is in flight there, which commits `top` over the closed header
 // before the fence is done (3). The popper owns its object then: the drain must see that it lost that race, and give
 // out what is left and nothing else. Played by one thread: the pop's commit is made where the kernel would let it

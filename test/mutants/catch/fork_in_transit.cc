@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A fork while another thread is in the middle of the library, at each hook in turn: that thread is not in the child,
 // and what it had in its hands must be found again there (18, 22). The child's heap is sound, no block is in hand of a
 // thread that is gone, every class serves, and no more is missing than the child says.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A fork from a handler that has interrupted the library, at each hook in turn. The child has the frame below the
 // handler: what that call holds is the child's own and must be left to it (22). It allocates in the handler, goes back,
 // finishes what it had begun, and its heap is sound, with every object accounted for. So is the parent's.

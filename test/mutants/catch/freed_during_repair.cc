@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A free that comes while a forked child is being repaired is kept aside, and done when the repair is over (heap/aside.h).
 // It comes from a handler of the repairing thread, here where a hook is, by each contract.
 #include <sys/wait.h>

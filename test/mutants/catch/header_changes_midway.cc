@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Another CPU opens or closes a magazine while a section is under way on it (1, 3). Each is one 64-bit store or
 // exchange, so it may fall between any two instructions of the section, and this lets it fall between each two in turn.
 // Either the section saw the header of before and committed in time or over the new one, as if it had come first; or it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A pointer into the middle of an object is reported, on the fast path as on the slow one (15).
 #include "catcher.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One thread that nobody interrupts never finds a local lock taken.
 #include <vector>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A fork from a handler in the middle of a refill: the child's thread has a block of objects in hand, below the handler. A
 // new thread of the child that comes to reslab first may not repair (heap/fork.h): to it that block looks like a dead
 // thread's. When the interrupted call goes on, its objects must still be its own.

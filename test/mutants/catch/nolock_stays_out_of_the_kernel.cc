@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A strict nolock allocation takes what is at hand, and fails when that is used up: it never asks the kernel for memory
 // (P3), which a plain call afterwards does.
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What comes back is there again: after rounds that go through magazines, depot and slabs, the objects handed out in
 // each class are the ones that were before. The audit alone cannot see a lost object, which looks like one in use (17).
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An allocation that is served by a larger class, because its own is busy, keeps the alignment of its own: objects of
 // 64 bytes lie at multiples of 64, and so does what stands in for one (architecture 4).
 #include <vector>

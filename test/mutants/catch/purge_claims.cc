@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // While free memory is given back to the system, an allocation interrupts: it must not get the memory that is going
 // (37).
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A cookie that is taken while a grace period runs is not that period's: it may have begun before the unlinking
 // (rcu/grace.h C3). One taken before it is (C2).
 #include <urcu/flavor.h>

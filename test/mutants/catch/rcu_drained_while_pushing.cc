@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reclaimer takes away the page that a push is in flight to: the push commits behind the closing, and before the
 // fence is done. Its object must be found in the page (rcu/pages.h G2). Played by one thread: the fence is the program's
 // own, and in it the push commits.

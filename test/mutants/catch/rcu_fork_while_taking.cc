@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A fork while the reclaimer has taken in half of a page: in the child both halves are freed, each object once.
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For catchers of mutants in the pages of pointers: there is no reclaimer, the program plays it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thread puts a spare page in the place of a full one and never comes back to mark the full one. The reclaimer finds it
 // by the new page, even if that is empty (rcu/pages.h G3).
 #include "hooks.h"

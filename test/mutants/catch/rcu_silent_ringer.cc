@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thread that rings for a grace period stops between the two steps of that, and keeps all later ones from ringing. The
 // period must come all the same. The stop is a seccomp filter of that thread, which lets no futex call of it through.
 #include <linux/filter.h>

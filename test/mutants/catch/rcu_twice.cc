@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An object retired twice is reported when the second one is taken in, wherever the first one is by then.
 #include <reslab/rcu.h>
 #include <unistd.h>

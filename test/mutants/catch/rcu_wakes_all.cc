@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whatever ends wakes all that wait for it, not one of them (lesson 13). The waiters here have no time limit.
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An object that moves to a smaller one takes along what fits and no byte more: its new neighbours stay as they were.
 #include <cstring>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // At each of the library's hooks in turn, an allocation that comes in between, as a handler's would: it allocates,
 // fills, and frees or keeps, in the middle of whatever operation was under way (P2). Afterwards nobody's bytes have
 // changed, every object is accounted for, and the heap is sound.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A trim has taken the active slab out of its slot and stands still before it says so in the slab's state. Another thread
 // finds the slab as lost and lists it; and it becomes the active slab of the same slot again. Then the trim goes on.
 #include <pthread.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two frees of the same large block, the second in the middle of the first: one of them wins, the other is reported.
 #include "catcher.h"
 #include "hooks.h"

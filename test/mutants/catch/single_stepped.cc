@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Under a debugger's single step every restartable section is aborted at once: allocations and frees then go by single
 // bits, and what they give and take must be as sound as ever (40).
 #include "single_step.h"

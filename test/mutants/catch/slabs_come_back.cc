@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slabs that have free objects are found again: partial ones serve later allocations instead of new slabs, empty ones
 // are given back, and every list says what the slabs say (7).
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A pop that is parked before its compare-and-swap, while the node it has seen is popped, its successor too, and the
 // node pushed again: head and node look as before, yet the link that the parked pop has read is another's by now. The
 // tag makes it fail and look again (39).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Claims from a slab that becomes another one right before its bits are taken (6c): whoever believed in the former slab of
 // a unit gets nothing from the present one, whose bits are all there afterwards.
 #include "catcher.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A claim of several units that finds one taken gives back all that it had: the whole words before, and the part of the
 // word where it failed (37).
 #include "arena/unit_bitmap.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thread without rseq, such as the child of a native vfork: nothing would abort its sections, so it must leave the
 // magazines alone, whatever slot number it happens to read (10).
 #include <vector>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds catching programs from a copy of the sources, compiling only what is new.
 
 An object is kept under a name made of everything it depends on: compiler, flags, and the text of the source and of all

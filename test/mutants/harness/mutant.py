@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A mutant: one breakage of the library, from a file breakages/NAME.toml.
 
     file      the source file that is broken, from the root of the checkout

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run of a catching program, and how it ended."""
 
 import dataclasses

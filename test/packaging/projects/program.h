@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What each program of the outside projects asks of the reslab it was built with; in C and in C++. */
 #include <reslab/reslab.h>
 #include <stdint.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two runs of one program's work beside each other: all that they recorded has to be equal."""
 
 import difflib

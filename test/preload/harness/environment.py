@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The environment of the programs under test: fixed, so that two runs differ in the library alone."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands run in process groups of their own, with a time limit, and measured.
 
 Invariants: a command never outlives its time limit, nor does anything that it started: its whole

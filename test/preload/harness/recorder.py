@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds the pids of the parts that gcc and g++ start (cc1, cc1plus, as, ld), which only they know.
 
 The compilers' option `-wrapper` names a program that gets the command line of each part. Ours notes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every test script of this folder does around its test: arguments, a folder, verdict, cleaning up."""
 
 import argparse

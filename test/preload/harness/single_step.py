@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Counts the instructions a command executes in user mode, by stepping through it one at a time.
 
 Exact, the same on every machine, without a hardware counter or a right to use one, and the command

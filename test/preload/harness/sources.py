@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sources to compile: one C++ file heavy with templates, and a small C project with a Makefile."""
 
 CXX_HEAD = """\

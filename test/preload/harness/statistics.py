@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The statistics that reslab writes at the exit of a process, and what every one of them must say.
 
 A file has one `name=value` a line: the fields of `struct reslab_stats`, and pid, mode, mode_reason.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run of a program's work, without the library or with it, and what is kept of it for comparison.
 
 A program's module gives its work as a function of a run. The function is called twice, with a

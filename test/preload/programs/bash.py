@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """bash: arrays, expansions, functions, subshells, pipelines, here-documents and traps."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """git: a repository made on the spot is cloned through a pipe, logged, changed, repacked and checked.
 
 git does its work in processes of its own. Their pids come from git's event trace (GIT_TRACE2_EVENT):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """g++: a large file of templates is compiled and linked, and the program that comes out is run.
 
 The process that matters is cc1plus, which g++ starts by vfork and exec; the recorder tells its pid.

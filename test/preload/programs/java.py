@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Java: javac compiles a class, java runs it, with the virtual machine's own allocations under the library."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """make -j2 of a small C project: a library of many parts and a program, which is run.
 
 make itself is the process that the test starts; the recorder tells the pid of each cc1.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """node: objects, buffers, compression, hashes, worker threads and child processes."""
 
 import pathlib

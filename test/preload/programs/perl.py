@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """perl: hashes, regular expressions, sorting, closures, pack, a forked child and a pipe."""
 
 import pathlib

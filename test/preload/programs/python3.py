@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """python3: containers, text, numbers, threads and child processes, with pymalloc and straight on malloc."""
 
 import pathlib

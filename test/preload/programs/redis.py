@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """redis-server under redis-benchmark on a unix socket; its data are checked, saved by a forked child and read back.
 
 The server is the process that the test starts. The benchmark's numbers are times and are left out;

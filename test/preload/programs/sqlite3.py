@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """sqlite3: a million rows are made, indexed, joined, sorted outside the cache, deleted in part and vacuumed."""
 
 NEEDS = {"/usr/bin/sqlite3": "sqlite3"}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """stress-ng: its malloc and vm stressors with --verify, each for a fixed number of operations.
 
 The stressors run in forked children that end by _exit, where no library gets to write statistics.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tar with zstd -T2: a tree of many small files and some large ones is packed, listed and unpacked.
 
 tar is the process that the test starts; zstd is also run by itself, so that its pid is known. It

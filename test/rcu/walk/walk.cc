@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every instruction of the calls that may be made anywhere: `walk MODE [--seed N] [--all]`.
 //
 // Each operation is first looked at: stepped through as it runs undisturbed, restartable sections and all (the thread's

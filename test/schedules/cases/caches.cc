@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks, the depot, deferred lists, local locks, and whole refills and flushes over them.
 #include <reslab/reslab.h>
 

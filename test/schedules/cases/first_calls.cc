@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The first calls of the process, from two or three threads at once: each builds a root, one publishes its own (19).
 #include <reslab/reslab.h>
 

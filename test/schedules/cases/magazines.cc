@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Magazines against the drain of another CPU (3), and against preemption on their own: in mode rseq with a stop at
 // every instruction of the sections, in mode fallback at the hooks between their steps.
 #include "cache/drain.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The states of a slab: active, listed, retired, made again as another. Every step here is one of the slab layer's own.
 #include "slab/slab.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Units and runs: claims of one and of several, roll-backs, the frontier, commits, purges, what is reserved.
 #include <reslab/reslab.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // reslab_check as a test sees it: which rules it found broken, and in what words.
 #pragma once
 

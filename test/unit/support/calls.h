@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every function that allocates and every function that frees, in one form each: memory from any of the first may be
 // given to any of the second (P7).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests that need a heap, or a whole process, of their own: their body runs in a forked child.
 #pragma once
 

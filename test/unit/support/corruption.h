@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A heap with something in every place that the audit looks at, for tests that plant one wrong thing, see it found under
 // its rule, and repair it. One thread, on one CPU, and nobody else in the heap.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads on chosen CPUs, and what the scheduler did to them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many objects of each class are handed out. A lost object looks to reslab_check like one that is still in use, so
 // every test that ends with an audit also compares these figures with its own count (P6).
 #pragma once

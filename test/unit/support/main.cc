@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The main of every unit test program.
 //
 // The programs link the core alone: reslab_* and the internals below it. Their own malloc, and so GoogleTest's, stays

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A file in memory: what reslab writes to a descriptor, or to stderr, read back as text. No pipe, because an audit that
 // finds a thousand violations would fill one and wait for its own reader.
 #pragma once

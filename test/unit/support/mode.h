@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every test program runs once in each mode and must know that it really got the one it was started for.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model of a heap: a table of objects with their sizes and patterns, shared by threads that take objects out of it,
 // check them, free or reallocate them, and put others in. Whatever is in the table belongs to nobody else.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Declarations of allocating functions promise the compiler alignment, size and freshness, and it believes them: a test
 // of such a promise would be folded away. What comes back from here is a pointer of which nothing is known.
 #pragma once

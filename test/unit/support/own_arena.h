@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An arena of a test's own, with a small window: its bounds can be met, and nobody else claims from it.
 #pragma once
 

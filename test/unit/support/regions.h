@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Regions of a test's own in place of the heap's: magazines without a heap behind them, in any state a test wants to see.
 // While they are in place nothing may be allocated or freed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A timer that sends one signal after another to the thread that made it.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The figure of the layers in docs/architecture.md, made from the includes: `layers_figure.py ROOT [--check]`.
 
 A row is a layer, from the top down; a mark stands for each layer that it includes. All marks lie right of the diagonal:

@@ -1,4 +1,5 @@
 # Debian packages: what a command needs and this machine lacks is installed, or named where that cannot be.
+# SPDX-License-Identifier: Apache-2.0
 #
 # The names are those of Debian 12. On a system without dpkg nothing can be looked up or installed: the user is told, and
 # the command goes on with what is there.

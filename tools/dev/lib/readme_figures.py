@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The figures of README.md, taken from what ./dev bench wrote into docs/: `readme_figures.py ROOT [--check]`.
 
 Between the marks `figures: begin` and `figures: end` nothing is written by hand. --check fails where README.md has other

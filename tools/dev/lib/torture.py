@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the long form of each proof in each mode, one after the other, and keeps what each wrote.
 
 A program is given its mode, --minutes, --seed and --log, and a whole number of minutes: with fewer minutes than runs,

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The verdict of `./dev test`, from what its builds left: verdict.py RESULTS_FOLDER.
 
 A folder for each build holds `expected`, the names of the tests that were to run, and `log.json`, meson's log with one
