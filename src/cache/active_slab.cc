@@ -31,13 +31,16 @@ void deactivate(uint32_t slot, uint32_t unit, SlabIdentity identity) {
       return;
     }
     RESLAB_HOOK("active_emptied");
-    if (!slab_is_active(unit, identity, slot)) return;  // else it was installed once more, and nobody would find it
+    const uint64_t now = slab_at(unit).state.load(std::memory_order_seq_cst);
+    if (identity_of(now).cls != identity.cls || flags_of(now) != active_in(slot)) return;
+    identity = identity_of(now);  // installed once more, perhaps as the next slab of these units: nobody would find it
   }
+  // So often installed meanwhile: it is called active, and in no slot. A look for lost slabs finds it.
 }
 
 bool remove_active(uint32_t slot, ClassId cls, uint32_t unit) {
   if (!class_slot(slot, cls).active.compare_exchange_strong(unit, 0, std::memory_order_seq_cst)) return false;
-  deactivate(slot, unit, slab_identity(unit));
+  deactivate(slot, unit, identity_of(slab_at(unit).state.load(std::memory_order_seq_cst)));
   return true;
 }
 

@@ -113,11 +113,13 @@ void give_back_empties(ClassId cls) {
 void purge_scattered(ClassId cls) {
   constexpr int64_t kLarge = 64;  // slabs
   constexpr uint32_t kBudget = 64;
-  const SlabClass& own = slab_class(cls);
-  const int64_t slabs = own.slabs.load(std::memory_order_relaxed);
-  if (slabs < kLarge || objects_used(cls) > 2 * slabs) return;
+  constexpr int64_t kHardlyAny = 8;  // one in so many, as slab_purge_pages demands of each slab
+  const ClassInfo& info = class_info(cls);
+  const int64_t slabs = slab_class(cls).slabs.load(std::memory_order_relaxed);
+  const int64_t used = objects_used(cls);
+  if (slabs < kLarge || used > 2 * slabs || used > slabs * info.capacity / kHardlyAny || !pages_can_go(info)) return;
   slab_sweep(cls, kBudget, FreePages::kPurge);
-  arena().purge_above_bound(slabs * class_info(cls).slab_units);
+  arena().purge_above_bound(slabs * info.slab_units);
 }
 
 void let_go(uint32_t slot) {

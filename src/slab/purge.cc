@@ -54,9 +54,8 @@ bool is_free_page(const HeldBits& held, const ClassInfo& info, size_t page) {
 constinit std::atomic<bool> slabs_keep_pages{false};
 
 void slab_purge_pages(uint32_t unit, SlabIdentity seen) {
-  if (slabs_keep_pages.load(std::memory_order_relaxed)) return;
   const ClassInfo& info = class_info(seen.cls);
-  if (info.is(kKeepsContent | kCharged)) return;
+  if (!pages_can_go(info)) return;
   Slab& slab = slab_at(unit);
   const auto free = static_cast<uint32_t>(slab.free_hint.load(std::memory_order_relaxed));
   if (free < info.capacity - info.capacity / 8 || slab.pages_purged.load(std::memory_order_relaxed) != 0) return;

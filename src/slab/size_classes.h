@@ -76,8 +76,8 @@ constexpr size_t object_bytes_of(ClassId cls) {
   return (size_t{128} << group) + (size_t{16} << group) * (step + 1);
 }
 
-// Objects that move at once between a magazine and a depot or a slab, at most: a refill and a flush cost as much for many as for few, and
-// a program that has more objects than the magazine holds pays both for each batch.
+// Objects that move at once between a magazine and the depot or a slab, at most: a refill and a flush cost as much for
+// many as for few, and a program that has more objects out than the magazine holds pays both for each batch.
 inline constexpr uint32_t kMostBatch = 128;
 
 namespace size_classes_detail {

@@ -175,9 +175,13 @@ uint32_t slab_sweep_all(ClassId cls);
 
 // Of a slab that is marked as listed and popped by the caller: if no more than an eighth of it is in use, the pages with
 // none of that go back to the system (slab/purge.cc).
+void slab_purge_pages(uint32_t unit, SlabIdentity seen);
+
 // Not while free objects are poisoned (heap/debug.h): their pages would read as zero.
 extern constinit std::atomic<bool> slabs_keep_pages __attribute__((visibility("hidden")));
-void slab_purge_pages(uint32_t unit, SlabIdentity seen);
+inline bool pages_can_go(const ClassInfo& info) {
+  return !info.is(kKeepsContent | kCharged) && !slabs_keep_pages.load(std::memory_order_relaxed);
+}
 
 inline SlabIdentity slab_identity(uint32_t unit) {
   return identity_of(slab_at(unit).state.load(std::memory_order_acquire));

@@ -28,7 +28,8 @@ def names(path, *options):
 
 
 def defined(path, *options):
-    return {name for kind, name in names(path, "--defined-only", "--extern-only", *options) if kind != "A"}  # a version's
+    return {name for kind, name in names(path, "--defined-only", "--extern-only", *options)
+            if kind != "A" and name != "_.stapsdt.base"}  # a version's; hidden, and of every file that has probes
 
 
 def declared(header):

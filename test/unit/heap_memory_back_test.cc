@@ -146,9 +146,9 @@ TEST_P(MemoryBack, SoIsOneWhoseObjectsAnotherThreadFreed) {
   });
 }
 
-// One object of each slab stays, as where another CPU's magazine has them: the slabs cannot go, but their pages can, and
+// One object of every second slab stays, as where another CPU's magazine has them: the slabs cannot go, but their pages can, and
 // what else is free is not taken for the cache of a heap in use.
-TEST(MemoryBackScattered, OneObjectInEachSlabKeepsAPageOfIt) {
+TEST(MemoryBackScattered, OneObjectInASlabKeepsAPageOfIt) {
   unit::in_child([] {
     List list(kTotal / 16);
     const size_t start = anonymous_bytes();
@@ -156,7 +156,7 @@ TEST(MemoryBackScattered, OneObjectInEachSlabKeepsAPageOfIt) {
     size_t kept = 0;
     void** end = std::partition(list.begin(), list.end(), [&](void* object) {
       if (reinterpret_cast<uintptr_t>(object) % kUnitBytes != 16) return true;
-      // Of the upper half alone: the lower half of the slabs goes whole.
+      // Every second slab goes whole.
       return ++kept % 2 != 0;
     });
     std::shuffle(list.begin(), end, std::minstd_rand(2));

@@ -18,6 +18,7 @@ import gdb
 import gdb.printing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import reslab_printers  # noqa: E402
 from reslab_printers import state_of  # noqa: E402
 
 MAGIC, VERSION = 0x6567616d69627372, 2
@@ -260,3 +261,4 @@ class ReslabUnit(gdb.Command):
 for command in (Reslab, ReslabHeap, ReslabWhere, ReslabUnit):
     command()
 gdb.printing.register_pretty_printer(gdb.current_objfile(), reslab_handle, replace=True)
+reslab_printers.register(gdb.current_objfile())

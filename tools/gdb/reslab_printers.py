@@ -87,4 +87,5 @@ def printers():
     return collection
 
 
-gdb.printing.register_pretty_printer(gdb.current_objfile(), printers(), replace=True)
+def register(objfile):
+    gdb.printing.register_pretty_printer(objfile, printers(), replace=True)

@@ -143,6 +143,18 @@ void find_lost_and_install() {
   });
 }
 
+// Where it stood before, another slab of the same class.
+void find_lost_and_make_again() {
+  again([] {
+    relist_lost_slabs(arena().frontier());
+    slab_sweep(kClass, 4);
+    slab_sweep(kClass, 4);
+    SlabIdentity identity;
+    const uint32_t unit = slab_create(kClass, Contract::kPlain, &identity);
+    if (unit != 0) install_active(0, unit, identity);
+  });
+}
+
 void allocate_one() {
   again([] { take(kBytes); });
 }
@@ -204,6 +216,10 @@ constexpr Case kCases[] = {
      .what = "the active slab of a slot is released, and meanwhile found as lost and made active again there",
      .setup = two_out,
      .threads = {install_and_release, find_lost_and_install, install_and_release}},
+    {.name = "release_against_reuse",
+     .what = "the same, and it is retired and its units are the next active slab",
+     .setup = none_out,
+     .threads = {install_and_release, find_lost_and_make_again, find_lost_and_install}},
     {.name = "refill_against_retire",
      .what = "a refill that has popped a slab which somebody else empties, sweeps and retires",
      .setup = one_out,
