@@ -21,8 +21,8 @@ constinit std::atomic<uint32_t> records_end{1};  // ids below it were in use at 
 
 constexpr size_t kStockStride = 64 / sizeof(uint64_t);
 constexpr uint64_t kMostStock = 64 << 10;
-constexpr int kDrains =
-    8;  // rounds of a charge that finds too little; each was lost to others, or to somebody who took what it drained
+// Rounds of a charge that finds too little; each was lost to others, or to somebody who took what it drained.
+constexpr int kDrains = 8;
 
 // --- the word ----------------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ direct jumps and direct calls. Not into functions of EXCLUDED, each with its rea
 aborts can follow.
 
   sections    all of their instructions, stopped at by a breakpoint and then restarted: 100 %
-  the rest    interrupted by a handler in front of it: at least LEAST_SHARE, not counting what can not be reached
-              and is argued in exceptions.txt, at most 20 lines "FUNCTION: NUMBER: reason", for up to so many instructions of a
+  the rest    interrupted by a handler in front of it: at least LEAST_SHARE, not counting what can not be reached and is
+              argued in exceptions.txt, at most 20 lines "FUNCTION: NUMBER: reason", for up to so many instructions of a
               function. An exception whose instructions are all reached is an error. Both shares are printed.
 
 An instruction in front of which nothing changes is the same place as its follower: padding, which is only there to

@@ -64,6 +64,8 @@ PRINTED = {
     "block": "in the depot, 63 objects of class 4, next 8",
     "identity": "class 4, generation 9",
     "runs": "units: 5 at 40",
+    "free_lock": "free",
+    "held_lock": "held by thread 5, frame 0x7ff0",
     "cache": "cache session, objects of 40 bytes",
     "group": "group 1, tenant",
 }

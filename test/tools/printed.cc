@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library's own structures, each in a state that gdb is to print, with debug information whatever the build's options
 // are; and handles as a program has them.
-#include <unistd.h>
+#include <cstring>
 
 #include "arena/run_cache.h"
 #include "cache/block.h"
@@ -15,6 +15,7 @@ reslab::Slab slab, run, nothing;
 reslab::BlockHeader block;
 reslab::RunCache runs;
 reslab::SlabIdentity identity{9, 4};
+reslab::LocalLock free_lock, held_lock;
 reslab_cache* cache;
 reslab_group* group;
 
@@ -31,6 +32,8 @@ int main() {
   block.next = 8;
   block.state_and_class = static_cast<uint16_t>(static_cast<uint32_t>(reslab::BlockState::kInDepot) << 14 | 4);
   runs.put({40, 5});
+  const uint64_t holder = uint64_t{5} << 36 | 0x7ff0 >> 4;  // {owner:28, stack pointer >> 4:36}
+  memcpy(static_cast<void*>(&held_lock), &holder, sizeof holder);
   const reslab_cache_args args = {
       .size = 40, .align = 0, .flags = RESLAB_CACHE_NO_MERGE, .ctor = nullptr, .group = nullptr};
   cache = reslab_cache_create("session", &args);

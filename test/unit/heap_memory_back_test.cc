@@ -146,8 +146,8 @@ TEST_P(MemoryBack, SoIsOneWhoseObjectsAnotherThreadFreed) {
   });
 }
 
-// One object of every second slab stays, as where another CPU's magazine has them: the slabs cannot go, but their pages can, and
-// what else is free is not taken for the cache of a heap in use.
+// One object of every second slab stays, as where another CPU's magazine has them: the slabs cannot go, but their pages
+// can, and what else is free is not taken for the cache of a heap in use.
 TEST(MemoryBackScattered, OneObjectInASlabKeepsAPageOfIt) {
   unit::in_child([] {
     List list(kTotal / 16);

@@ -161,7 +161,8 @@ class Handle:
         if self.kind == "reslab_group":
             return heap.group((self.address - heap.groups_at) // heap.groups_stride)
         cls = read(self.address + self.CACHE_CLASS, "I")[0]
-        return f"cache {heap.text(self.address + self.CACHE_NAME, self.CACHE_NAME_BYTES)}, objects of {heap.info(cls)[0]} bytes"
+        name = heap.text(self.address + self.CACHE_NAME, self.CACHE_NAME_BYTES)
+        return f"cache {name}, objects of {heap.info(cls)[0]} bytes"
 
 
 def reslab_handle(value):

@@ -1,5 +1,5 @@
-# The build directories build/gcc and build/clang, build/checks with the assertions of -Dchecks=true, build/coverage, which
 # SPDX-License-Identifier: Apache-2.0
+# The build directories build/gcc and build/clang, build/checks with the assertions of -Dchecks=true, build/coverage, which
 # counts the lines that it executes, build/aarch64 for qemu, and the installed tree build/dist.
 #
 # A directory keeps the options it has: `./dev run` after `./dev test` must not turn the tests off again. Its file
