@@ -10,6 +10,7 @@
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
 #include "cache/depot.h"
+#include "cache/give_back.h"
 #include "cache/magazine.h"
 #include "cache/policy.h"
 #include "cache/tide.h"
@@ -42,11 +43,7 @@ void* distribute(ClassId cls, uint32_t block) {
   }
   for (uint32_t i = pushed; i < rest; ++i) objects[i - pushed] = objects[i];
   pool.set_count(block, rest - pushed);
-  if (!depot().put(cls, block)) {
-    pool.set_count(block, 0);
-    slab_give_sorted(cls, objects, rest - pushed);
-    pool.recycle(block);
-  }
+  if (!depot().put(cls, block)) give_back_block(cls, block);
   return result;
 }
 

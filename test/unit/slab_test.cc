@@ -123,6 +123,18 @@ TEST_P(SlabTest, SortedFreesFindTheDoubleOneAndFreeTheOthers) {
   EXPECT_EQ(free_bits(), info.capacity);
 }
 
+// Freed twice, the second time in another part of its block: the first may have emptied its slab, which is retired then.
+TEST_P(SlabTest, SortedFreesTakeAnObjectWhoseSlabIsGoneForADoubleOneAndFreeTheOthers) {
+  std::vector<void*> objects = take(2);
+  const UnitRun units = arena().claim(1, 1, Contract::kPlain);
+  ASSERT_NE(units.first, 0u);
+  void* const gone = unit_address(units.first);
+  objects.insert(objects.begin() + 1, gone);
+  EXPECT_EQ(slab_give_sorted(cls, objects.data(), static_cast<uint32_t>(objects.size())), gone);
+  EXPECT_EQ(free_bits(), info.capacity);
+  arena().release(units.first, 1, Arena::Content::kDirty);
+}
+
 TEST_P(SlabTest, AFreeListsASlabThatIsNeitherActiveNorListed) {
   const std::vector<void*> objects = take(info.capacity);
   EXPECT_EQ(slab_pop_partial(cls), 0u);
