@@ -9,6 +9,7 @@
 #include "base/thread_line.h"
 #include "base/unwind.h"
 #include "platform/syscall.h"
+#include "slab/retired.h"
 
 namespace reslab {
 namespace {
@@ -32,6 +33,8 @@ bool is_above_slow_frame(uintptr_t frame) {
 // nullptr: nothing is known that speaks against waiting.
 const char* reason_not_to_wait(uintptr_t frame) {
   if (thread_line.nolock_depth.load(std::memory_order_relaxed) != 0) return "inside a nolock scope";
+  const RcuClient* readers = rcu_client.load(std::memory_order_acquire);
+  if (readers != nullptr && readers->in_read_section()) return "inside a read section";
   if (on_alternate_stack()) return "on an alternate signal stack";
   if (!is_above_slow_frame(frame)) return "on top of a call of reslab that it interrupts";
   if (options().check_context && is_below_signal_frame()) return "in a signal handler";

@@ -10,11 +10,6 @@
 namespace reslab {
 namespace {
 
-bool is_in_read_section() {
-  const rcu_flavor_struct* flavor = rcu.flavor.load(std::memory_order_acquire);
-  return flavor != nullptr && !is_qsbr(flavor) && flavor->read_ongoing() != 0;
-}
-
 void refuse(const char* call, const char* reason) {
   rcu.refused.fetch_add(1, std::memory_order_relaxed);
   Line line;
@@ -23,6 +18,11 @@ void refuse(const char* call, const char* reason) {
 }
 
 }  // namespace
+
+bool is_in_read_section() {
+  const rcu_flavor_struct* flavor = rcu.flavor.load(std::memory_order_acquire);
+  return flavor != nullptr && !is_qsbr(flavor) && flavor->read_ongoing() != 0;
+}
 
 bool may_wait_for_readers(const char* call, uintptr_t frame) {
   const RcuCore& core = rcu.core();

@@ -6,6 +6,9 @@
 
 namespace reslab {
 
+// Of the calling thread. Always false for qsbr, where a reader is whoever is online.
+bool is_in_read_section();
+
 // False: refused, counted, and reported with the reason (21). `frame` is the caller's.
 bool may_wait_for_readers(const char* call, uintptr_t frame);
 

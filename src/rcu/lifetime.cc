@@ -14,6 +14,7 @@
 #include "base/hooks.h"
 #include "base/text.h"
 #include "platform/syscall.h"
+#include "rcu/context.h"
 #include "rcu/rcu.h"
 #include "rcu/section.h"
 #include "reslab/rcu.h"
@@ -78,7 +79,8 @@ void let_reclaimer_go() {
 void visit_pages(void (*visit)(void*, void*), void* context) {
   if (rcu.has_pages.load(std::memory_order_acquire)) rcu.pages.visit(visit, context);
 }
-constexpr RcuClient kClient = {cookie_start, cookie_poll, hold_reclaimer, let_reclaimer_go, visit_pages};
+constexpr RcuClient kClient = {cookie_start,   cookie_poll,      is_in_read_section,
+                               hold_reclaimer, let_reclaimer_go, visit_pages};
 
 bool make_fork_word() {
   constexpr size_t kBytes = 4096;

@@ -30,6 +30,7 @@ namespace reslab {
 struct RcuClient {
   uint64_t (*gp_start)();        // class any+wake; a cookie
   bool (*gp_poll)(uint64_t gp);  // class any
+  bool (*in_read_section)();     // the calling thread; false for qsbr, which has no sections to see
   // For the audit, maintenance: from hold() on the reclaimer does nothing, until let_go().
   void (*hold)();
   void (*let_go)();

@@ -135,11 +135,13 @@ void in_a_handler_with(int flags) {
   finish();
 }
 void on_an_alternate_stack() { in_a_handler_with(SA_ONSTACK); }
-void in_a_handler() {
-  setenv("RESLAB_OPTIONS", (std::string(getenv("RESLAB_OPTIONS")) + ":check_context=1").c_str(), 1);
-  execl("/proc/self/exe", "misuse", "--handler", nullptr);
+// With other options, which count from the start on.
+void start_again_as(const char* what, const char* options) {
+  setenv("RESLAB_OPTIONS", (std::string(getenv("RESLAB_OPTIONS")) + options).c_str(), 1);
+  execl("/proc/self/exe", "misuse", what, nullptr);
   _exit(9);
 }
+void in_a_handler() { start_again_as("--handler", ":check_context=1"); }
 void in_a_scope() {
   begin();
   const unsigned saved = reslab_nolock_save();
@@ -148,11 +150,31 @@ void in_a_scope() {
   reslab_nolock_restore(saved);
 }
 
-void stalled() {
-  setenv("RESLAB_OPTIONS", (std::string(getenv("RESLAB_OPTIONS")) + ":rcu_stall=100").c_str(), 1);
-  execl("/proc/self/exe", "misuse", "--stalled", nullptr);
-  _exit(9);
+// Every maintenance call, of either library, is refused there, says so, and has done nothing.
+int maintain_in_a_section() {
+  begin();
+  reslab_cache_args args = {};
+  args.size = 64;
+  reslab_cache* cache = reslab_cache_create("c", &args);
+  reslab_group* group = reslab_group_create("g", 1 << 20);
+  reslab_reserve* reserve = reslab_reserve_create(64, 4);
+  RCU_CHECK(cache != nullptr && group != nullptr && reserve != nullptr);
+  Reader reader(urcu_memb_flavor);
+  reader.enter();
+  RCU_CHECK(reslab_trim(0) == 0 && errno == EDEADLK);
+  RCU_CHECK(reslab_check(-1) < 0 && errno == EDEADLK);
+  errno = 0;
+  RCU_CHECK(reslab_cache_shrink(cache) == 0 && errno == EDEADLK);
+  RCU_CHECK(reslab_cache_destroy(cache) == EDEADLK && reslab_group_destroy(group) == EDEADLK);
+  RCU_CHECK(reslab_reserve_destroy(reserve) == EDEADLK);
+  reader.leave();
+  RCU_CHECK(reslab_cache_destroy(cache) == 0 && reslab_group_destroy(group) == 0);
+  RCU_CHECK(reslab_reserve_destroy(reserve) == 0 && reslab_check(-1) == 0);
+  return 0;
 }
+void maintenance() { start_again_as("--maintenance", ":check_context=1"); }
+
+void stalled() { start_again_as("--stalled", ":rcu_stall=100"); }
 int be_stalled() {
   begin();
   Reader reader(urcu_memb_flavor);
@@ -213,6 +235,16 @@ constexpr Case kCases[] = {
     {"on an alternate stack", on_an_alternate_stack, End::kGoesOn, "reslab_gp_wait in a handler, refused"},
     {"in a handler", in_a_handler, End::kGoesOn, "reslab_rcu_barrier in a handler, refused"},
     {"in a nolock scope", in_a_scope, End::kGoesOn, "reslab_rcu_barrier inside a nolock scope, refused"},
+    {"trim in a section", maintenance, End::kGoesOn, "reslab_trim: maintenance call inside a read section, refused"},
+    {"check in a section", maintenance, End::kGoesOn, "reslab_check: maintenance call inside a read section, refused"},
+    {"shrink in a section", maintenance, End::kGoesOn,
+     "reslab_cache_shrink: maintenance call inside a read section, refused"},
+    {"destroy in a section", maintenance, End::kGoesOn,
+     "reslab_cache_destroy: maintenance call inside a read section, refused"},
+    {"a group in a section", maintenance, End::kGoesOn,
+     "reslab_group_destroy: maintenance call inside a read section, refused"},
+    {"a reserve in a section", maintenance, End::kGoesOn,
+     "reslab_reserve_destroy: maintenance call inside a read section, refused"},
     {"stalled", stalled, End::kGoesOn, "the grace period of flavour memb has not ended for"},
     {"stalled, how much", stalled, End::kGoesOn, " bytes are pending"},
     {"exit beside a reader", exit_beside_a_reader, End::kGoesOn, "exits"},
@@ -250,6 +282,7 @@ size_t count_of(const std::string& text, const std::string& what) {
 int main(int count, char** arguments) {
   if (count == 2 && strcmp(arguments[1], "--stalled") == 0) return be_stalled();
   if (count == 2 && strcmp(arguments[1], "--handler") == 0) return in_a_handler_with(0), 0;
+  if (count == 2 && strcmp(arguments[1], "--maintenance") == 0) return maintain_in_a_section();
   if (count != 2) return fprintf(stderr, "usage: misuse rseq|fallback\n"), 2;
   require_mode(arguments[1]);
   for (const Case& one : kCases) {
