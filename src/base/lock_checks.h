@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The discipline of local locks, asserted in builds with -Dchecks=true: a slow path holds at most one, and enters the
-// kernel with none. In other builds nothing of this is there. A nested call of a handler counts for itself (SlowCall).
+// kernel with none (platform/syscall.h). In other builds nothing of this is there. A nested call of a handler counts for
+// itself (SlowCall). Nothing is to be asserted of what a look at a lock promised: there is no such look, only the try.
 #pragma once
 
 #ifdef RESLAB_CHECKS

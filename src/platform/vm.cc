@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
-#include "base/lock_checks.h"
 #include "platform/small_file.h"
 #include "platform/syscall.h"
 
@@ -27,12 +26,10 @@ constexpr int kPrivate = MAP_PRIVATE | MAP_ANONYMOUS;
 bool is_error(long result) { return result < 0 && result > -4096; }
 
 long map(const void* place, size_t bytes, int protection, int flags) {
-  check_kernel_entry();
   return sys_call(SYS_mmap, reinterpret_cast<long>(place), static_cast<long>(bytes), protection, flags, -1, 0);
 }
 
 bool protect(void* start, size_t bytes, int protection) {
-  check_kernel_entry();
   return sys_call(SYS_mprotect, reinterpret_cast<long>(start), static_cast<long>(bytes), protection) == 0;
 }
 
@@ -68,7 +65,6 @@ void* vm_map_sparse(size_t bytes) {
 }
 
 bool vm_discard(void* start, size_t bytes) {
-  check_kernel_entry();
   return sys_call(SYS_madvise, reinterpret_cast<long>(start), static_cast<long>(bytes), MADV_DONTNEED) == 0;
 }
 
@@ -81,7 +77,6 @@ bool vm_renew(void* start, size_t bytes) {
 }
 
 bool vm_move_pages(void* from, void* to, size_t bytes) {
-  check_kernel_entry();
   const long result =
       sys_call(SYS_mremap, reinterpret_cast<long>(from), static_cast<long>(bytes), static_cast<long>(bytes),
                MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, reinterpret_cast<long>(to));
@@ -89,7 +84,6 @@ bool vm_move_pages(void* from, void* to, size_t bytes) {
 }
 
 void vm_release(void* start, size_t bytes) {
-  check_kernel_entry();
   sys_call(SYS_munmap, reinterpret_cast<long>(start), static_cast<long>(bytes));
 }
 

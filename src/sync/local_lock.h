@@ -47,6 +47,7 @@ class LocalLock {
     word_.compare_exchange_strong(word, 0, std::memory_order_release, std::memory_order_relaxed);
   }
 
+  // For tests: what it says promises nothing.
   bool is_locked() const { return word_.load(std::memory_order_relaxed) != 0; }
   void reset() {
     word_.store(0, std::memory_order_relaxed);
