@@ -28,6 +28,7 @@ bool is_over;
 const RcuClient kClient = {
     .gp_start = [] { return uint64_t{1}; },
     .gp_poll = [](uint64_t) { return is_over; },
+    .in_read_section = [] { return false; },
     .hold = [] {},
     .let_go = [] {},
     .visit_pages = [](void (*)(void*, void*), void*) {},

@@ -16,6 +16,7 @@ std::vector<void*> page;
 constexpr RcuClient kClient = {
     .gp_start = [] { return uint64_t{1}; },
     .gp_poll = [](uint64_t) { return false; },
+    .in_read_section = [] { return false; },
     .hold = [] {},
     .let_go = [] {},
     .visit_pages =
