@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// objects: typed caches. Layout, constructors, merging, bulk, the end of a cache and its misuse.
+// objects: typed caches. Layout, constructors, merging, bulk, the end of a cache and its misuse. For lesson 15 of
+// docs/lessons.md: a nolock call runs no constructor.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>
 

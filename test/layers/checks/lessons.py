@@ -5,7 +5,6 @@ import re
 
 ALL = set(range(1, 35))
 OF_SPEED = {33, 34}
-WITH_RECLAMATION = {13}  # barriers: they come with libreslab-rcu
 
 
 def _numbers(text):
@@ -18,7 +17,7 @@ def check(root):
     text = (root / "docs/lessons.md").read_text()
     rows = {int(number): re.findall(r"`([\w/.]+)`", where)
             for number, where in re.findall(r"^\| (\d+) \|.*\| ([^|]*) \|$", text, re.M)}
-    problems = [f"docs/lessons.md has no row for lesson {n}" for n in sorted(ALL - OF_SPEED - WITH_RECLAMATION - set(rows))]
+    problems = [f"docs/lessons.md has no row for lesson {n}" for n in sorted(ALL - OF_SPEED - set(rows))]
     for number, files in rows.items():
         for name in files:
             if not (root / name).is_file():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the core must not use, and that every atomic operation names its memory order.
 
-For lessons 9, 15 and 20 of docs/lessons.md.
+For lessons 9 and 20 of docs/lessons.md.
 """
 
 import re
