@@ -4,8 +4,8 @@
 # KIND is micro (single calls), workloads, programs (Debian's), worst (the slowest calls), memory (idle, and over time),
 # startup, instructions (of the fast paths), or all of these: docs/benchmarks.md and docs/plots. storm: how long each
 # allocator lasts when a signal handler allocates. latency: nolock calls in a handler against masking signals around a
-# lock. Samples are kept in build/bench. With --only or --allocators the documents stay as they are. A peer that Debian has
-# not is given by --allocator NAME=PATH of its library.
+# lock. cache: the example cache server against memcached. Samples are kept in build/bench. With --only or --allocators the
+# documents stay as they are. A peer that Debian has not is given by --allocator NAME=PATH of its library.
 
 # What the programs are, and what draws.
 bench_programs=(redis-server redis-tools sqlite3 g++ python3 z3 ghostscript nodejs xz-utils python3-matplotlib valgrind)
@@ -14,8 +14,11 @@ dev_bench() {
   local kind=${1:-all}
   shift || true
   case $kind in
-    micro | workloads | programs | worst | memory | startup | instructions | all | storm | latency) ;;
-    *) die "usage: ./dev bench [micro|workloads|programs|worst|memory|startup|instructions|all|storm|latency] [OPTIONS]" ;;
+    micro | workloads | programs | worst | memory | startup | instructions | all | storm | latency | cache) ;;
+    *)
+      die "usage: ./dev bench [micro|workloads|programs|worst|memory|startup|instructions|all|storm|latency|cache]" \
+        "[OPTIONS]"
+      ;;
   esac
   need "${bench_packages[@]}" "${bench_programs[@]}"
   make_build_for tests gcc || die "the build failed"
@@ -25,6 +28,7 @@ dev_bench() {
       (($# == 0)) || die "./dev bench $kind takes no options"
       "bench_$kind"
       ;;
+    cache) bench_cache "$@" ;;
     instructions) bench_instructions "$@" ;;
     all)
       bench_kind all "$@"
@@ -55,3 +59,7 @@ bench_instructions() {
 bench_storm() { python3 "$root/bench/storm/run_storm.py" --build "$root/build/gcc" --markdown "$root/docs/storm.md" && renew_readme; }
 
 bench_latency() { python3 "$root/bench/latency/run_latency.py" --build "$root/build/gcc" --markdown "$root/docs/latency.md"; }
+
+bench_cache() {
+  python3 "$root/bench/cache_server.py" --build "$root/build/gcc" --markdown "$root/docs/cache-server.md" "$@"
+}

@@ -15,6 +15,7 @@ test_packages=(
   cmake debhelper dpkg-dev lintian abigail-tools doxygen man-db  # packaging, documents
   # The programs that run under the preloaded library.
   bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless
+  memcached libmemcached-tools  # beside the example cache server
 )
 
 # Another architecture, cross-built and run under qemu.
