@@ -7,56 +7,42 @@
 
 #include <atomic>
 #include <cstring>
+#include <optional>
 
 #include "platform/cpu.h"
 #include "platform/fast_path.h"
 #include "platform/region.h"
 #include "platform/rseq.h"
 #include "platform/vm.h"
+#include "selftest/regions.h"
 #include "slab/size_classes.h"
 #include "support/cpus.h"
 
 namespace unit {
 
 using namespace reslab;
+using selftest::token;
+using selftest::token_number;
 
 class OwnRegions : public testing::Test {
  protected:
   void SetUp() override {
     setup_ = detect_cpu(ModeOption::kRseq, SlotsOption::kAuto);
     if (setup_.mode != Mode::kRseq) stand_in_for_rseq();
-    bytes_ = kPageBytes + setup_.slots * kRegionBytes;  // the page holds the word below region 0
-    memory_ = static_cast<char*>(vm_map(bytes_));
-    ASSERT_NE(memory_, nullptr);
-    kept_ = {fast_path.regions.load(), fast_path.rseq_offset.load(), fast_path.slot_offset.load()};
-    fast_path.regions.store(memory_ + kPageBytes);
-    fast_path.rseq_offset.store(setup_.rseq_offset);
-    fast_path.slot_offset.store(setup_.slot_offset);
+    regions_.emplace(setup_);
+    ASSERT_TRUE(regions_->are_mapped());
   }
 
-  void TearDown() override {
-    if (memory_ == nullptr) return;
-    fast_path.regions.store(kept_.regions);
-    fast_path.rseq_offset.store(kept_.rseq_offset);
-    fast_path.slot_offset.store(kept_.slot_offset);
-    vm_release(memory_, bytes_);
-  }
+  void TearDown() override { regions_.reset(); }
 
-  uint32_t slots() const { return setup_.slots; }
+  uint32_t slots() const { return regions_->slots(); }
 
   // The region number that a section of the calling thread would use at this moment.
-  uint32_t section_slot() const {
-    const char* self = static_cast<const char*>(__builtin_thread_pointer());
-    return __atomic_load_n(reinterpret_cast<const uint32_t*>(self + setup_.slot_offset), __ATOMIC_RELAXED);
-  }
+  uint32_t section_slot() const { return regions_->section_slot(); }
 
   // A region as words, and the header of a class in it.
-  uint64_t* words(uint32_t slot) const {
-    return reinterpret_cast<uint64_t*>(memory_ + kPageBytes + slot * kRegionBytes);
-  }
-  std::atomic<uint64_t>& header(uint32_t slot, ClassId cls) const {
-    return reinterpret_cast<std::atomic<uint64_t>*>(words(slot))[cls];
-  }
+  uint64_t* words(uint32_t slot) const { return regions_->words(slot); }
+  std::atomic<uint64_t>& header(uint32_t slot, ClassId cls) const { return regions_->header(slot, cls); }
 
   // Does `operation`, a section, on a region that `place` has brought into the state wanted, and reads the outcome by
   // `fetch`; all of it again if the section was aborted or the thread moved to another region meanwhile.
@@ -85,23 +71,11 @@ class OwnRegions : public testing::Test {
     static char area[32] __attribute__((aligned(32)));
     setup_.mode = Mode::kRseq;
     setup_.rseq_offset = area - static_cast<char*>(__builtin_thread_pointer());
-    setup_.slot_offset = setup_.rseq_offset + 4;  // cpu_id
+    setup_.slot_offset = setup_.rseq_offset + selftest::kCpuIdField;
   }
 
-  struct Kept {
-    char* regions;
-    ptrdiff_t rseq_offset;
-    ptrdiff_t slot_offset;
-  };
-
   CpuSetup setup_ = {};
-  char* memory_ = nullptr;
-  size_t bytes_ = 0;
-  Kept kept_ = {};
+  std::optional<selftest::Regions> regions_;
 };
-
-// Stand-ins for objects: magazines never look into what they hold.
-inline void* token(uintptr_t number) { return reinterpret_cast<void*>(0x1000 + 16 * number); }
-inline uintptr_t token_number(const void* token) { return (reinterpret_cast<uintptr_t>(token) - 0x1000) / 16; }
 
 }  // namespace unit
