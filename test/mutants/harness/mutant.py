@@ -37,12 +37,15 @@ class Mutant:
         path = tree / self.file
         if not path.is_file():
             raise BadMutant(f"{self.name}: there is no file {self.file}")
-        text = path.read_text()
+        path.write_text(self.broken(path.read_text()))
+
+    def broken(self, text):
+        """The text of its file, broken."""
         found = list(re.finditer(r"\s+".join(map(re.escape, self.search.split())), text))
         if len(found) != 1:
             raise BadMutant(f"{self.name}: its text occurs {len(found)} times, not once, in {self.file}: "
                             "a mutant must follow the changes of the sources")
-        path.write_text(text[:found[0].start()] + self.replace + text[found[0].end():])
+        return text[:found[0].start()] + self.replace + text[found[0].end():]
 
 
 def load(path):
