@@ -38,4 +38,8 @@ int map(const std::string& target, const std::string& path);
 
 int top(const TopSettings& settings);
 
+// Whether restartable sequences can be trusted on this machine. 0: they can, or reslab does without them here; 1: one
+// of the checks failed, or saw too little. Takes about so many seconds.
+int selftest(double seconds, Format format);
+
 }  // namespace reslab::tool

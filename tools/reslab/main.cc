@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// reslab: what a program's heap looks like, from outside. The command line alone; commands.h has the commands.
+// reslab: what a program's heap looks like, from outside, and what it may rely on here. The command line alone;
+// commands.h has the commands.
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -27,6 +28,7 @@ class CommandLine {
     add_check();
     add_map();
     add_top();
+    add_selftest();
   }
 
   int parse_and_run(int argc, char** argv) {
@@ -78,6 +80,14 @@ class CommandLine {
     top->add_option("-n,--frames", top_.frames, "print so many looks as text and end")->check(CLI::Range(1, 1000000));
     top->callback([this] { action_ = [this] { return reslab::tool::top(top_); }; });
   }
+  void add_selftest() {
+    CLI::App* selftest =
+        app_.add_subcommand("selftest", "whether restartable sequences can be trusted on this machine");
+    selftest->add_option("--seconds", seconds_, "how long it takes, more on a busy machine")
+        ->check(CLI::Range(0.1, 3600.0));
+    selftest->add_flag("--json", json_, "as JSON");
+    selftest->callback([this] { action_ = [this] { return reslab::tool::selftest(seconds_, format()); }; });
+  }
   void add_target(CLI::App* command) {
     command->add_option("TARGET", target_, "number of a process, or path of a core file")->required();
   }
@@ -90,6 +100,7 @@ class CommandLine {
   RunSettings run_;
   TopSettings top_;
   std::string target_, path_;
+  double seconds_ = 4;
   bool json_ = false;
 };
 
