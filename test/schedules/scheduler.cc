@@ -94,15 +94,14 @@ uint8_t decide(uint8_t thread, uint8_t point) {
 
 // --- what the kernel would do ----------------------------------------------------------------------------------------
 
-// In mode fallback a thread's slot comes from its number.
+// In mode fallback a thread keeps the slot that it was given first: its number there is one more.
 void be_on(uint32_t slot) {
   game.slot[self] = slot;
   if (game.settings.rseq) {
     support::be_on_slot(slot);
   } else if (!game.played->first_calls) {
-    const uint64_t count = reslab::slots().count();
-    const auto round = static_cast<uint64_t>(1000 + self);
-    reslab::thread_line.id.store(round * count + slot, std::memory_order_relaxed);
+    reslab::thread_line.slot.store(slot + 1, std::memory_order_relaxed);
+    if (reslab::slot_index() != slot) violation("a thread is not on the slot where its case wants it");
   }
 }
 

@@ -121,6 +121,23 @@ void drain_deferred_list() {
   });
 }
 
+// With two objects on the list.
+void two_deferred() {
+  six_on_the_table();
+  push_deferred();
+  push_deferred();
+}
+
+// What is first on the list is first again, and what was behind it is not on it any more.
+void take_two_deferred_and_return_the_first() {
+  again([] {
+    void* first = cpu_state(0).deferred.pop();
+    void* second = cpu_state(0).deferred.pop();
+    if (second != nullptr) hold(second, kCold);
+    if (first != nullptr && !cpu_state(0).deferred.push(first)) violation("a push was refused");
+  });
+}
+
 void drain_all_lists() {
   again([] {
     reslab_flush_deferred();
@@ -243,6 +260,10 @@ constexpr Case kCases[] = {
      .what = "pushes to one deferred list against pops from it",
      .setup = six_on_the_table,
      .threads = {push_two_deferred, drain_deferred_list, drain_deferred_list}},
+    {.name = "deferred_exchange",
+     .what = "two objects taken off a deferred list and one put back, against pops from it",
+     .setup = two_deferred,
+     .threads = {drain_deferred_list, take_two_deferred_and_return_the_first, push_two_deferred}},
     {.name = "deferred_flush",
      .what = "reslab_flush_deferred against nolock frees",
      .setup = six_on_the_table,

@@ -29,6 +29,10 @@ void give_to_slab(ClassId, void* object) {
   if (!slab_give_object(object)) violation("the drain has visited %p twice, or it is free", object);
 }
 
+void open() {
+  again([] { magazine_open(kSlot, kClass); });
+}
+
 void drain() {
   again([] { magazine_drain(kSlot, kClass, give_to_slab); });
 }
@@ -49,6 +53,10 @@ void fill_magazine(uint32_t count) {
 void with_none() { fill_magazine(0); }
 void with_one() { fill_magazine(1); }
 void with_two() { fill_magazine(2); }
+void with_no_magazine() {
+  fill_magazine(0);
+  header_word(kSlot, kClass).store(0);
+}
 void with_room_for_one() { fill_magazine(kRoom - 1); }
 
 // --- the calls, stepped alone: the test's own work has no stops ------------------------------------------------------
@@ -69,6 +77,20 @@ void pop() {
 
 void push() {
   again([] {
+    mine().objects[0] = let_go(kTable);
+    step_sections([] { reslab_free(mine().objects[0]); });
+  });
+}
+
+// Not stepped: what stands in a section sees it happen at once.
+void push_whole() {
+  again([] { give(kTable); });
+}
+
+// Into the magazine that its own drain has opened again.
+void drain_and_push() {
+  again([] {
+    magazine_drain(kSlot, kClass, give_to_slab);
     mine().objects[0] = let_go(kTable);
     step_sections([] { reslab_free(mine().objects[0]); });
   });
@@ -138,6 +160,11 @@ constexpr Case kCases[] = {
      .what = "a batch out of a magazine that another CPU drains",
      .setup = with_two,
      .threads = {pop_batch, drain, pop_batch}},
+    {.name = "push_against_open",
+     .what = "a free into a magazine that another CPU opens, for a thread that was on this one",
+     .setup = with_no_magazine,
+     .threads = {push, open, open},
+     .bound = 2},
     {.name = "push_batch_against_drain",
      .what = "a batch into a magazine that another CPU drains",
      .setup = with_one,
@@ -149,7 +176,8 @@ constexpr Case kCases[] = {
     {.name = "drain_against_drain",
      .what = "two drains of one magazine, and frees into it",
      .setup = with_two,
-     .threads = {drain, drain, push}},
+     .threads = {drain_and_push, drain, push},
+     .bound = 2},
     {.name = "preempted_pop",
      .what = "an allocation that is preempted for another one on its CPU",
      .setup = with_two,
@@ -160,6 +188,12 @@ constexpr Case kCases[] = {
      .what = "a free that is preempted for an allocation on its CPU",
      .setup = with_one,
      .threads = {push, pop, push},
+     .slots = Slot::kShared,
+     .bound = 2},
+    {.name = "preempted_by_push",
+     .what = "a free that is preempted for another one on its CPU",
+     .setup = with_one,
+     .threads = {push, push_whole, push_whole},
      .slots = Slot::kShared,
      .bound = 2},
     {.name = "migrated_push",
