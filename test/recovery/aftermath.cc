@@ -25,6 +25,7 @@ constexpr size_t kPaceOperations = 10'000;
 constexpr int kPaceTries = 15;
 constexpr double kLeastPace = 0.5;
 constexpr int kAnewTries = 4;
+constexpr int kUnlockTries = 40;        // with dozens of refills each: a lock is taken over at the 64th try
 constexpr uint64_t kLeftoversEach = 8;  // on average: a run has several units, and a purge has claimed some
 
 // Large blocks come from no bucket: how long their search takes depends on how many there are.
@@ -69,6 +70,12 @@ void begin_anew() {
   hand.free_all();
 }
 
+uint64_t locks_found_taken() {
+  reslab_stats stats = {};
+  reslab_get_stats(&stats, sizeof stats);
+  return stats.local_lock_busy_self + stats.local_lock_busy_other;
+}
+
 }  // namespace
 
 Aftermath::Aftermath(const Settings& settings) : settings_(settings) {
@@ -94,6 +101,18 @@ void Aftermath::expect_few_leftovers(const Jumps& lost_calls) {
   settings_.log.line("%llu leftovers in the audit", shown(leftovers));
   expect(leftovers <= kLeftoversEach * lost_calls.slow + kUnitsInHand * lost_calls.with_units,
          "calls that never returned have left too much behind");
+}
+
+// What a call that is gone has locked is taken over sooner or later; from then on who is alone finds no lock taken.
+void Aftermath::expect_no_lock_kept() {
+  if (strcmp(settings_.local_lock, "never") == 0) return;
+  uint64_t found = 1;
+  for (int tries = 0; tries < kUnlockTries && found > 0; ++tries) {
+    const uint64_t before = locks_found_taken();
+    begin_anew();
+    found = locks_found_taken() - before;
+  }
+  expect(found == 0, "local locks are found taken, %llu times, by a thread that is alone", shown(found));
 }
 
 // It finds again what was in the hands of calls that are gone.
@@ -132,6 +151,7 @@ void Aftermath::expect_recovered(const Jumps& lost_calls) {
     expect_bounded_loss(lost_calls);
     expect_all_classes_serve();
     expect_former_pace();
+    expect_no_lock_kept();
     expect_few_leftovers(lost_calls);
     expect_whole_child();
   }).join();

@@ -24,6 +24,7 @@ class Aftermath {
  private:
   void expect_bounded_loss(const Jumps& lost_calls);
   void expect_former_pace();
+  void expect_no_lock_kept();
   void expect_few_leftovers(const Jumps& lost_calls);
   void expect_whole_child();
 
