@@ -6,8 +6,14 @@
     replace   what stands there in the mutant
     rules     numbers of the rules that are broken
     why       what goes wrong with it
-    catcher   the program catch/CATCHER.cc that must fail on it
+    catcher   the program catch/CATCHER.cc that must fail on it; one that has harnesses may do without
     modes     in which of the modes it must
+
+Each table [[harness]], if there are any, names what else must fail on it:
+
+    run       a test harness, as a path below test/ of the build directory, and its arguments
+    says      a regular expression for the first line of what the harness says: it must fail for the right reason
+    modes     in which of the mutant's modes; all, if it does not say
 """
 
 import dataclasses
@@ -22,6 +28,13 @@ class BadMutant(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
+class Harness:
+    run: tuple
+    says: str
+    modes: tuple
+
+
+@dataclasses.dataclass(frozen=True)
 class Mutant:
     name: str
     file: str
@@ -29,8 +42,9 @@ class Mutant:
     replace: str
     rules: tuple
     why: str
-    catcher: str
+    catcher: str | None
     modes: tuple
+    harnesses: tuple
 
     def apply(self, tree):
         """Breaks the copy of the sources in the folder `tree`."""
@@ -51,7 +65,10 @@ class Mutant:
 def load(path):
     with path.open("rb") as file:
         fields = tomllib.load(file)
-    wanted = {field.name for field in dataclasses.fields(Mutant)} - {"name"}
+    harnesses = fields.pop("harness", [])
+    wanted = {field.name for field in dataclasses.fields(Mutant)} - {"name", "harnesses"}
+    if harnesses:
+        fields.setdefault("catcher", None)
     if set(fields) != wanted:
         raise BadMutant(f"{path.name}: has the fields {sorted(fields)}, not {sorted(wanted)}")
     if not fields["modes"] or not set(fields["modes"]) <= set(MODES):
@@ -63,7 +80,15 @@ def load(path):
     # The line break before the closing quotes belongs to the file's form, not to the text.
     for field in ("search", "replace"):
         fields[field] = fields[field].removesuffix("\n")
-    return Mutant(name=path.stem, **fields)
+    harnesses = tuple(load_harness(path, table, fields["modes"]) for table in harnesses)
+    return Mutant(name=path.stem, harnesses=harnesses, **fields)
+
+
+def load_harness(path, fields, modes):
+    fields = {"modes": modes, **fields}
+    if set(fields) != {"run", "says", "modes"} or not set(fields["modes"]) <= set(modes):
+        raise BadMutant(f"{path.name}: its harness has the fields {sorted(fields)}, or modes that are not the mutant's")
+    return Harness(run=tuple(fields["run"]), says=fields["says"], modes=tuple(fields["modes"]))
 
 
 def load_all(folder):
