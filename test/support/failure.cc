@@ -20,22 +20,27 @@ std::atomic<void (*)()> last_deed;
 std::atomic<pid_t> reporter;
 
 // Relaxed: who comes second publishes nothing and reads nothing. A handler on the very thread that reports must not wait
-// for it: what the thread has said by then has to do.
-void only_one_reports() {
+// for it; what there was to say has been said, since signals are blocked meanwhile.
+void only_one_reports(const sigset_t& mask_before) {
   pid_t first = 0;
   if (reporter.compare_exchange_strong(first, gettid(), std::memory_order_relaxed)) return;
   if (first == gettid()) _exit(1);
-  for (;;) pause();  // ends with the process
+  pthread_sigmask(SIG_SETMASK, &mask_before, nullptr);  // whoever reports may ask for our backtrace
+  for (;;) pause();                                     // ends with the process
 }
 
 // vsnprintf of what tests say, words and numbers, allocates nothing.
 [[noreturn]] void report_and_end(const char* format, va_list arguments) {
-  only_one_reports();
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  only_one_reports(before);
   char what[640], line[1024];
   vsnprintf(what, sizeof what, format, arguments);
   snprintf(line, sizeof line, "%.100s: FAILED: %s%s%s\n", program_invocation_short_name, scene_text,
            scene_text[0] != '\0' ? ": " : "", what);
   if (write(STDERR_FILENO, line, strlen(line)) < 0) _exit(1);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (watched_child > 0) kill(watched_child, SIGKILL);
   if (void (*deed)() = last_deed.load(std::memory_order_relaxed)) deed();
   _exit(1);
