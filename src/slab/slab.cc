@@ -127,19 +127,21 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
   Slab& slab = slab_at(unit);
   SlabClass& owner = slab_class(seen.cls);
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
-  uint64_t held[kUnitBytes / 16 / 64];
-  uint32_t sum = 0;
   RESLAB_HOOK("slab_unlisted");
-  for (uint32_t word = 0; word < info.words; ++word) {
-    held[word] = bits[word].exchange(0, std::memory_order_seq_cst);
-    sum += static_cast<uint32_t>(__builtin_popcountll(held[word]));
+  // To the first word that has not all its bits: what has to go back then is known, and needs no half KiB of the stack
+  // that a nolock call may have.
+  uint32_t whole = 0;
+  uint64_t rest = 0;
+  for (; whole < info.words; ++whole) {
+    rest = bits[whole].exchange(0, std::memory_order_seq_cst);
+    if (rest != all_bits(info, whole)) break;
   }
   RESLAB_HOOK("slab_retire");
-  if (info.is(kTypeSafe) && sum == info.capacity && !has_outlived_readers(slab)) sum = 0;
+  const bool may_go = whole == info.words && (!info.is(kTypeSafe) || has_outlived_readers(slab));
   uint64_t expected = slab_state(seen.generation, seen.cls, 0);
   const uint64_t retired = slab_state(seen.generation + 1, kNoClass, 0);
   // acq_rel: whoever sees the new generation also sees that the words were 0.
-  if (sum == info.capacity && slab.state.compare_exchange_strong(expected, retired, std::memory_order_acq_rel)) {
+  if (may_go && slab.state.compare_exchange_strong(expected, retired, std::memory_order_acq_rel)) {
     RESLAB_HOOK("slab_retired");
     unmap_units(unit, info.slab_units);
     owner.empty_slabs.fetch_sub(1, std::memory_order_relaxed);
@@ -150,8 +152,11 @@ bool slab_retire(uint32_t unit, SlabIdentity seen) {
     arena().release(unit, info.slab_units, Arena::Content::kDirty);
     return true;
   }
+  // Also where nothing was taken: free bits that nobody counts are what the slab has to be listed for. seq_cst: against
+  // slab_give, see there.
   for (uint32_t word = 0; word < info.words; ++word) {
-    if (held[word] != 0) slab_put_back(unit, bits[word], held[word]);
+    const uint64_t held = word < whole ? all_bits(info, word) : word == whole ? rest : 0;
+    if (held != 0 || bits[word].load(std::memory_order_seq_cst) != 0) slab_put_back(unit, bits[word], held);
   }
   return false;
 }
