@@ -2,10 +2,10 @@
 // Forks while other threads are inside the allocator, by fork, by _Fork and by the bare system call, from the main
 // thread and from a handler that interrupted the library itself. Each child finds a heap that other threads, which it
 // does not have, left in the middle of things. It has to allocate, to free what they had allocated, to pass the audit,
-// and to fork a child of its own that does the same. For lesson 29 of docs/lessons.md.
+// and to fork a child of its own that does the same. The long form goes on so for its time. For lesson 29 of
+// docs/lessons.md.
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "arguments.h"
@@ -23,6 +24,7 @@
 #include "ledger.h"
 #include "library.h"
 #include "library_map.h"
+#include "log.h"
 #include "operations.h"
 #include "thread_timer.h"
 #include "worker.h"
@@ -38,6 +40,8 @@ constexpr size_t kStruck = kWorkers;     // the place of the thread whose handle
 constexpr size_t kChild = kWorkers + 1;  // the place of whoever works in a child
 constexpr unsigned kChildSeconds = 20;   // a child that is older hangs; its own child says so first
 constexpr int kGenerations = 2;          // children and grandchildren
+constexpr unsigned kRound = 20;          // forks of the long form between two looks at the clock and at the heap
+constexpr unsigned kGrace = 60;          // seconds, for what comes before and after the time that was asked for
 
 Slots slots;
 Worker workers[kChild + 1];
@@ -124,29 +128,52 @@ void fork_under_load(unsigned count) {
   for (std::thread& thread : threads) thread.join();
 }
 
-int run(const char* mode, unsigned count, uint64_t seed) {
+struct Settings {
+  const char* mode;
+  unsigned forks;
+  unsigned seconds;  // 0: as long as it takes
+  uint64_t seed;
+  Log log;
+};
+
+// With the slots empty.
+void fork_and_compare(unsigned count, Random& random) {
   static Ledger before, after;
-  require_malloc_in_mode(mode);
+  before.take();
+  fork_under_load(count);
+  slots.release_all(random);
+  expect_sound_heap("in the parent");
+  after.take();
+  after.expect_same(before, "in the parent");
+}
+
+int run(const Settings& settings) {
+  using Clock = std::chrono::steady_clock;
+  require_malloc_in_mode(settings.mode);
   static const LibraryMap map = LibraryMap::of("reslab_malloc_nolock");
   library = &map;
   struct sigaction action = {};
   action.sa_sigaction = fork_in_handler;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigaction(SIGRTMIN + 1, &action, nullptr);
-  for (size_t i = 0; i < std::size(workers); i++) workers[i].start(i, seed);
-  Random random(seed);
+  for (size_t i = 0; i < std::size(workers); i++) workers[i].start(i, settings.seed);
+  Random random(settings.seed);
 
   fork_under_load(3);  // what libc keeps for threads that have ended is there from now on
   slots.release_all(random);
-  before.take();
 
-  fork_under_load(count);
-  slots.release_all(random);
-  expect_sound_heap("in the parent");
-  after.take();
-  after.expect_same(before, "in the parent");
-  printf("%u children of the main thread, %u of handlers inside the library, as many grandchildren\nok\n", count,
-         count);
+  const auto end = Clock::now() + std::chrono::seconds(settings.seconds);
+  unsigned forks = 0;
+  do {
+    const unsigned count = settings.seconds == 0 ? settings.forks : kRound;
+    fork_and_compare(count, random);
+    forks += count;
+  } while (Clock::now() < end);
+  settings.log.line(
+      "mode %s, seed %lu: %u children of the main thread, %u of handlers inside the library, as many "
+      "grandchildren",
+      settings.mode, settings.seed, forks, forks);
+  settings.log.line("ok");
   return 0;
 }
 
@@ -158,12 +185,18 @@ int main(int argc, char** argv) {
       support::kModeOption,
       {"--forks", "N", "how many, of the main thread and of handlers each (default 60)"},
       {"--limit", "SECONDS", "for all of it (default 60)"},
+      {"--minutes", "M", "as many as there can be in that time, instead"},
       support::kSeedOption,
+      support::kLogOption,
   };
   const support::Arguments arguments(argc, argv, "Forks while other threads are inside the allocator.", kOptions);
-  setlinebuf(stdout);  // a failure ends the process without flushing
+  const storm::Settings settings = {.mode = arguments.required("--mode"),
+                                    .forks = static_cast<unsigned>(arguments.number("--forks", 60)),
+                                    .seconds = arguments.has("--minutes") ? storm::seconds_of(arguments, 0) : 0,
+                                    .seed = arguments.number("--seed", 1, 0),
+                                    .log = support::Log(arguments)};
   support::explain_the_end();
-  support::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
-  return storm::run(arguments.required("--mode"), static_cast<unsigned>(arguments.number("--forks", 60)),
-                    arguments.number("--seed", 1, 0));
+  support::start_watchdog(settings.seconds > 0 ? settings.seconds + storm::kGrace
+                                               : static_cast<unsigned>(arguments.number("--limit", 60)));
+  return storm::run(settings);
 }

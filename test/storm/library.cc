@@ -31,4 +31,10 @@ void require_malloc_in_mode(const char* mode) {
   support::require_mode(mode);
 }
 
+unsigned seconds_of(const Arguments& arguments, unsigned absent) {
+  const double seconds = arguments.has("--minutes") ? 60 * arguments.amount("--minutes", 1)
+                                                    : static_cast<double>(arguments.number("--seconds", absent));
+  return static_cast<unsigned>(seconds < 1 ? 1 : seconds);
+}
+
 }  // namespace storm

@@ -3,12 +3,14 @@
 // nothing to return, and memory stays where the first thousand threads brought it.
 //
 // Each thread allocates, frees some, leaves some to others, frees what others left, and frees once more in the last
-// destructor of its thread-specific data, after which nothing of it runs any more.
+// destructor of its thread-specific data, after which nothing of it runs any more. The long form makes as many as it
+// can in its time.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 
 #include "arguments.h"
@@ -16,6 +18,7 @@
 #include "failure.h"
 #include "ledger.h"
 #include "library.h"
+#include "log.h"
 #include "operations.h"
 
 namespace storm {
@@ -26,6 +29,7 @@ namespace {
 
 constexpr size_t kAtOnce = kMaxWorkers;
 constexpr size_t kWarmUp = 1000;
+constexpr unsigned kGrace = 60;            // seconds, for what comes before and after the time that was asked for
 constexpr uint64_t kMostGrowth = 2 << 20;  // bytes; 20,000 threads may not leave 105 each
 
 Slots slots;
@@ -50,14 +54,19 @@ void live_and_end(size_t place, uint64_t seed) {
   for (const uint64_t handle : held) release(Object::from_handle(handle), random);
 }
 
-void make_and_end(size_t count) {
-  for (size_t made = 0; made < count; made += kAtOnce) {
+using Clock = std::chrono::steady_clock;
+
+// How many threads: `count`, or fewer when `end` comes first.
+size_t make_and_end(size_t count, uint64_t seed, Clock::time_point end = Clock::time_point::max()) {
+  size_t made = 0;
+  for (; made < count && Clock::now() < end; made += kAtOnce) {
     std::thread threads[kAtOnce];
-    for (size_t i = 0; i < kAtOnce; i++) threads[i] = std::thread(live_and_end, i, made + i);
+    for (size_t i = 0; i < kAtOnce; i++) threads[i] = std::thread(live_and_end, i, seed + made + i);
     for (std::thread& thread : threads) thread.join();
   }
-  Random random(count);
+  Random random(seed);
   slots.release_all(random);
+  return made;
 }
 
 uint64_t resident_bytes() {
@@ -68,30 +77,42 @@ uint64_t resident_bytes() {
   return uint64_t{resident} * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-void require_bounded(const char* what, uint64_t before, uint64_t after) {
-  printf("%s: %lu bytes after %zu threads, %lu at the end\n", what, before, kWarmUp, after);
+void require_bounded(const Log& log, const char* what, uint64_t before, uint64_t after) {
+  log.line("%s: %lu bytes after %zu threads, %lu at the end", what, before, kWarmUp, after);
   if (after > before + kMostGrowth) fail("%s grew by %lu bytes, at most %lu may be", what, after - before, kMostGrowth);
 }
 
-int run(const char* mode, size_t count) {
+struct Settings {
+  const char* mode;
+  size_t threads;
+  unsigned seconds;  // 0: as long as it takes
+  uint64_t seed;
+  Log log;
+};
+
+int run(const Settings& settings) {
   static Ledger before, after;
-  require_malloc_in_mode(mode);
+  require_malloc_in_mode(settings.mode);
   pthread_key_create(&last_object, free);
 
-  make_and_end(kWarmUp);
+  const uint64_t first_seed = settings.seed << 32;
+  make_and_end(kWarmUp, first_seed);
   const uint64_t resident_before = resident_bytes();
   before.take();
 
-  make_and_end(count);
+  const auto end =
+      settings.seconds == 0 ? Clock::time_point::max() : Clock::now() + std::chrono::seconds(settings.seconds);
+  const size_t made = make_and_end(settings.seconds == 0 ? settings.threads : SIZE_MAX, first_seed + kWarmUp, end);
   const uint64_t resident_after = resident_bytes();
   after.take();
 
+  settings.log.line("mode %s, seed %lu: %zu threads", settings.mode, settings.seed, made);
   expect_sound_heap("with all threads ended");
   after.expect_same(before, "with all threads ended");
-  require_bounded("resident memory", resident_before, resident_after);
-  require_bounded("committed memory", before.stats().bytes_committed, after.stats().bytes_committed);
-  require_bounded("metadata", before.stats().bytes_metadata, after.stats().bytes_metadata);
-  puts("ok");
+  require_bounded(settings.log, "resident memory", resident_before, resident_after);
+  require_bounded(settings.log, "committed memory", before.stats().bytes_committed, after.stats().bytes_committed);
+  require_bounded(settings.log, "metadata", before.stats().bytes_metadata, after.stats().bytes_metadata);
+  settings.log.line("ok");
   return 0;
 }
 
@@ -103,11 +124,19 @@ int main(int argc, char** argv) {
       support::kModeOption,
       {"--threads", "N", "how many, beside those of the warm-up (default 20000)"},
       {"--limit", "SECONDS", "for all of it (default 60)"},
+      {"--minutes", "M", "as many as can be made and ended in that time, instead"},
+      support::kSeedOption,
+      support::kLogOption,
   };
   const support::Arguments arguments(argc, argv, "Threads made and ended by the ten thousand leave nothing behind.",
                                      kOptions);
-  setlinebuf(stdout);  // a failure ends the process without flushing
+  const storm::Settings settings = {.mode = arguments.required("--mode"),
+                                    .threads = arguments.number("--threads", 20'000),
+                                    .seconds = arguments.has("--minutes") ? storm::seconds_of(arguments, 0) : 0,
+                                    .seed = arguments.number("--seed", 1, 0),
+                                    .log = support::Log(arguments)};
   support::explain_the_end();
-  support::start_watchdog(static_cast<unsigned>(arguments.number("--limit", 60)));
-  return storm::run(arguments.required("--mode"), arguments.number("--threads", 20'000));
+  support::start_watchdog(settings.seconds > 0 ? settings.seconds + storm::kGrace
+                                               : static_cast<unsigned>(arguments.number("--limit", 60)));
+  return storm::run(settings);
 }

@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -18,13 +19,23 @@ alignas(16) char alternate_stacks[kMaxWorkers][kAlternateStackBytes];
 
 // Before there is a thread: a static of a function has a guard, which a child would wait for if a thread that it does not
 // have was making it.
-const cpu_set_t allowed_cpus = [] {
+cpu_set_t allowed_cpus = [] {
   cpu_set_t set;
   sched_getaffinity(0, sizeof set, &set);
   return set;
 }();
 
 }  // namespace
+
+void restrict_to_two_cpus() {
+  cpu_set_t two;
+  CPU_ZERO(&two);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&two) < 2; cpu++) {
+    if (CPU_ISSET(cpu, &allowed_cpus)) CPU_SET(cpu, &two);
+  }
+  if (sched_setaffinity(0, sizeof two, &two) != 0) fail("sched_setaffinity: %s", strerrordesc_np(errno));
+  allowed_cpus = two;
+}
 
 void Worker::start(size_t worker_index, uint64_t seed) {
   index = worker_index;

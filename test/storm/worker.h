@@ -4,11 +4,12 @@
 // and exchanges with the other threads.
 #pragma once
 
-#include <sched.h>
-
 #include "operations.h"
 
 namespace storm {
+
+// All threads from now on, wherever they wander: so there are more of them than CPUs.
+void restrict_to_two_cpus();
 
 class Worker {
  public:
