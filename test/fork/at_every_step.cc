@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fork at the instructions of every operation, by the thread that is in the middle of it: from a handler on top of it.
+// A fork at the instructions of every operation, by the thread that is in the middle of it: from a handler on top of
+// it. At addresses where there has been none yet first, in whatever operation; the quick form takes a sample of them,
+// the long one all that it has time for, and then any steps.
+//
 // In the child the frame below is alive and will go on, while everything says "forked". The child works there, forks a
 // child of its own that works as well, goes back into the operation, finishes it, and audits: nothing is lost (22).
 //
-// In rseq mode the CPU is a scripted one (support/scripted_cpu.h), because stepping aborts every section that the kernel
-// knows of, and no slow path behind one would be reached. In the middle of a section nothing is done: the kernel would
-// have sent the thread out of it before its handler ran. For lesson 22 of docs/lessons.md.
+// In rseq mode the CPU is a scripted one (support/scripted_cpu.h), because stepping aborts every section that the
+// kernel knows of, and no slow path behind one would be reached. In the middle of a section nothing is done: the kernel
+// would have sent the thread out of it before its handler ran. For lesson 22 of docs/lessons.md.
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +19,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "child.h"
 #include "failure.h"
@@ -34,14 +40,14 @@ using namespace support;
 
 constexpr unsigned kMostSeconds = 60;   // for one child
 constexpr size_t kOperations = 1'000;   // of a kind
-constexpr uint64_t kFewForks = 6;       // to see what one costs
+constexpr uint64_t kSampleGap = 64;     // one of so many addresses that an operation meets, where there was no fork yet
 constexpr uint64_t kMostSteps = 2'000;  // that the quick form looks at: some walk over the whole heap
 
 const Operation* operation;
 const Settings* given;
 Hand hand_of_forker;
 
-// --- in a child --------------------------------------------------------------------------------------------------------
+// --- in a child ------------------------------------------------------------------------------------------------------
 
 void work_and_look_after_the_hand() {
   for (size_t kind = 0; kind < kKinds; ++kind) work(static_cast<Kind>(kind), kOperations);
@@ -64,37 +70,85 @@ void live(int generations) {
   set_stage("a child finishes what it was forked in");
 }
 
-// --- at an instruction -------------------------------------------------------------------------------------------------
+// --- at an instruction -----------------------------------------------------------------------------------------------
+
+// Addresses of the library's code. What has been seen is shared by all processes, and written by one at a time; what
+// this process has come by is its own.
+class Places {
+ public:
+  explicit Places(const LibraryMap& map)
+      : first_(map.text()),
+        count_(map.text_bytes()),
+        seen_(bytes<Seen>(MAP_SHARED)),
+        passed_(bytes<bool>(MAP_PRIVATE)) {}
+
+  void meet(uintptr_t pc) { at(pc) = std::max(at(pc), Seen::kMet); }
+  // Whether this process has not been there before.
+  bool pass_first(uintptr_t pc) { return !std::exchange(passed_[pc - first_], true); }
+  void fork_at(uintptr_t pc) { at(pc) = Seen::kForkedAt; }
+  bool is_forked_at(uintptr_t pc) { return at(pc) == Seen::kForkedAt; }
+
+  uint64_t met() const { return count_ - count(Seen::kNot); }
+  uint64_t forked_at() const { return count(Seen::kForkedAt); }
+
+ private:
+  enum class Seen : uint8_t { kNot, kMet, kForkedAt };
+
+  template <class T>
+  T* bytes(int sharing) const {
+    void* memory = mmap(nullptr, count_, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS, -1, 0);
+    expect(memory != MAP_FAILED, "no memory for a list of places");
+    return static_cast<T*>(memory);
+  }
+
+  Seen& at(uintptr_t pc) { return seen_[pc - first_]; }
+  uint64_t count(Seen what) const { return static_cast<uint64_t>(std::count(seen_, seen_ + count_, what)); }
+
+  uintptr_t first_;
+  size_t count_;
+  Seen* seen_;
+  bool* passed_;
+};
+
+using Clock = std::chrono::steady_clock;
+enum class Choice { kNew, kAny };
 
 struct Progress {
   uint64_t steps, forks;
 };
-// Of the process that steps; the place to fork next, by the number of the step in the library.
+// Of the process that steps.
 Progress done;
-uint64_t gap;         // steps between two forks, on average
-uint64_t most_steps;  // behind them the operation runs at full speed
-uint64_t next_fork;
+Choice choice;
+uint64_t gap;               // candidates between two forks, on average
+uint64_t candidates, next;  // how many there were, and which one is forked at
+uint64_t most_steps;        // behind them the operation runs at full speed
+Clock::time_point latest;   // for a fork
 Random dice(0);
 const LibraryMap* library;
+Places* places;
 
-// In the quick form ever further apart: how many steps there will be is not known, and most operations have few.
-void draw_next_fork() {
-  const uint64_t most = given->quick() ? 3 * done.steps + 4 : 2 * gap - 1;
-  next_fork = done.steps + 1 + dice.below(most);
-}
+uint64_t draw_distance() { return 1 + dice.below(2 * gap - 1); }
 
 bool is_a_step(uintptr_t pc) {
   if (!library->contains(pc) || library->section_around(pc) != nullptr) return false;
+  places->meet(pc);
   if (++done.steps >= most_steps) stop_stepping();
   return true;
+}
+
+bool is_next_fork(uintptr_t pc) {
+  if (choice == Choice::kNew && (places->is_forked_at(pc) || !places->pass_first(pc))) return false;
+  if (++candidates < next) return false;
+  next = candidates + draw_distance();
+  return Clock::now() < latest;
 }
 
 void only_count(uint64_t, void*) { is_a_step(stepped_pc()); }
 
 void fork_here(uint64_t, void*) {
   const uintptr_t pc = stepped_pc();
-  if (!is_a_step(pc) || done.steps < next_fork) return;
-  draw_next_fork();
+  if (!is_a_step(pc) || !is_next_fork(pc)) return;
+  places->fork_at(pc);
   ++done.forks;
   set_scene("%s, forked at step %llu, at %#lx in the library, seed %llu", operation->name,
             static_cast<unsigned long long>(done.steps), library->link_address(pc),
@@ -105,7 +159,7 @@ void fork_here(uint64_t, void*) {
   stop_stepping();
 }
 
-// --- an operation, in a process of its own -----------------------------------------------------------------------------
+// --- an operation, in a process of its own ---------------------------------------------------------------------------
 
 Ledger before, after;
 using AtStep = void (*)(uint64_t step, void*);
@@ -130,6 +184,7 @@ using AtStep = void (*)(uint64_t step, void*);
 
 Progress play_in_child(AtStep at_step) {
   int ends[2];
+  done = {};
   expect(pipe(ends) == 0, "no pipe");
   const pid_t process = fork();
   if (process == 0) {
@@ -144,37 +199,71 @@ Progress play_in_child(AtStep at_step) {
   return progress;
 }
 
-bool is_chosen(const Operation& one) {
-  return one.where == Where::kAnywhere && (given->operation == nullptr || strcmp(given->operation, one.name) == 0);
+// --- all operations --------------------------------------------------------------------------------------------------
+
+struct Row {
+  const Operation* operation;
+  Progress sum;
+};
+
+std::vector<Row> chosen_operations() {
+  std::vector<Row> rows;
+  for (const Operation& one : operations()) {
+    if (one.where != Where::kAnywhere) continue;
+    if (given->operation == nullptr || strcmp(given->operation, one.name) == 0) rows.push_back({&one, {}});
+  }
+  expect(!rows.empty(), "there is no such operation");
+  return rows;
 }
 
-uint64_t chosen_operations() {
-  const auto all = operations();
-  return static_cast<uint64_t>(std::count_if(all.begin(), all.end(), is_chosen));
+void begin(const Row& row) {
+  operation = row.operation;
+  set_scene("%s, seed %llu", operation->name, static_cast<unsigned long long>(given->seed));
 }
 
-Progress fork_with_gap(uint64_t steps) {
-  gap = steps;
-  draw_next_fork();
-  const Progress progress = play_in_child(fork_here);
-  expect(progress.steps > 0, "the operation never came into the library");
-  return progress;
+void count_steps(Row& row) {
+  begin(row);
+  row.sum.steps = play_in_child(only_count).steps;
+  expect(row.sum.steps > 0, "the operation never came into the library");
 }
 
-// A few forks; in the long form then as many as its share of the time allows, every step if it does.
-Progress fork_in(const Operation& one) {
-  using Clock = std::chrono::steady_clock;
-  operation = &one;
-  set_scene("%s, seed %llu", one.name, static_cast<unsigned long long>(given->seed));
-  most_steps = given->quick() ? kMostSteps : UINT64_MAX;
-  if (given->quick()) return fork_with_gap(0);
-  const uint64_t steps = play_in_child(only_count).steps;
-  const auto begin = Clock::now();
-  const Progress few = fork_with_gap(steps / kFewForks + 1);
-  const std::chrono::duration<double> taken = Clock::now() - begin;
-  const double share = 60 * given->minutes / static_cast<double>(chosen_operations());
-  const double all_forks = taken.count() / static_cast<double>(few.forks + 1) * static_cast<double>(steps);
-  return fork_with_gap(static_cast<uint64_t>(all_forks / share) + 1);
+uint64_t fork_in(Row& row, Choice wanted, uint64_t one_in) {
+  begin(row);
+  choice = wanted, gap = one_in, candidates = 0, next = draw_distance();
+  const uint64_t forks = play_in_child(fork_here).forks;
+  row.sum.forks += forks;
+  return forks;
+}
+
+// What an operation meets that others have been forked at may leave it without a fork: then at one of its steps, in the
+// first half, since another time there may be fewer of them.
+void fork_at_least_once(Row& row) {
+  if (row.sum.forks > 0) return;
+  begin(row);
+  choice = Choice::kAny, gap = row.sum.steps, candidates = 0, next = 1 + dice.below((row.sum.steps + 1) / 2);
+  row.sum.forks = play_in_child(fork_here).forks;
+  expect(row.sum.forks > 0, "nothing was forked");
+}
+
+uint64_t fork_in_all(std::vector<Row>& rows, Choice wanted, uint64_t one_in) {
+  uint64_t forks = 0;
+  for (Row& row : rows) forks += fork_in(row, wanted, one_in);
+  return forks;
+}
+
+// Until `end`: at the addresses that are left, or as many of them as there is time for, then at any step. How long a
+// fork takes is what those so far took.
+void go_on_until(Clock::time_point end, std::vector<Row>& rows, double seconds_for_one) {
+  latest = end;
+  const auto affordable = [&] {
+    const double left = std::chrono::duration<double>(end - Clock::now()).count();
+    return static_cast<uint64_t>(std::max(1.0, left / seconds_for_one));
+  };
+  const uint64_t new_places = places->met() - places->forked_at();
+  fork_in_all(rows, Choice::kNew, new_places / affordable() + 1);
+  uint64_t steps = 0;
+  for (const Row& row : rows) steps += row.sum.steps;
+  while (Clock::now() < end && fork_in_all(rows, Choice::kAny, steps / affordable() + 1) > 0) {}
 }
 
 }  // namespace
@@ -184,17 +273,33 @@ int main(int argc, char** argv) {
       read_settings(argc, argv, "a fork at any instruction, by the thread itself, leaves a child that works");
   require(settings);
   const LibraryMap map = LibraryMap::of("reslab_malloc");
-  given = &settings, library = &map, dice = Random(settings.seed);
-  uint64_t forks = 0, whole = 0;
-  for (const Operation& one : operations()) {
-    if (!is_chosen(one)) continue;
-    const Progress progress = fork_in(one);
-    settings.log.line("%s: %llu forks at %llu steps", one.name, static_cast<unsigned long long>(progress.forks),
-                      static_cast<unsigned long long>(progress.steps));
-    forks += progress.forks;
-    whole += progress.forks == progress.steps ? 1 : 0;
+  Places all_places(map);
+  given = &settings, library = &map, places = &all_places, dice = Random(settings.seed);
+  most_steps = settings.quick() ? kMostSteps : UINT64_MAX;
+  latest = Clock::time_point::max();
+  std::vector<Row> rows = chosen_operations();
+
+  const auto start = Clock::now();
+  for (Row& row : rows) count_steps(row);
+  const auto first_fork = Clock::now();
+  fork_in_all(rows, Choice::kNew, kSampleGap);
+  for (Row& row : rows) fork_at_least_once(row);
+  uint64_t forks = 0;
+  for (const Row& row : rows) forks += row.sum.forks;
+  if (!settings.quick()) {
+    const std::chrono::duration<double> taken = Clock::now() - first_fork;
+    const auto length =
+        std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(60 * settings.minutes));
+    go_on_until(start + length, rows, taken.count() / static_cast<double>(forks));
   }
-  expect(forks > 0, "nothing was forked");
-  settings.log.line("ok, %llu forks, %llu operations at every step, seed %llu", static_cast<unsigned long long>(forks),
-                    static_cast<unsigned long long>(whole), static_cast<unsigned long long>(settings.seed));
+
+  forks = 0;
+  for (const Row& row : rows) {
+    settings.log.line("%s: %llu forks at %llu steps", row.operation->name,
+                      static_cast<unsigned long long>(row.sum.forks), static_cast<unsigned long long>(row.sum.steps));
+    forks += row.sum.forks;
+  }
+  settings.log.line("ok, %llu forks, at %llu of the %llu addresses that were met, seed %llu",
+                    static_cast<unsigned long long>(forks), static_cast<unsigned long long>(places->forked_at()),
+                    static_cast<unsigned long long>(places->met()), static_cast<unsigned long long>(settings.seed));
 }
