@@ -40,7 +40,7 @@ namespace {
 
 constexpr size_t kThreads = 4;
 constexpr unsigned kGrace = 30;      // seconds for what comes before and after the storm
-constexpr double kLeastRate = 2500;  // handlers that did their work, for each second of CPU time
+constexpr double kLeastRate = 1500;  // handlers that did their work, for each second of CPU time
 
 struct Settings {
   const char* mode;
