@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls left by a jump at each hook point of the library in turn, many times: what a timer meets now and then is met here
-// every time. Each hook has a process of its own, and the same must hold afterwards as for jumps anywhere.
+// Calls left by a jump at each hook point of the library in turn, many times: what a timer meets now and then is met
+// here every time. Each hook has a process of its own, and the same must hold afterwards as for jumps anywhere. A hook
+// that the calls below do not pass is a failure, unless unpassed.cc says why.
 #include <reslab/reslab.h>
 #include <setjmp.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include "heir.h"
 #include "hooks.h"
 #include "random.h"
+#include "unpassed.h"
 
 namespace {
 
@@ -38,7 +40,7 @@ void leave(void*) {
   siglongjmp(back, 1);
 }
 
-// --- calls that between them pass the hooks ----------------------------------------------------------------------------
+// --- calls that between them pass the hooks --------------------------------------------------------------------------
 
 void* objects[kObjects];
 size_t held;
@@ -79,7 +81,7 @@ void pass_hooks(uint64_t random) {
   reslab_trim(0);
 }
 
-// --- a hook ------------------------------------------------------------------------------------------------------------
+// --- a hook ----------------------------------------------------------------------------------------------------------
 
 [[gnu::noinline]] void leave_once(Random& random) {
   if (sigsetjmp(back, 0) == 0) {
@@ -94,9 +96,9 @@ void pass_hooks(uint64_t random) {
   Random random(settings.seed);
   for (int i = 0; i < 8; ++i) pass_hooks(random.next());
   static recovery::Aftermath aftermath(settings);
-  // A trim may be left, too: its thread's next one finishes what it was draining. But not where a slab is marked as listed
-  // and not yet on its list: nothing but the repair after a fork finds it again. Out of a trim that is a slab with all its
-  // objects free, and dozens of them make their class look sparse, whose caches stay small then.
+  // A trim may be left, too: its thread's next one finishes what it was draining. But not where a slab is marked as
+  // listed and not yet on its list: nothing but the repair after a fork finds it again. Out of a trim that is a slab
+  // with all its objects free, and dozens of them make their class look sparse, whose caches stay small then.
   leaves_trim = hook != "slab_listed";
   {
     const support::Hook at(hook.c_str(), leave);
@@ -120,7 +122,8 @@ void pass_hooks(uint64_t random) {
 int main(int argc, char** argv) {
   const Settings settings = read_settings(argc, argv, "jumps out of the library at each of its hook points");
   require(settings);
-  size_t passed = 0;
+  if (settings.operation == nullptr) recovery::expect_reasons_for_hooks();
+  size_t passed = 0, unpassed = 0;
   for (const std::string& hook : support::hook_names()) {
     if (settings.operation != nullptr && hook != settings.operation) continue;
     set_scene("left at hook %s, seed %llu", hook.c_str(), static_cast<unsigned long long>(settings.seed));
@@ -129,12 +132,16 @@ int main(int argc, char** argv) {
     if (process == 0) jump_at(settings, hook);
     int status = 0;
     waitpid(process, &status, 0);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) continue;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+      const char* why = recovery::why_unpassed(settings, hook.c_str());
+      expect(why != nullptr, "it is not passed");
+      ++unpassed;
+      continue;
+    }
     expect(status == 0, "the process failed, wait status %#x", static_cast<unsigned>(status));
     ++passed;
   }
   set_scene("seed %llu", static_cast<unsigned long long>(settings.seed));
-  constexpr size_t kLeastHooks = 18;
-  expect(settings.operation != nullptr || passed >= kLeastHooks, "only %zu hooks were passed", passed);
-  settings.log.line("ok, %zu hooks, seed %llu", passed, static_cast<unsigned long long>(settings.seed));
+  settings.log.line("ok, %zu hooks, %zu others for which there are reasons, seed %llu", passed, unpassed,
+                    static_cast<unsigned long long>(settings.seed));
 }
