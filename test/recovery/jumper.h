@@ -18,8 +18,8 @@ struct Jumps {
   uint64_t all() const { return fast + slow; }
 };
 
-// Works and jumps until the whole process has jumped `most` times, or until `seconds` are over. Frees what it has at the
-// end. The objects are stamped, and the stamps checked.
-Jumps jump_about(const support::LibraryMap& library, uint64_t seed, uint64_t most, double seconds);
+// Works and jumps until the whole process has jumped `least` times, however long that takes, and `seconds` are over.
+// Frees what it has at the end. The objects are stamped, and the stamps checked.
+Jumps jump_about(const support::LibraryMap& library, uint64_t seed, uint64_t least, double seconds);
 
 }  // namespace recovery

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handlers that leave by siglongjmp, out of malloc and free, tens of thousands of times (lesson 26). Afterwards nothing is
-// locked, and no more is lost than one object for each jump out of a fast path and one block for each out of a slow path.
+// Handlers that leave by siglongjmp, out of malloc and free, a million times (lesson 26), and in the quick form twenty
+// thousand times. Afterwards nothing is locked, and no more is lost than one object for each jump out of a fast path
+// and one block for each out of a slow path.
+//
+// It jumps until it has jumped so often: on a busy machine that takes longer, and is not less.
+#include <chrono>
 #include <thread>
 
 #include "aftermath.h"
@@ -12,18 +16,18 @@ using namespace progress;
 using namespace support;
 using recovery::Jumps;
 
-constexpr uint64_t kQuickJumps = 50'000, kLongJumps = 1'000'000;
-constexpr uint64_t kLeastShare = 5;  // of these, on a machine with much else to do: one in
-constexpr double kQuickSeconds = 12;
+constexpr uint64_t kQuickJumps = 20'000, kLongJumps = 1'000'000;
+constexpr unsigned kQuickLimit = 150,
+                   kLongLimit = 1'500;  // seconds: some ten times what they take on two CPUs of their own
 constexpr size_t kJumpers = 2;
 
-Jumps jump(const Settings& settings, const LibraryMap& library, uint64_t most) {
-  const double seconds = settings.quick() ? kQuickSeconds : 60 * settings.minutes;
+Jumps jump(const Settings& settings, const LibraryMap& library) {
+  const uint64_t least = settings.quick() ? kQuickJumps : kLongJumps;
   Jumps of[kJumpers] = {};
   std::thread jumpers[kJumpers];
   for (size_t i = 0; i < kJumpers; ++i) {
-    jumpers[i] =
-        std::thread([&, i] { of[i] = recovery::jump_about(library, settings.seed * 1000 + i, most, seconds); });
+    jumpers[i] = std::thread(
+        [&, i] { of[i] = recovery::jump_about(library, settings.seed * 1000 + i, least, 60 * settings.minutes); });
   }
   for (std::thread& jumper : jumpers) jumper.join();
   Jumps all = {};
@@ -37,16 +41,17 @@ int main(int argc, char** argv) {
   const Settings settings = read_settings(argc, argv, "jumps out of handlers that interrupted malloc and free");
   require(settings);
   set_scene("seed %llu", static_cast<unsigned long long>(settings.seed));
-  limit_time(static_cast<unsigned>(60 + 60 * settings.minutes));
+  limit_time(settings.quick() ? kQuickLimit : kLongLimit + static_cast<unsigned>(60 * settings.minutes));
   const LibraryMap library = LibraryMap::of("reslab_malloc");
   std::thread([] {}).join();  // what libc keeps for threads that have ended
   static recovery::Aftermath aftermath(settings);
 
   set_stage("threads jump");
-  const uint64_t most = settings.quick() ? kQuickJumps : kLongJumps;
-  const Jumps jumps = jump(settings, library, most);
-  expect(jumps.all() >= most / kLeastShare, "only %llu jumps in the time",
-         static_cast<unsigned long long>(jumps.all()));
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  const Jumps jumps = jump(settings, library);
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  settings.log.line("%llu jumps in %.0f seconds", static_cast<unsigned long long>(jumps.all()), seconds);
   aftermath.expect_recovered(jumps);
   settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));
 }
