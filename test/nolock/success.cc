@@ -5,14 +5,15 @@
 // delivers that many: such a handler takes longer than the timer's period. What came is printed, and there is a floor
 // on how many handlers did their work for each second of CPU time, which is what a busy machine changes least.
 //
-// --sizes: of how many sizes the objects of one signal are. Eight is mixed. One is the hardest: each handler takes all of
-// its objects from one class, 1.6 MB of the largest, and the next handler those of another. It fails when more than
-// --allowed of a million allocations return NULL, from the first signal on; when a failure is not counted in
-// nolock_failures, or a count there was none, before or after the storm has set in (there are no counters by reason: a
-// strict call fails where its own class and the larger ones have nothing that it may have); when the heap is not sound,
-// or an object did not come back. With --least-failures it fails when there were fewer: for a heap that is told to keep
-// nothing ready, so that there is something to count. It prints by which routes the allocations came, as far as the
-// statistics tell. For lesson 2 of docs/lessons.md.
+// --sizes: of how many sizes the objects of one signal are. Eight is mixed. One is the hardest: each handler takes all
+// of its objects from one class, 1.6 MB of the largest, and the next handler those of another.
+//
+// It fails when more than --allowed of a million allocations return NULL, from the first signal on; when a failure is
+// not counted in nolock_failures, or a count there was none, before or after the storm has set in (there are no
+// counters by reason: a strict call fails where its own class and the larger ones have nothing that it may have); when
+// the heap is not sound, or an object did not come back. With --least-failures it fails when there were fewer: for a
+// heap that is told to keep nothing ready, so that there is something to count. It prints by which routes the
+// allocations came, as far as the statistics tell. For lesson 2 of docs/lessons.md.
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

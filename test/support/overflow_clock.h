@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A perf event that sends one thread a signal whenever the thread has computed for so long: what a profiler does. It
-// counts CPU time in user mode, so it needs no performance counters, and it strikes as often on a busy machine, for each
-// second that the thread really runs, as on a quiet one.
+// counts CPU time in user mode, so it needs no performance counters, and it strikes as often on a busy machine, for
+// each second that the thread really runs, as on a quiet one.
 //
-// Each signal is the last one until its handler asks for the next: a handler that takes longer than the period delays the
-// next signal, and does not keep the code below it from moving. So a thread has at most one signal of an event pending.
+// Each signal is the last one until its handler asks for the next: a handler that takes longer than the period delays
+// the next signal, and does not keep the code below it from moving. So a thread has at most one signal of an event
+// pending.
 #pragma once
 
 #include <errno.h>
