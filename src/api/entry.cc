@@ -2,6 +2,7 @@
 #include "api/entry.h"
 
 #include "base/counters.h"
+#include "heap/account.h"
 #include "heap/heap.h"
 #include "reslab/reslab.h"
 
@@ -57,17 +58,29 @@ bool pop_aligned(size_t align, size_t bytes, void*& object) {
 }
 
 [[gnu::always_inline]] inline void* allocate_plain(size_t bytes, size_t align, Fill fill, const char* call) {
-  return allocate({bytes, align, plain_contract(call), fill, Retry::kOtherBuckets, thread_group()}, call);
+  return allocate({bytes, align, plain_contract(call), fill, Retry::kOtherBuckets}, call);
 }
 
-// The fast path of a thread that is in no scope, when some thread is or was.
-[[gnu::noinline]] bool allocate_unscoped(size_t bytes, void*& object) {
-  if (bytes > kTableBytes) return false;
-  const ClassId cls = kSizeClasses.by_size[(bytes + 15) >> 4];
-  return fast_allocate_of(cls, object) || fallback_allocate_of(cls, object);
+// The fast path in either mode, of what is nobody's account, while others may have one.
+[[gnu::noinline]] bool pop_unaccounted(size_t align, size_t bytes, void*& object) {
+  const ClassId cls = likely_class(align, bytes);
+  return cls != kNoClass && (fast_allocate_of(cls, object) || fallback_allocate_of(cls, object));
 }
 
-bool is_unscoped() { return scopes_in_use.load(std::memory_order_relaxed) && thread_group() == 0; }
+// A plain allocation while accounts are in use: by the heap if it has one, as ever if not.
+template <class Allocate>
+[[gnu::always_inline]] inline void* allocate_accounted(size_t bytes, size_t align, Fill fill, const char* call,
+                                                       Allocate allocate_request) {
+  const Contract contract = plain_contract(call);
+  const uint32_t account = account_for(thread_group(), bytes, contract);
+  void* object;
+  if (account != 0 || !pop_unaccounted(align, bytes, object)) {
+    return allocate_request({bytes, align, contract, fill, Retry::kOtherBuckets, account}, call);
+  }
+  return fill == Fill::kZero ? __builtin_memset(object, 0, bytes) : object;
+}
+
+bool has_accounts() { return __builtin_expect(accounts_in_use.load(std::memory_order_relaxed), 0); }
 
 }  // namespace
 
@@ -79,13 +92,15 @@ void* fail_with(int error) {
 
 void* malloc_slow(size_t bytes) {
   void* object;
-  if (fallback_allocate(bytes, object) || pop_middle(bytes, object)) return object;
-  if (is_unscoped() && allocate_unscoped(bytes, object)) return object;
+  if (fallback_allocate(bytes, object)) return object;
+  if (has_accounts()) return allocate_accounted(bytes, 16, Fill::kAny, "malloc", allocate);
+  if (pop_middle(bytes, object)) return object;
   return allocate_plain(bytes, 16, Fill::kAny, "malloc");
 }
 
 void* calloc_slow(size_t bytes) {
   void* object;
+  if (has_accounts()) return allocate_accounted(bytes, 16, Fill::kZero, "calloc", allocate);
   if (fallback_allocate(bytes, object) || pop_middle(bytes, object)) return __builtin_memset(object, 0, bytes);
   return allocate_plain(bytes, 16, Fill::kZero, "calloc");
 }
@@ -151,6 +166,7 @@ void* aligned_entry(size_t align, size_t bytes) {
     return fail_with(EINVAL);
   }
   if (align <= 16) return malloc_entry(bytes);
+  if (has_accounts()) return allocate_accounted(bytes, align, Fill::kAny, "aligned_alloc", allocate);
   void* object;
   if (pop_aligned(align, bytes, object)) return object;
   return allocate_plain(bytes, align, Fill::kAny, "aligned_alloc");
@@ -159,11 +175,12 @@ void* aligned_entry(size_t align, size_t bytes) {
 int posix_memalign_entry(void** out, size_t align, size_t bytes) {
   if (!is_power_of_two(align) || align % sizeof(void*) != 0) return EINVAL;
   if (align < 16) align = 16;
+  constexpr char kCall[] = "posix_memalign";
   void* object;
-  if (!pop_aligned(align, bytes, object)) {
-    const Request request = {bytes,         align, plain_contract("posix_memalign"), Fill::kAny, Retry::kOtherBuckets,
-                             thread_group()};
-    object = allocate_counted(request, "posix_memalign");
+  if (has_accounts()) {
+    object = allocate_accounted(bytes, align, Fill::kAny, kCall, allocate_counted);
+  } else if (!pop_aligned(align, bytes, object)) {
+    object = allocate_counted({bytes, align, plain_contract(kCall), Fill::kAny, Retry::kOtherBuckets}, kCall);
   }
   if (object == nullptr) return ENOMEM;
   *out = object;
@@ -205,8 +222,8 @@ void* aligned_nolock_slow(size_t align, size_t bytes, unsigned flags) {
 
 void* malloc_nolock_slow(size_t bytes, unsigned flags) {
   void* object;
-  const bool is_open = scopes_in_use.load(std::memory_order_relaxed);  // nolock calls are charged to no scope
-  if (fallback_allocate(bytes, object) || (is_open && allocate_unscoped(bytes, object)))
+  // Nolock calls are charged to no scope and never sampled.
+  if (fallback_allocate(bytes, object) || (has_accounts() && pop_unaccounted(16, bytes, object)))
     return (flags & RESLAB_ZERO) != 0 ? __builtin_memset(object, 0, bytes) : object;
   if (bytes <= RESLAB_NOLOCK_MAX) return aligned_nolock_slow(16, bytes, flags);
   counters.add(Counter::kNolockFailures);

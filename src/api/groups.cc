@@ -30,7 +30,7 @@ constexpr uint32_t depth_of(uint32_t scope) { return scope >> 29; }
 // From now on every allocation looks for its thread's scope. For good: who set the limits back could not know that no
 // thread is about to enter.
 void switch_entries() {
-  scopes_in_use.store(true, std::memory_order_seq_cst);
+  accounts_in_use.store(true, std::memory_order_seq_cst);
   fast_path.size_limit.store(0,
                              std::memory_order_seq_cst);  // against a thread that is adopting the root (heap/root.cc)
   fallback_path.size_limit.store(0, std::memory_order_seq_cst);
@@ -89,7 +89,7 @@ int reslab_group_destroy(reslab_group* group) noexcept {
 void reslab_group_enter(reslab_group* group) noexcept {
   if (group != nullptr) require_group(group, "reslab_group_enter");
   const uint32_t id = group_id(group);
-  if (!scopes_in_use.load(std::memory_order_relaxed)) switch_entries();
+  if (!accounts_in_use.load(std::memory_order_relaxed)) switch_entries();
   const uint32_t scope = thread_line.group.load(std::memory_order_relaxed);
   const uint32_t depth = depth_of(scope);
   if (id_of(scope) == id || depth == kLevels) {

@@ -94,6 +94,22 @@ void take_stack(Stack& stack) {
   if (trace != nullptr) trace(push_frame, &stack);
 }
 
+void drop_own_frames(Stack& stack) {
+#ifdef __GLIBC__
+  dl_find_object own;
+  if (_dl_find_object == nullptr || _dl_find_object(reinterpret_cast<void*>(&take_stack), &own) != 0) return;
+  if (own.dlfo_link_map->l_name[0] == '\0') return;  // the program itself
+  const auto start = reinterpret_cast<uintptr_t>(own.dlfo_map_start);
+  const auto bytes = reinterpret_cast<uintptr_t>(own.dlfo_map_end) - start;
+  size_t first = 0;
+  while (first < stack.depth && stack.pc[first] - start < bytes) ++first;  // ends: it grows
+  stack.depth -= first;
+  for (size_t i = 0; i < stack.depth; ++i) stack.pc[i] = stack.pc[first + i];
+#else
+  (void)stack;
+#endif
+}
+
 bool is_below_signal_frame() {
   bool found = false;
   const Backtrace trace = backtrace();

@@ -19,6 +19,9 @@ struct Stack {
 // The frames above this one, innermost first.
 void take_stack(Stack& stack);
 
+// Forgets the innermost frames that are reslab's own, if it is a library of its own.
+void drop_own_frames(Stack& stack);
+
 // Is there a signal frame among them? False without an unwinder.
 bool is_below_signal_frame();
 

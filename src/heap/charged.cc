@@ -3,7 +3,7 @@
 
 #include "base/hooks.h"
 #include "base/text.h"
-#include "group/group.h"
+#include "heap/account.h"
 #include "heap/aside.h"
 #include "heap/heap.h"
 #include "heap/run.h"
@@ -34,12 +34,12 @@ std::atomic<uint16_t>& tag_of(const ObjectPlace& place) {
 
 // nullptr: over a limit, or `allocate` gave nothing.
 template <class Allocate>
-void* charge_and_allocate(uint32_t group, size_t bytes, Allocate allocate) {
-  if (!group_charge(group, bytes)) return nullptr;
+void* charge_and_allocate(uint32_t account, size_t bytes, Allocate allocate) {
+  if (!account_open(account, bytes)) return nullptr;
   RESLAB_HOOK("group_charged");
   void* object = allocate();
   if (object == nullptr) {
-    group_uncharge(group, bytes);
+    account_close(account, bytes);
     return nullptr;
   }
   RESLAB_HOOK("charged_untagged");
@@ -47,12 +47,12 @@ void* charge_and_allocate(uint32_t group, size_t bytes, Allocate allocate) {
 }
 
 // The two ways to say who is charged. relaxed: the user of either is this call's, and hands it on himself.
-void* tag_run(void* run, uint32_t group) {
-  if (run != nullptr) slab_at(unit_of(run)).group.store(group, std::memory_order_relaxed);
+void* tag_run(void* run, uint32_t account) {
+  if (run != nullptr) slab_at(unit_of(run)).account.store(account, std::memory_order_relaxed);
   return run;
 }
-void* tag_object(void* object, uint32_t group) {
-  if (object != nullptr) tag_of(place_of(object)).store(static_cast<uint16_t>(group), std::memory_order_relaxed);
+void* tag_object(void* object, uint32_t account) {
+  if (object != nullptr) tag_of(place_of(object)).store(static_cast<uint16_t>(account), std::memory_order_relaxed);
   return object;
 }
 
@@ -64,30 +64,30 @@ void* charged_allocate(const Request& request, ClassId cls) {
   const bool aside = must_keep_aside();
   const ClassId twin = cls == kNoClass || aside ? kNoClass : twin_of(cls);
   if (twin == kNoClass) {
-    void* run = charge_and_allocate(request.group, bytes_of_run(request.bytes),
+    void* run = charge_and_allocate(request.account, bytes_of_run(request.bytes),
                                     [&] { return aside ? aside_allocate(request) : run_allocate(request); });
-    return tag_run(run, request.group);
+    return tag_run(run, request.account);
   }
-  void* object = charge_and_allocate(request.group, cache_class_info(twin).object_bytes,
+  void* object = charge_and_allocate(request.account, cache_class_info(twin).object_bytes,
                                      [&] { return cache_alloc_slow(twin, request.contract, Retry::kOwnBucket); });
-  return tag_object(object, request.group);
+  return tag_object(object, request.account);
 }
 
-void* charged_allocate_of(ClassId cls, uint32_t group, Contract contract) {
+void* charged_allocate_of(ClassId cls, uint32_t account, Contract contract) {
   const size_t bytes = cache_class_info(cls).object_bytes;
   if (must_keep_aside()) {
-    return tag_run(charge_and_allocate(group, bytes_of_run(bytes), [&] { return aside_allocate_of(cls, contract); }),
-                   group);
+    return tag_run(charge_and_allocate(account, bytes_of_run(bytes), [&] { return aside_allocate_of(cls, contract); }),
+                   account);
   }
-  void* object = charge_and_allocate(group, bytes, [&] { return cache_alloc_slow(cls, contract, Retry::kOwnBucket); });
-  return tag_object(object, group);
+  void* object = charge_and_allocate(account, bytes, [&] { return cache_alloc_slow(cls, contract, Retry::kOwnBucket); });
+  return tag_object(object, account);
 }
 
 bool charged_release(const ObjectPlace& place) {
-  const uint32_t group = tag_of(place).exchange(0, std::memory_order_relaxed);
+  const uint32_t account = tag_of(place).exchange(0, std::memory_order_relaxed);
   RESLAB_HOOK("charged_release");
-  if (group == 0 || group >= kMaxGroups) return false;
-  group_uncharge(group, cache_class_info(place.cls).object_bytes);
+  if (!account_exists(account)) return false;
+  account_close(account, cache_class_info(place.cls).object_bytes);
   return true;
 }
 
@@ -98,8 +98,8 @@ void charged_release_bits(uint32_t unit, ClassId cls, uint32_t word, uint64_t bi
   }
 }
 
-uint32_t charged_group(const ObjectPlace& place) {
-  if (place.cls == kRunClass) return slab_at(place.unit).group.load(std::memory_order_relaxed);
+uint32_t charged_account(const ObjectPlace& place) {
+  if (place.cls == kRunClass) return slab_at(place.unit).account.load(std::memory_order_relaxed);
   return class_info(place.cls).is(kCharged) ? tag_of(place).load(std::memory_order_relaxed) : 0;
 }
 

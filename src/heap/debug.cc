@@ -180,7 +180,7 @@ void* debug_allocate(const Request& request, const char* call) {
 bool debug_tracks(const void* object) {
   if (guard_owns(tables(), object)) return true;
   const ObjectPlace place = place_of(object);
-  return place.cls < kFirstCacheClass && charged_group(place) == 0;
+  return place.cls < kFirstCacheClass && charged_account(place) == 0;
 }
 
 void debug_free(void* object, Contract contract, const char* call) {

@@ -11,8 +11,6 @@ constinit std::atomic<DebugTables*> debug_tables{nullptr};
 
 namespace {
 
-constexpr int kProbes = 20;
-
 uint32_t mode_of(char letter) {
   switch (letter) {
     case 'F':
@@ -46,12 +44,6 @@ bool read_classes(const char* text, DebugSettings& settings) {
   return *text == '\0';
 }
 
-uint64_t hash_of(const Stack& stack) {
-  uint64_t hash = 0x9e3779b97f4a7c15;
-  for (size_t i = 0; i < stack.depth; ++i) hash = (hash ^ stack.pc[i]) * 0xff51afd7ed558ccd + (hash >> 29);
-  return hash | 1;
-}
-
 }  // namespace
 
 static_assert(kMallocClasses <= 128, "fits DebugSettings::classes");
@@ -80,24 +72,8 @@ DebugRecord& DebugTables::record_of(const ObjectPlace& place) {
 uint32_t StackDepot::keep_current() {
   Stack stack;
   take_stack(stack);
-  if (stack.depth == 0) return 0;
-  if (stack.depth > kFrames) stack.depth = kFrames;
-  const uint64_t hash = hash_of(stack);
-  uint64_t at = hash >> 20;
-  for ([[maybe_unused]] int round : for_tries(kProbes)) {
-    const auto index = static_cast<uint32_t>(at++ % (kEntries - 1) + 1);
-    Entry& entry = entries_[index];
-    uint64_t seen = 0;
-    if (!entry.hash.compare_exchange_strong(seen, hash, std::memory_order_relaxed)) {
-      if (seen == hash) return index;
-      continue;
-    }
-    RESLAB_HOOK("stack_claimed");
-    for (size_t i = 0; i < stack.depth; ++i) entry.pc[i].store(stack.pc[i], std::memory_order_relaxed);
-    entry.depth.store(stack.depth, std::memory_order_release);  // the frames are there
-    return index;
-  }
-  return 0;  // full here: this stack stays unknown
+  if (stack.depth > Entry::kFrames) stack.depth = Entry::kFrames;
+  return stack.depth == 0 ? 0 : claim_stack(entries_, kEntries, stack, stack_hash(stack));
 }
 
 void note_event(DebugTables& tables, DebugEvent& event) {

@@ -22,6 +22,7 @@
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "base/options.h"
+#include "base/stack_table.h"
 #include "heap/debug_clock.h"
 #include "slab/slab.h"
 
@@ -69,13 +70,12 @@ struct DebugRecord {
 };
 static_assert(sizeof(DebugRecord) == 48);
 
-// The stacks of events, each distinct one once. An entry is claimed by its hash and filled afterwards: a reader may find
-// it without frames yet, nobody waits.
+// The stacks of events.
 class StackDepot {
  public:
-  static constexpr uint32_t kFrames = 16;
   static constexpr uint32_t kEntries = 1 << 16;
   struct Entry {
+    static constexpr uint32_t kFrames = 16;
     std::atomic<uint64_t> hash;
     std::atomic<uint64_t> depth;
     std::atomic<uintptr_t> pc[kFrames];

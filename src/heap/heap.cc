@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "base/report.h"
 #include "base/thread_line.h"
+#include "heap/account.h"
 #include "heap/aside.h"
 #include "heap/charged.h"
 #include "heap/debug.h"
@@ -33,9 +34,10 @@ void* allocate_to_grow(const Request& request) {
 void* allocate_and_copy(const void* object, const ObjectPlace& place, size_t bytes, Contract contract,
                         const char* call) {
   const size_t old_bytes = heap_bytes_at(place);
-  const Request request = {bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets, charged_group(place)};
+  const uint32_t account = account_for(group_of_account(charged_account(place)), bytes, contract);
+  const Request request = {bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets, account};
   const bool grows_to_run =
-      bytes > kMaxSmallBytes && bytes > old_bytes && request.group == 0 && !must_keep_aside() && !debug_is_on();
+      bytes > kMaxSmallBytes && bytes > old_bytes && request.account == 0 && !must_keep_aside() && !debug_is_on();
   // Tracked, where a debug mode is on, even if the old object was not: there may be a record of what lay there before.
   void* moved = grows_to_run ? allocate_to_grow(request) : heap_allocate(request, call);
   if (moved != nullptr) __builtin_memcpy(moved, object, old_bytes < bytes ? old_bytes : bytes);
@@ -49,10 +51,26 @@ void* allocate_charged(const Request& request, ClassId cls, const char* call) {
   return charged_allocate(request, cls);
 }
 
+// A run that has grown is sampled if it was before, or by what it grew by.
+void sample_growth(uint32_t unit, size_t old_bytes, Contract contract) {
+  const size_t bytes = run_bytes(unit);
+  std::atomic<uint32_t>& account = slab_at(unit).account;
+  const uint32_t group = account.load(std::memory_order_relaxed);
+  if (bytes <= old_bytes || group != group_of_account(group)) return;
+  const uint32_t sampled = account_for(group, bytes - old_bytes, contract);
+  if (sampled == group) return;
+  account.store(sampled, std::memory_order_relaxed);
+  account_open_sample(sampled, bytes);
+}
+
 // A run that changes its length and stays a run.
 void* reallocate_run(void* object, uint32_t unit, size_t bytes, Contract contract) {
-  if (run_resize_in_place(unit, bytes, contract)) return object;
-  return may_enter_kernel(contract) && run_bytes(unit) >= kMoveBytes ? run_move(unit, bytes) : nullptr;
+  const size_t old_bytes = run_bytes(unit);
+  void* resized = nullptr;
+  if (run_resize_in_place(unit, bytes, contract)) resized = object;
+  else if (may_enter_kernel(contract) && old_bytes >= kMoveBytes) resized = run_move(unit, bytes);
+  if (resized != nullptr && profile_is_on()) sample_growth(unit_of(resized), old_bytes, contract);
+  return resized;
 }
 
 bool fits_in_place(const ObjectPlace& place, size_t bytes) {
@@ -76,14 +94,14 @@ size_t heap_bytes_at(const ObjectPlace& place) {
 
 void* heap_allocate(const Request& request, const char* call) {
   if (request.bytes > kMaxBytes || !ensure_root(request.contract)) return nullptr;
-  const bool is_tracked = debug_is_on() && request.group == 0;
+  const bool is_tracked = debug_is_on() && request.account == 0;
   return is_tracked ? debug_allocate(request, call) : heap_allocate_untracked(request, call);
 }
 
 void* heap_allocate_untracked(const Request& request, const char* call) {
   const ClassId cls = class_for(request);
   void* object;
-  if (__builtin_expect(request.group != 0, 0)) {
+  if (__builtin_expect(request.account != 0, 0)) {
     object = allocate_charged(request, cls, call);
     // A run knows itself which of its units are zero.
     if (object == nullptr || place_of(object).cls == kRunClass) return object;
@@ -99,14 +117,14 @@ void* heap_allocate_untracked(const Request& request, const char* call) {
   return object;
 }
 
-void* heap_allocate_of(ClassId cls, uint32_t group, Contract contract, const char* call) {
+void* heap_allocate_of(ClassId cls, uint32_t account, Contract contract, const char* call) {
   if (!ensure_root(contract)) return nullptr;
   if (must_keep_aside()) {  // draws no number (heap/fork.h)
-    return group == 0 ? aside_allocate_of(cls, contract) : charged_allocate_of(cls, group, contract);
+    return account == 0 ? aside_allocate_of(cls, contract) : charged_allocate_of(cls, account, contract);
   }
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
-  if (group != 0) return charged_allocate_of(cls, group, contract);
+  if (account != 0) return charged_allocate_of(cls, account, contract);
   return cache_alloc_slow(cls, contract, Retry::kOwnBucket);
 }
 

@@ -23,7 +23,7 @@ struct Request {
   Contract contract;
   Fill fill;
   Retry retry;
-  uint32_t group = 0;  // who is charged, or 0
+  uint32_t account = 0;  // who is charged, or 0
 };
 
 // Does an object of class `have` stay where it is when `bytes` are wanted, which would be served by class `wanted`? If the
@@ -40,7 +40,7 @@ void* heap_allocate(const Request& request, const char* call);
 void heap_free(void* object, Contract contract, const char* call);
 
 // The same two for a class made at run time: no other class will do. What heap_free_of is given must be of the class.
-void* heap_allocate_of(ClassId cls, uint32_t group, Contract contract, const char* call);
+void* heap_allocate_of(ClassId cls, uint32_t account, Contract contract, const char* call);
 void heap_free_of(ClassId cls, void* object, Contract contract, const char* call);
 
 // In place, by moving pages (if the contract lets it enter the kernel), or by copying; nullptr leaves the object as it was.

@@ -2,6 +2,7 @@
 #include "heap/image.h"
 
 #include "group/group.h"
+#include "heap/account.h"
 #include "heap/root.h"
 #include "reslab_version.h"
 
@@ -35,7 +36,7 @@ void fill_slabs(Image& image) {
   image.slab_next = offsetof(Slab, next);
   image.slab_free_hint = offsetof(Slab, free_hint);
   image.slab_run_units = offsetof(Slab, run_units);
-  image.slab_group = offsetof(Slab, group);
+  image.slab_account = offsetof(Slab, account);
   image.slab_bits = offsetof(Slab, inline_bits);
 }
 
@@ -94,6 +95,23 @@ void fill_groups(Image& image) {
   image.group_stock_stride = table.stock_bytes;
   image.group_peak = offsetof(reslab_group, peak);
   image.group_failures = offsetof(reslab_group, failures);
+}
+
+void fill_profile(Image& image, const ProfileTables* profile) {
+  image.profile_sites = ProfileTables::kSites;
+  image.profile_site_bytes = sizeof(ProfileSite);
+  image.profile_site_depth = offsetof(ProfileSite, depth);
+  image.profile_site_frames = offsetof(ProfileSite, pc);
+  image.profile_frames = ProfileSite::kFrames;
+  image.profile_site_live_objects = offsetof(ProfileSite, live_objects);
+  image.profile_site_live_bytes = offsetof(ProfileSite, live_bytes);
+  image.profile_site_all_objects = offsetof(ProfileSite, all_objects);
+  image.profile_site_all_bytes = offsetof(ProfileSite, all_bytes);
+  image.profile_site_group = offsetof(ProfileSite, group);
+  image.first_site_account = kFirstSiteAccount;
+  if (profile == nullptr) return;
+  image.profile_rate = profile->rate;
+  image.profile_sites_at = at(profile->sites[0]);
 }
 
 }  // namespace
@@ -175,6 +193,7 @@ void ImageWriter::fill(Root& root) {
   fill_slots(image, root);
   fill_blocks(image, root);
   fill_groups(image);
+  fill_profile(image, root.profile);
 }
 
 }  // namespace reslab

@@ -16,7 +16,7 @@
 namespace reslab {
 
 inline constexpr uint64_t kImageMagic = 0x6567616d69627372;  // "rsbimage"
-inline constexpr uint32_t kImageVersion = 2;
+inline constexpr uint32_t kImageVersion = 3;
 inline constexpr uint32_t kImageNoteType = 1;
 
 struct Image {

@@ -110,6 +110,7 @@ void unmap_root(Root* made) {
   vm_release(reinterpret_cast<void*>(made->arena.window().base), made->reserved_bytes);
   vm_release(made->fork_page, kPageBytes);
   if (made->debug != nullptr) vm_release(made->debug, made->debug_bytes);
+  if (made->profile != nullptr) vm_release(made->profile, sizeof(ProfileTables));
   vm_release(made->metadata, made->metadata_bytes);
 }
 
@@ -155,6 +156,16 @@ DebugTables* make_debug_tables(const DebugSettings& settings, Plan& plan) {
   return nullptr;
 }
 
+// nullptr also without memory for it: there is no profile then.
+ProfileTables* make_profile(uint64_t rate) {
+  if (rate == 0) return nullptr;
+  auto* made = static_cast<ProfileTables*>(vm_map_sparse(sizeof(ProfileTables)));
+  if (made == nullptr) return nullptr;
+  made->rate = rate;
+  made->draws.store(random_bits(0) ^ random_bits(1), std::memory_order_relaxed);
+  return made;
+}
+
 Root* build_root() {
   Options options;
   parse_options(options, Speak::kNo);
@@ -184,6 +195,7 @@ Root* build_root() {
   made->options = options;
   made->debug = debug;
   made->debug_bytes = DebugTables::bytes_for(plan.window_units);
+  made->profile = make_profile(options.profile);
   made->cpu = cpu;
   made->fork_page = fork_page;
   made->wipes_on_fork = wipes;
@@ -217,6 +229,8 @@ void adopt(Root& from) {
   process_mode.store(from.cpu.mode, std::memory_order_release);
   slabs_keep_pages.store(from.debug != nullptr && from.debug->has(kDebugPoison), relaxed);
   debug_tables.store(from.debug, std::memory_order_release);
+  profile_tables.store(from.profile, std::memory_order_release);
+  if (from.profile != nullptr) accounts_in_use.store(true, std::memory_order_seq_cst);
   if (!from.options.report_reentry && from.debug == nullptr) {  // which see each call (30)
     const bool rseq = from.cpu.mode == Mode::kRseq;
     // release: on x86-64 the fast path's plain loads see the values above once they see a limit.
@@ -225,9 +239,9 @@ void adopt(Root& from) {
           .store(size_t{from.arena.window().units} << kUnitShift, std::memory_order_release);
     }
     std::atomic<size_t>& size_limit = rseq ? fast_path.size_limit : fallback_path.size_limit;
-    if (!scopes_in_use.load(std::memory_order_seq_cst)) size_limit.store(kTableBytes + 1, std::memory_order_seq_cst);
+    if (!accounts_in_use.load(std::memory_order_seq_cst)) size_limit.store(kTableBytes + 1, std::memory_order_seq_cst);
     // seq_cst, against group_enter: it sets the flag, then the limit; one of the two sees the other.
-    if (scopes_in_use.load(std::memory_order_seq_cst)) size_limit.store(0, std::memory_order_seq_cst);
+    if (accounts_in_use.load(std::memory_order_seq_cst)) size_limit.store(0, std::memory_order_seq_cst);
   }
   adopted.store(true, std::memory_order_release);
 }

@@ -21,6 +21,7 @@
 #include "heap/debug_tables.h"
 #include "heap/fork.h"
 #include "heap/image.h"
+#include "profile/profile.h"
 #include "platform/cpu.h"
 #include "slab/class_table.h"
 #include "slab/slab.h"
@@ -47,6 +48,7 @@ struct Root {
   BlockPool blocks;
   DebugTables* debug;  // nullptr: no debug mode
   size_t debug_bytes;
+  ProfileTables* profile;  // nullptr: none
   Depot depot;
   Slots slots;
   char* regions;

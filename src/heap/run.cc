@@ -4,7 +4,7 @@
 #include "arena/arena.h"
 #include "base/counters.h"
 #include "base/hooks.h"
-#include "group/group.h"
+#include "heap/account.h"
 #include "platform/vm.h"
 #include "slab/retired.h"
 #include "slab/slab.h"
@@ -20,7 +20,7 @@ void map_first_unit(uint32_t unit, ClassId cls) {
 void describe(uint32_t unit, uint32_t units) {
   Slab& run = slab_at(unit);
   run.run_units.store(units, std::memory_order_relaxed);
-  run.group.store(0, std::memory_order_relaxed);
+  run.account.store(0, std::memory_order_relaxed);
   const uint32_t generation = identity_of(run.state.load(std::memory_order_relaxed)).generation;
   map_first_unit(unit, kRunClass);
   run.state.store(slab_state(generation, kRunClass, 0),
@@ -89,8 +89,8 @@ bool run_free(uint32_t unit, Contract contract, RunUnits then) {
                                          std::memory_order_acq_rel)) {
     return false;
   }
-  const uint32_t group = run.group.load(std::memory_order_relaxed);
-  if (group != 0) group_uncharge(group, size_t{units} << kUnitShift);
+  const uint32_t account = run.account.load(std::memory_order_relaxed);
+  if (account != 0) account_close(account, size_t{units} << kUnitShift);
   map_first_unit(unit, kNoClass);
   if (then == RunUnits::kKept && arena().keep(unit, units)) return true;
   counters.add(Counter::kFrees);
@@ -109,20 +109,20 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
   const size_t want = units_for(bytes);
   if (want >= kMaxUnits) return false;
   const auto units = static_cast<uint32_t>(want);
-  const uint32_t group = run.group.load(std::memory_order_relaxed);
+  const uint32_t account = run.account.load(std::memory_order_relaxed);
   if (units > have) {
     const size_t more = size_t{units - have} << kUnitShift;
-    if (group != 0 && !group_charge(group, more)) return false;
+    if (account != 0 && !account_grow(account, more)) return false;
     bool zero;
     if (!arena().claim_behind(unit + have, units - have, zero)) {
-      if (group != 0) group_uncharge(group, more);
+      if (account != 0) account_shrink(account, more);
       return false;
     }
   }
   RESLAB_HOOK("run_resized");
   run.run_units.store(units, std::memory_order_relaxed);
   if (units < have) {
-    if (group != 0) group_uncharge(group, size_t{have - units} << kUnitShift);
+    if (account != 0) account_shrink(account, size_t{have - units} << kUnitShift);
     arena().release(unit + units, have - units, Arena::Content::kDirty);
     if (may_purge(contract)) arena().purge_above_bound();
   }
@@ -135,9 +135,9 @@ void* run_move(uint32_t unit, size_t bytes) {
   void* moved = run_allocate_to_grow(request);
   if (moved == nullptr) return nullptr;
   const size_t old_bytes = size_t{old_units} << kUnitShift;
-  const uint32_t group = slab_at(unit).group.load(std::memory_order_relaxed);
+  const uint32_t account = slab_at(unit).account.load(std::memory_order_relaxed);
   const size_t more = run_bytes(unit_of(moved)) - old_bytes;  // the old run's charge goes to the new one
-  if (group != 0 && !group_charge(group, more)) {
+  if (account != 0 && !account_grow(account, more)) {
     run_free(unit_of(moved), Contract::kPlain);
     return nullptr;
   }
@@ -145,11 +145,11 @@ void* run_move(uint32_t unit, size_t bytes) {
     // The kernel may have left a hole: discarding fails where nothing is mapped. Units that cannot be touched must not be
     // handed out: if they cannot be had back, they stay this run's for ever.
     if (vm_discard(moved, old_bytes) || vm_renew(moved, old_bytes)) run_free(unit_of(moved), Contract::kPlain);
-    if (group != 0) group_uncharge(group, more);
+    if (account != 0) account_shrink(account, more);
     return nullptr;
   }
-  slab_at(unit_of(moved)).group.store(group, std::memory_order_relaxed);
-  slab_at(unit).group.store(0, std::memory_order_relaxed);
+  slab_at(unit_of(moved)).account.store(account, std::memory_order_relaxed);
+  slab_at(unit).account.store(0, std::memory_order_relaxed);
   run_free(unit, Contract::kPlain, RunUnits::kFree);  // its units read as zero now, but saying so would save little
   return moved;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The preloaded library's start and end: what an option needs that must not wait for the first handler, and the
-// statistics when the process exits.
+// statistics and the heap profile when the process exits.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -11,40 +11,12 @@
 #include "base/text.h"
 #include "base/unwind.h"
 #include "heap/root.h"
+#include "malloc/output_file.h"
+#include "malloc/profile_dump.h"
 #include "platform/syscall.h"
 
 namespace reslab {
 namespace {
-
-// "%p" in the path stands for the process id.
-void expand_path(Line& path, const char* pattern) {
-  for (const char* c = pattern; *c != '\0'; ++c) {
-    if (c[0] == '%' && c[1] == 'p') {
-      path.dec(static_cast<uint64_t>(sys_call(SYS_getpid)));
-      ++c;
-    } else {
-      path.text(c, 1);
-    }
-  }
-}
-
-void write_stats_file(const char* pattern) {
-  Line path;
-  expand_path(path, pattern);
-  const long fd = sys_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path.c_str()),
-                           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) {
-    Line line;
-    line.text("reslab: cannot write the statistics to '")
-        .text(path.c_str())
-        .text("': errno ")
-        .dec(static_cast<uint64_t>(-fd));
-    line.write_to(STDERR_FILENO);
-    return;
-  }
-  write_stats(static_cast<int>(fd), "");
-  sys_call(SYS_close, fd);
-}
 
 // Standard error as it was at the start, for stats=1: many programs close theirs before the destructors run. What it was
 // is remembered with it, since a program may close every descriptor it finds and open others in their place.
@@ -72,19 +44,24 @@ void* load_library(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL
 
 bool wants_stacks() {
   const DebugTables* debug = root().debug;
-  return options().report_reentry || options().check_context || (debug != nullptr && debug->has(kDebugUsers));
+  return options().report_reentry || options().check_context || profile_is_on() ||
+         (debug != nullptr && debug->has(kDebugUsers));
 }
 
 __attribute__((constructor(102))) void start() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;
   if (options().stats) kept_stderr.keep();
   if (wants_stacks()) prepare_unwinder(load_library, dlsym);
+  prepare_profile_dumps();
 }
 
 __attribute__((destructor(101))) void end() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;
   if (options().stats) write_stats(kept_stderr.now(), "reslab: stats: ");
-  if (options().stats_file[0] != '\0') write_stats_file(options().stats_file);
+  if (options().stats_file[0] != '\0') {
+    write_output_file(options().stats_file, "", "the statistics", [](int fd) { write_stats(fd, ""); });
+  }
+  dump_profile_at_exit();
 }
 
 }  // namespace

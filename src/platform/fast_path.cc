@@ -2,7 +2,7 @@
 #include "platform/fast_path.h"
 
 namespace reslab {
-constinit std::atomic<bool> scopes_in_use{false};
+constinit std::atomic<bool> accounts_in_use{false};
 constinit FallbackPath fallback_path{};
 constinit FastPath fast_path = {};
 }  // namespace reslab

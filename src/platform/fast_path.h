@@ -34,9 +34,9 @@ struct FallbackPath {
   std::atomic<size_t> arena_bytes;
 };
 
-// Once set, the size limits stay 0: plain allocations take the slow entries, where a thread's scope is seen (30, 33). Frees
-// stay as they are.
-extern constinit std::atomic<bool> scopes_in_use __attribute__((visibility("hidden")));
+// Once set, the size limits stay 0: plain allocations take the slow entries, where it is seen who is charged: the group of
+// the thread's scope, the heap profile (30, 33). Frees stay as they are.
+extern constinit std::atomic<bool> accounts_in_use __attribute__((visibility("hidden")));
 
 extern constinit FallbackPath fallback_path __attribute__((visibility("hidden")));
 extern constinit FastPath fast_path __attribute__((visibility("hidden")));

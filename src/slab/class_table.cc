@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kLeastStride = 16;  // a dense bitmap has one bit for each 16 bytes
 constexpr size_t kLineBytes = 64;
-constexpr size_t kTagBytes = 2;  // of a charged object: its group, behind the last object
+constexpr size_t kTagBytes = 2;  // of a charged object: its account, behind the last object
 constexpr uint32_t kLeastMagazine = 4;
 constexpr uint32_t kMostMagazine = 512;
 constexpr uint32_t kWords = kArraysEnd - kSizeClasses.arrays_end;  // of a region, for these magazines

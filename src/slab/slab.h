@@ -43,7 +43,7 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint32_t> pending_next;  // link of the list for deferred reclamation
   std::atomic<int32_t> free_hint;
   std::atomic<uint32_t> run_units;       // of a run: its length; 0 for slabs
-  std::atomic<uint32_t> group;           // who is charged for a run
+  std::atomic<uint32_t> account;         // of a run: who is charged (heap/account.h)
   std::atomic<uint32_t> search_from;     // word where the last take left off
   std::atomic<uint32_t> pages_purged;    // of its free objects, and none was taken since
   std::atomic<uint32_t> pending_listed;  // slab/retired.h
@@ -81,7 +81,7 @@ inline std::atomic<uint64_t>* slab_bits(uint32_t unit, const ClassInfo& info) {
 // What the unit map says of units of the class.
 inline ClassId mapped_class(ClassId cls) { return class_info(cls).is(kCharged) ? kChargedClass : cls; }
 
-// The groups that a charged slab's objects are charged to, at its very end: 0 for those that are free.
+// The accounts that a charged slab's objects are charged to, at its very end: 0 for those that are free.
 using ChargeTag = std::atomic<uint16_t>;
 inline ChargeTag* charge_tags(uint32_t unit, const ClassInfo& info) {
   char* end = unit_address(unit) + info.slab_units * kUnitBytes;

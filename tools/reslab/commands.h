@@ -36,6 +36,16 @@ int check(const std::string& target, Format format);
 // Writes the picture to `path`; its ending says which kind (.svg, .html).
 int map(const std::string& target, const std::string& path);
 
+struct HeapSettings {
+  std::string target;
+  std::string pprof, folded;  // files to write; empty: none, and the sites are printed
+  std::string since;          // such a pprof file: what came since then
+  bool ever = false;          // what was ever allocated, instead of what is alive
+  size_t sites = 20;          // to print
+};
+
+int heap(const HeapSettings& settings);
+
 int top(const TopSettings& settings);
 
 // Whether restartable sequences can be trusted on this machine. 0: they can, or reslab does without them here; 1: one

@@ -27,6 +27,7 @@ class CommandLine {
     add_info();
     add_check();
     add_map();
+    add_heap();
     add_top();
     add_selftest();
   }
@@ -70,6 +71,16 @@ class CommandLine {
     map->add_option("-o,--output", path_, "the file to write: .svg or .html")->required();
     map->callback([this] { action_ = [this] { return reslab::tool::map(target_, path_); }; });
   }
+  void add_heap() {
+    CLI::App* heap = app_.add_subcommand("heap", "what allocated the memory: the heap profile (option profile)");
+    heap->add_option("TARGET", heap_.target, "number of a process, or path of a core file")->required();
+    heap->add_option("--pprof", heap_.pprof, "write the profile to this file, for google-pprof or go tool pprof");
+    heap->add_option("--folded", heap_.folded, "write folded stacks to this file, for flame graphs");
+    heap->add_option("--since", heap_.since, "only what came since this file of --pprof was written");
+    heap->add_flag("--ever", heap_.ever, "what was ever allocated, instead of what is alive");
+    heap->add_option("-n,--sites", heap_.sites, "how many sites to print")->check(CLI::Range(1, 1000000));
+    heap->callback([this] { action_ = [this] { return reslab::tool::heap(heap_); }; });
+  }
   void add_top() {
     CLI::App* top = app_.add_subcommand("top", "watch a running process; h shows the keys");
     top->add_option("PID", top_.target, "number of the process")->required();
@@ -98,6 +109,7 @@ class CommandLine {
   CLI::App app_{"reslab: run programs on reslab and look at their heaps, without stopping them", "reslab"};
   std::function<int()> action_;
   RunSettings run_;
+  HeapSettings heap_;
   TopSettings top_;
   std::string target_, path_;
   double seconds_ = 4;

@@ -6,12 +6,12 @@
 
 build_packages=(
   g++ meson ninja-build pkg-config python3 liburcu-dev
-  libcli11-dev libfmt-dev nlohmann-json3-dev libncurses-dev  # the command reslab
+  libcli11-dev libdw-dev libfmt-dev nlohmann-json3-dev libncurses-dev  # the command reslab
 )
 test_packages=(
   "${build_packages[@]}"
   clang clang-format libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev
-  libjemalloc2 libjemalloc-dev gdb valgrind tmux
+  libjemalloc2 libjemalloc-dev gdb valgrind tmux google-perftools
   cmake debhelper dpkg-dev lintian abigail-tools doxygen man-db  # packaging, documents
   # The programs that run under the preloaded library.
   bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless

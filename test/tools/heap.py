@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reslab heap`: what the sampled profile says of a program whose memory is known, and that pprof reads it.
+
+Usage: heap.py UNSTOPPED RESLAB PROFILED MODE
+"""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support import Command, Target, fail
+
+MIB = 1 << 20
+KEPT = 32 * MIB
+UNITS = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+# One sample in 16 KiB: 2,048 of keep_small's bytes, whose share is then right to 2.2 % by one standard deviation.
+OPTIONS = ":profile=16k"
+TOLERANCE = 0.12
+
+
+def require_near(what, found, expected, output=""):
+    if abs(found - expected) > TOLERANCE * expected:
+        fail(f"{what}: {found / MIB:.1f} MiB, expected {expected / MIB:.1f}", output)
+
+
+def folded(path):
+    """Bytes by the innermost function of ours."""
+    sums = {}
+    for line in path.read_text().splitlines():
+        stack, number = line.rsplit(" ", 1)
+        for frame in reversed(stack.split(";")):
+            if frame.startswith(("keep_", "churn")):
+                sums[frame] = sums.get(frame, 0) + int(number)
+                break
+    return sums
+
+
+def by_pprof(program, path, *arguments):
+    """Bytes by function, as google-pprof reads them."""
+    done = subprocess.run(["google-pprof", "--text", "--show_bytes", *arguments, program, str(path)], capture_output=True,
+                          text=True, timeout=60, check=False)
+    if done.returncode != 0 or "Total:" not in done.stdout:
+        fail(f"google-pprof does not read {path}", done.stdout + done.stderr)
+    return {match[2]: int(match[1]) for match in re.finditer(r"^ *(\d+) +[\d.]+% +[\d.]+% +\d+ +[\d.]+% (\S+)$",
+                                                                  done.stdout, re.M)}
+
+
+def check_live(reslab, target, folder):
+    reslab.succeed("heap", target.pid, "--folded", str(folder / "live"))
+    sums = folded(folder / "live")
+    for name in ("keep_small", "keep_large", "keep_grown"):
+        require_near(f"live bytes of {name}", sums.get(name, 0), KEPT, str(sums))
+    if sums.get("churn", 0) > MIB:
+        fail("what was freed is called alive", str(sums))
+    text = reslab.succeed("heap", target.pid, "-n", "5")
+    if not re.search(r"^process \d+: one sample in 16384 bytes$", text, re.M) or "keep_large" not in text:
+        fail("the text lacks its head or a site", text)
+    if "    malloc\n" in text or "reslab" in text:
+        fail("the text shows frames of the allocator", text)
+
+
+def check_ever(reslab, target, folder):
+    reslab.succeed("heap", target.pid, "--ever", "--folded", str(folder / "ever"))
+    require_near("all bytes of churn", folded(folder / "ever").get("churn", 0), 256 * MIB)
+
+
+def check_pprof(reslab, program, target, folder):
+    before = folder / "before.heap"
+    reslab.succeed("heap", target.pid, "--pprof", str(before))
+    if shutil.which("google-pprof"):
+        found = by_pprof(program, before, "--inuse_space")
+        for name in ("keep_small", "keep_large", "keep_grown"):
+            require_near(f"live bytes of {name} as pprof reads them", found.get(name, 0), KEPT, str(found))
+        require_near("all bytes of churn as pprof reads them",
+                     by_pprof(program, before, "--alloc_space").get("churn", 0), 256 * MIB)
+    target.process.stdin.write("\n")
+    target.process.stdin.flush()
+    target.process.stdout.readline()
+    reslab.succeed("heap", target.pid, "--since", str(before), "--folded", str(folder / "growth"))
+    grown = folded(folder / "growth")
+    require_near("growth by keep_more", grown.pop("keep_more", 0), KEPT / 2, str(grown))
+    if grown:
+        fail("what has not grown is called grown", str(grown))
+
+
+def check_dumps(program, mode, folder):
+    """Written by the process itself: in the handler of a signal, while the program allocates, and at its end."""
+    options = f"{OPTIONS}:profile_signal={int(signal.SIGUSR2)}:profile_file={folder}/%p.heap"
+    with Target([program], mode, options=options) as target:
+        for number in range(1, 4):
+            target.process.send_signal(signal.SIGUSR2)
+            path = folder / f"{target.pid}.heap.{number}"
+            for _ in range(1000):
+                if path.is_file() and "MAPPED_LIBRARIES" in path.read_text():
+                    break
+                signal.sigtimedwait([], 0.01)
+            else:
+                fail(f"the signal wrote no {path}")
+        target.process.communicate("\n\n", timeout=60)
+        path = folder / f"{target.pid}.heap"
+        if not path.is_file():
+            fail("no profile was written at exit")
+    if shutil.which("google-pprof"):
+        require_near("live bytes of keep_small at exit", by_pprof(program, path, "--inuse_space").get("keep_small", 0), KEPT)
+
+
+def check_errors(reslab, program, mode, folder):
+    with Target([program], mode) as target:
+        reslab.refuse(["it has no heap profile; start it with RESLAB_OPTIONS=profile=512k"], "heap", target.pid)
+    with Target([program], mode, options=OPTIONS) as target:
+        spoiled = folder / "spoiled"
+        spoiled.write_text("heap profile: 1: 1 [1: 1] @ heap_v2/16384\nhello\n")
+        reslab.refuse([f"{spoiled}:2: not a site of a heap profile"], "heap", target.pid, "--since", str(spoiled))
+        spoiled.write_text("hello\n")
+        reslab.refuse([f"{spoiled}:1: not a heap profile of reslab"], "heap", target.pid, "--since", str(spoiled))
+        reslab.refuse(["cannot read /no/such"], "heap", target.pid, "--since", "/no/such")
+
+
+def main():
+    unstopped, path, program, mode = sys.argv[1:]
+    reslab = Command(unstopped, path)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Target([program], mode, options=OPTIONS) as target:
+            check_live(reslab, target, folder)
+            check_ever(reslab, target, folder)
+            check_pprof(reslab, program, target, folder)
+        check_dumps(program, mode, folder)
+        check_errors(reslab, program, mode, folder)
+
+
+if __name__ == "__main__":
+    main()

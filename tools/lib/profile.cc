@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <sstream>
+
+#include "failure.h"
+
+namespace reslab::outside {
+namespace {
+
+constexpr char kHead[] = "heap profile: ";
+constexpr char kFormat[] = "heap_v2/";
+
+// One site of the table, as it was copied.
+class Record {
+ public:
+  Record(const Image& image, const char* bytes) : image_(image), bytes_(bytes) {}
+
+  bool is_used() const { return word<uint64_t>(image_.profile_site_depth) != 0; }
+  Site site() const {
+    const uint64_t depth = std::min(word<uint64_t>(image_.profile_site_depth), image_.profile_frames);
+    Site site;
+    site.frames.resize(depth);
+    memcpy(site.frames.data(), bytes_ + image_.profile_site_frames, depth * sizeof(uint64_t));
+    site.live = sampled(image_.profile_site_live_objects, image_.profile_site_live_bytes);
+    site.ever = sampled(image_.profile_site_all_objects, image_.profile_site_all_bytes);
+    return site;
+  }
+
+ private:
+  template <class T>
+  T word(uint64_t offset) const {
+    T value;
+    memcpy(&value, bytes_ + offset, sizeof value);
+    return value;
+  }
+  // The two are of different moments: neither may look like less than nothing.
+  Sampled sampled(uint64_t objects_at, uint64_t bytes_at) const {
+    const Sampled seen = {word<int64_t>(objects_at), word<int64_t>(bytes_at)};
+    return seen.objects <= 0 || seen.bytes <= 0 ? Sampled{0, 0} : seen;
+  }
+
+  const Image& image_;
+  const char* bytes_;
+};
+
+Sampled total(const Profile& profile, Sampled Site::* which) {
+  Sampled sum = {0, 0};
+  for (const Site& site : profile.sites) {
+    sum.objects += (site.*which).objects;
+    sum.bytes += (site.*which).bytes;
+  }
+  return sum;
+}
+
+std::string line_of(const Sampled& live, const Sampled& ever) {
+  return fmt::format("{}: {} [{}: {}] @", live.objects, live.bytes, ever.objects, ever.bytes);
+}
+
+// "1: 64 [2: 128] @", and what is behind it.
+bool parse_line(const std::string& line, Site& site, std::string& rest) {
+  int length = 0;
+  const int fields = sscanf(line.c_str(), " %ld: %ld [ %ld: %ld] @%n", &site.live.objects, &site.live.bytes,
+                            &site.ever.objects, &site.ever.bytes, &length);
+  if (fields != 4 || length == 0) return false;
+  rest = line.substr(static_cast<size_t>(length));
+  return true;
+}
+
+}  // namespace
+
+Estimate estimate(const Sampled& sampled, uint64_t rate) {
+  if (sampled.objects == 0) return {0, 0};
+  const double each = static_cast<double>(sampled.bytes) / static_cast<double>(sampled.objects);
+  const double scale = each <= 0 ? 1 : 1 / -std::expm1(-each / static_cast<double>(rate));
+  return {static_cast<double>(sampled.objects) * scale, static_cast<double>(sampled.bytes) * scale};
+}
+
+Profile read_profile(const View& view) {
+  const Image& image = view.image();
+  if (image.profile_rate == 0) {
+    throw Failure(view.memory().title() +
+                  ": it has no heap profile; start it with RESLAB_OPTIONS=profile=512k");
+  }
+  const std::vector<char> table =
+      view.read_many<char>(image.profile_sites_at, image.profile_sites * image.profile_site_bytes);
+  Profile profile = {image.profile_rate, {}};
+  for (uint64_t i = 0; i < image.profile_sites; ++i) {
+    const Record record(image, table.data() + i * image.profile_site_bytes);
+    if (record.is_used()) profile.sites.push_back(record.site());
+  }
+  return profile;
+}
+
+Profile growth(const Profile& profile, const Profile& before) {
+  std::map<std::vector<uint64_t>, const Site*> former;
+  for (const Site& site : before.sites) former[site.frames] = &site;
+  Profile grown = profile;
+  for (Site& site : grown.sites) {
+    const auto found = former.find(site.frames);
+    if (found == former.end()) continue;
+    for (Sampled Site::* which : {&Site::live, &Site::ever}) {
+      (site.*which).objects -= (found->second->*which).objects;
+      (site.*which).bytes -= (found->second->*which).bytes;
+    }
+  }
+  return grown;
+}
+
+std::string pprof_text(const Profile& profile, const std::string& mappings) {
+  std::string text = kHead + line_of(total(profile, &Site::live), total(profile, &Site::ever)) +
+                     fmt::format(" {}{}\n", kFormat, profile.rate);
+  for (const Site& site : profile.sites) {
+    text += line_of(site.live, site.ever);
+    for (const uint64_t frame : site.frames) text += fmt::format(" {:#x}", frame);
+    text += '\n';
+  }
+  return text + "\nMAPPED_LIBRARIES:\n" + mappings;
+}
+
+Profile parse_pprof(const std::string& text, const std::string& path) {
+  std::istringstream lines(text);
+  std::string line, rest;
+  Profile profile = {};
+  Site sum;
+  std::getline(lines, line);
+  const bool is_head = line.rfind(kHead, 0) == 0 && parse_line(line.substr(sizeof kHead - 1), sum, rest) &&
+                       sscanf(rest.c_str(), " heap_v2/%lu", &profile.rate) == 1 && profile.rate != 0;
+  if (!is_head) throw Failure(path + ":1: not a heap profile of reslab");
+  for (int number = 2; std::getline(lines, line) && !line.empty(); ++number) {
+    Site site;
+    if (!parse_line(line, site, rest)) throw Failure(fmt::format("{}:{}: not a site of a heap profile", path, number));
+    std::istringstream frames(rest);
+    for (std::string frame; frames >> frame;) site.frames.push_back(std::stoull(frame, nullptr, 16));
+    profile.sites.push_back(site);
+  }
+  return profile;
+}
+
+}  // namespace reslab::outside
