@@ -79,7 +79,8 @@ void* charged_allocate_of(ClassId cls, uint32_t account, Contract contract) {
     return tag_run(charge_and_allocate(account, bytes_of_run(bytes), [&] { return aside_allocate_of(cls, contract); }),
                    account);
   }
-  void* object = charge_and_allocate(account, bytes, [&] { return cache_alloc_slow(cls, contract, Retry::kOwnBucket); });
+  void* object =
+      charge_and_allocate(account, bytes, [&] { return cache_alloc_slow(cls, contract, Retry::kOwnBucket); });
   return tag_object(object, account);
 }
 

@@ -21,8 +21,8 @@
 #include "heap/debug_tables.h"
 #include "heap/fork.h"
 #include "heap/image.h"
-#include "profile/profile.h"
 #include "platform/cpu.h"
+#include "profile/profile.h"
 #include "slab/class_table.h"
 #include "slab/slab.h"
 

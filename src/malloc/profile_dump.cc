@@ -98,7 +98,9 @@ void prepare_profile_dumps() {
   action.sa_flags = SA_RESTART;
   if (number < NSIG && sigaction(static_cast<int>(number), &action, nullptr) == 0) return;
   Line line;
-  line.text("reslab: RESLAB_OPTIONS: profile_signal=").dec(number).text(" is no signal that can be handled; it is ignored");
+  line.text("reslab: RESLAB_OPTIONS: profile_signal=")
+      .dec(number)
+      .text(" is no signal that can be handled; it is ignored");
   line.write_to(STDERR_FILENO);
 }
 

@@ -58,6 +58,17 @@ def debug_walks(programs, mode):
     return found
 
 
+def profile_walks(programs, mode):
+    """With a heap profile: plain allocations take the slow entries, and some are sampled (profile_table.cc)."""
+    tables = {"sampled": "profile=1", "passed over": "profile=1g"}
+    found = [Walk(f"{name}/{mode}", programs.walk, ["--mode", mode, "--table", name],
+                  f"mode={mode}:dirty_cycles=0:{profile}") for name, profile in tables.items()]
+    for profile in tables.values():
+        found.append(Walk(f"first call of a thread, {profile}/{mode}", programs.first,
+                          ["--mode", mode, "--operation", "first call of a thread, a malloc"], f"mode={mode}:{profile}"))
+    return found
+
+
 def walks(programs, modes):
     """All walks, the longest first."""
     found = []
@@ -69,7 +80,7 @@ def walks(programs, modes):
                               options + ":dirty_cycles=0"))
     for mode in modes:
         options = f"mode={mode}"
-        found += debug_walks(programs, mode)
+        found += debug_walks(programs, mode) + profile_walks(programs, mode)
         found.append(Walk(f"first/{mode}", programs.first, ["--mode", mode], options))
         for table in ("calls", "typed"):
             found.append(Walk(f"sizes checked, {table}/{mode}", programs.walk,

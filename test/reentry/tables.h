@@ -40,4 +40,8 @@ std::vector<Operation> debug_guards();
 std::vector<Operation> debug_of_some_classes();
 std::vector<Operation> debug_ring();
 
+// Of processes with a heap profile.
+std::vector<Operation> profile_sampled();
+std::vector<Operation> profile_passed_over();
+
 }  // namespace reentry::table

@@ -50,7 +50,7 @@ class Record {
   const char* bytes_;
 };
 
-Sampled total(const Profile& profile, Sampled Site::* which) {
+Sampled total(const Profile& profile, Sampled Site::*which) {
   Sampled sum = {0, 0};
   for (const Site& site : profile.sites) {
     sum.objects += (site.*which).objects;
@@ -85,8 +85,7 @@ Estimate estimate(const Sampled& sampled, uint64_t rate) {
 Profile read_profile(const View& view) {
   const Image& image = view.image();
   if (image.profile_rate == 0) {
-    throw Failure(view.memory().title() +
-                  ": it has no heap profile; start it with RESLAB_OPTIONS=profile=512k");
+    throw Failure(view.memory().title() + ": it has no heap profile; start it with RESLAB_OPTIONS=profile=512k");
   }
   const std::vector<char> table =
       view.read_many<char>(image.profile_sites_at, image.profile_sites * image.profile_site_bytes);
@@ -105,7 +104,7 @@ Profile growth(const Profile& profile, const Profile& before) {
   for (Site& site : grown.sites) {
     const auto found = former.find(site.frames);
     if (found == former.end()) continue;
-    for (Sampled Site::* which : {&Site::live, &Site::ever}) {
+    for (Sampled Site::*which : {&Site::live, &Site::ever}) {
       (site.*which).objects -= (found->second->*which).objects;
       (site.*which).bytes -= (found->second->*which).bytes;
     }

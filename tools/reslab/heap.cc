@@ -40,8 +40,8 @@ std::string mappings_of(const Memory& memory) {
 
 // The frames of the allocator in a program that is linked with it: nobody asks for them.
 bool is_allocator(const std::string& name) {
-  constexpr const char* kNames[] = {"malloc",         "calloc",        "realloc", "reallocarray", "aligned_alloc",
-                                    "posix_memalign", "memalign",      "valloc",  "pvalloc",      "operator new",
+  constexpr const char* kNames[] = {"malloc",         "calloc",        "realloc",       "reallocarray", "aligned_alloc",
+                                    "posix_memalign", "memalign",      "valloc",        "pvalloc",      "operator new",
                                     "reslab_malloc",  "reslab_calloc", "reslab_realloc"};
   if (name.rfind("reslab::", 0) == 0 || name.rfind("operator new", 0) == 0) return true;
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
@@ -92,7 +92,7 @@ class Report {
   const Sampled& shown(const Site& site) const { return settings_.ever ? site.ever : site.live; }
   double bytes(const Site& site) const { return estimate(shown(site), profile_.rate).bytes; }
 
-  Estimate total(Sampled Site::* which, int64_t& samples) const {
+  Estimate total(Sampled Site::*which, int64_t& samples) const {
     Estimate sum = {0, 0};
     for (const Site& site : profile_.sites) {
       const Estimate one = estimate(site.*which, profile_.rate);
@@ -101,7 +101,7 @@ class Report {
     }
     return sum;
   }
-  void print_total(const char* what, Sampled Site::* which) const {
+  void print_total(const char* what, Sampled Site::*which) const {
     int64_t samples = 0;
     const Estimate sum = total(which, samples);
     fmt::print("{}: about {} in {:.0f} objects, from {} samples\n", what, human(sum.bytes), sum.objects, samples);

@@ -4,7 +4,7 @@
 import re
 
 # Bottom-up. A file includes nothing of a layer behind its own.
-LAYERS = ("base", "platform", "sync", "arena", "slab", "cache", "group", "heap", "objects", "rcu", "api", "malloc")
+LAYERS = ("base", "platform", "sync", "arena", "slab", "cache", "group", "profile", "heap", "objects", "rcu", "api", "malloc")
 
 # {including layer: headers of a layer above it}: system calls need no layer below them, and reports are made of them.
 UPWARD = {"base": {"platform/syscall.h"}}
