@@ -13,9 +13,12 @@
 namespace reslab::outside {
 namespace {
 
-std::string demangled(const char* name) {
+// Without the version that a symbol of a library may have.
+std::string demangled(const std::string& symbol) {
+  const std::string name = symbol.substr(0, symbol.find('@'));
   int status = -1;
-  const std::unique_ptr<char, decltype(&free)> plain(abi::__cxa_demangle(name, nullptr, nullptr, &status), &free);
+  const std::unique_ptr<char, decltype(&free)> plain(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status),
+                                                     &free);
   return status == 0 ? plain.get() : name;
 }
 
