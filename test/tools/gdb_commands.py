@@ -2,7 +2,7 @@
 """gdb's commands see the heap that the program sees, their list of words is that of the image, and gdb prints handles and
 the library's own structures.
 
-Usage: gdb_commands.py SCRIPT IMAGE_DEF RESTING OWNERS PRINTED MODE
+Usage: gdb_commands.py SCRIPT IMAGE_DEF RESTING OWNERS PRINTED PROFILED MODE
 """
 
 import re
@@ -55,6 +55,11 @@ def look_at_owners(script, target, mode):
     return require_heap(target.said, text, mode)
 
 
+def look_at_profiled(script, target):
+    text = ask(script, target, f"where {target.said['address.large']}")
+    require_words(text, "a large block begins here, sampled; allocated by", "keep_large", "main")
+
+
 PRINTED = {
     "empty_stack": "empty, operation 0",
     "stack": "index 7 on top, operation 1",
@@ -85,7 +90,7 @@ def look_at_printed(script, printed, mode):
 
 
 def main():
-    script, words, resting, owners, printed, mode = sys.argv[1:]
+    script, words, resting, owners, printed, profiled, mode = sys.argv[1:]
     listed = re.search(r'WORDS = """(.*?)"""', open(script).read(), re.S).group(1).split()
     made = re.findall(r"^WORD\((\w+),", open(words).read(), re.M)
     if listed != made or len(made) < 50:
@@ -96,6 +101,8 @@ def main():
         classes = look_at_resting(script, target, mode, made.index("window_at"))
     with Target([owners], mode) as target:
         classes += look_at_owners(script, target, mode)
+    with Target([profiled], mode, options=":profile=16k") as target:
+        look_at_profiled(script, target)
     look_at_printed(script, printed, mode)
     print(f"{classes} classes")
 

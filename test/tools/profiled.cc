@@ -64,7 +64,7 @@ int main() {
   keep_large();
   keep_grown();
   churn();
-  puts("ready");
+  printf("address.large %lu\nready\n", reinterpret_cast<unsigned long>(kept[kKept / kKiB]));
   fflush(stdout);
   wait_for_line();
   keep_more();

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import reslab_printers  # noqa: E402
 from reslab_printers import state_of  # noqa: E402
 
-MAGIC, VERSION = 0x6567616d69627372, 2
+MAGIC, VERSION = 0x6567616d69627372, 3
 HEAD = 24  # magic, version and bytes, layout
 
 # The words of src/heap/image.def, in their order.
@@ -39,11 +39,14 @@ regions_at region_bytes region_ready_at slots closed_top cpu_state class_slots c
 class_slot_warmth class_slot_saved aside_at deferred_key
 block_chunks_at block_chunk_bytes blocks_in_chunk block_marks_at blocks_made_at block_header_stride block_next
 block_count block_state block_slots block_objects pooled_at depot_classes_at depot_classes_stride depot_bytes_at
-info_flags charged_class charge_tag_bytes slab_group cache_classes_first cache_info_at cache_classes_at
+info_flags charged_class charge_tag_bytes slab_account cache_classes_first cache_info_at cache_classes_at
 cache_classes_stride cache_classes_made_at cache_class_state cache_class_ready cache_class_name name_bytes
 kept_runs_at kept_runs_count
 groups_at groups_stride groups_end_at group_state group_live group_parent group_name group_used group_limits group_stocks
 group_stock_stride group_peak group_failures
+profile_rate profile_sites_at profile_sites profile_site_bytes profile_site_depth profile_site_frames profile_frames
+profile_site_live_objects profile_site_live_bytes profile_site_all_objects profile_site_all_bytes profile_site_group
+first_site_account
 """.split()
 
 
@@ -104,12 +107,25 @@ class Heap:
         name = self.text(self.groups_at + number * self.groups_stride + self.group_name, self.name_bytes)
         return f"group {number}, {name}"
 
+    def account(self, number):
+        """Who is told of an object: a group, or a site of the heap profile, of which this says the stack as well."""
+        if number == 0:
+            return ""
+        if number < self.first_site_account:
+            return f", charged to {self.group(number)}"
+        site = self.profile_sites_at + (number - self.first_site_account) * self.profile_site_bytes
+        depth = min(read(site + self.profile_site_depth, "Q")[0], self.profile_frames)
+        calls = [gdb.execute(f"info symbol {frame - 1:#x}", to_string=True).split(" in section")[0].strip()
+                 for frame in read(site + self.profile_site_frames, f"{depth}Q")]
+        group = read(site + self.profile_site_group, "I")[0]
+        return self.account(group) + ", sampled; allocated by" + "".join(f"\n    {call}" for call in calls)
+
     @staticmethod
     def text(at, most):
         return bytes(gdb.selected_inferior().read_memory(at, most)).split(b"\0")[0].decode(errors="replace")
 
     def tag(self, unit, cls, index):
-        """The group that an object of a charged class is charged to."""
+        """The account of an object of a charged class."""
         _, units, capacity = self.info(cls)
         end = self.window_at + (unit + units) * self.unit_bytes
         return read(end - (capacity - index) * self.charge_tag_bytes, "H")[0]
@@ -223,9 +239,8 @@ class ReslabWhere(gdb.Command):
         if cls == heap.charged_class:
             cls = heap.descriptor(first)[0]
         if cls == heap.run_class:
-            group = read(heap.descriptor(unit)[3] + heap.slab_group, "I")[0]
-            print(f"{address:#x}: unit {unit}, a large block begins here"
-                  + (f", charged to {heap.group(group)}" if group else ""))
+            account = read(heap.descriptor(unit)[3] + heap.slab_account, "I")[0]
+            print(f"{address:#x}: unit {unit}, a large block begins here{heap.account(account)}")
             return
         if not heap.is_small(cls):
             print(f"{address:#x}: unit {unit}, no object begins here")
@@ -237,10 +252,10 @@ class ReslabWhere(gdb.Command):
             return
         free = heap.bits(first, capacity)[index // 64] >> index % 64 & 1
         name = heap.name(cls)
-        group = heap.tag(first, cls, index) if heap.is_charged(cls) else 0
+        account = heap.tag(first, cls, index) if heap.is_charged(cls) else 0
         print(f"{address:#x}: byte {inside} of object {index} of {size} bytes{f' of {name}' if name else ''}, slab {first} "
               f"({state_of(heap.descriptor(first)[1])}), {'free' if free else 'handed out, or cached'}"
-              + (f", charged to {heap.group(group)}" if group else ""))
+              + heap.account(account))
 
 
 class ReslabUnit(gdb.Command):
