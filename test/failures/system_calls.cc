@@ -11,6 +11,8 @@
 
 #include <chrono>
 #include <cstdio>
+#include <utility>
+#include <vector>
 
 #include "arguments.h"
 #include "before_library.h"
@@ -20,6 +22,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "mode.h"
+#include "random.h"
 #include "scenario.h"
 
 namespace failures {
@@ -131,25 +134,39 @@ class Program {
   }
 
   // Every `stride`th trial, in the order of the calls; of those of the start, which is their only time, each error.
-  bool try_all(const Place& place, uint32_t stride, Clock::time_point deadline) {
-    static CallLog calls;
-    trials_ = refused_ = 0;
-    if (!learn(place, calls)) return false;
+  std::vector<Injection> injections(const CallLog& calls, uint32_t stride) const {
+    std::vector<Injection> due;
     const auto offset = static_cast<uint32_t>(dice_ % stride);
-    uint32_t position = 0, failed = 0;
-    for (uint32_t ordinal = 1; ordinal <= calls.count && Clock::now() < deadline; ++ordinal) {
+    uint32_t position = 0;
+    for (uint32_t ordinal = 1; ordinal <= calls.count; ++ordinal) {
       const bool is_early = ordinal <= kEarly;
       for (uint32_t variant = 0; errors_of(calls.number[ordinal - 1])[variant] != 0; ++variant) {
         for (const bool for_ever : {false, true}) {
           const bool is_due = is_early ? !for_ever || variant == 0 : ++position % stride == offset;
-          if (!is_due && stride > 1) continue;
-          if (!trial(place, {ordinal, for_ever, variant})) return false;
-          failed += shared->calls.failed > 0 ? 1 : 0;
+          if (is_due || stride == 1) due.push_back({ordinal, for_ever, variant});
         }
       }
     }
-    log_.line("%s: %u system calls of the library, %lu trials, in %u of them calls failed, %lu allocations refused",
-              place.name, calls.count, trials_, failed, refused_);
+    return due;
+  }
+
+  // In the long form in an order that the seed draws, so that another part comes first where there is no time for all.
+  bool try_all(const Place& place, uint32_t stride, Clock::time_point deadline) {
+    static CallLog calls;
+    trials_ = refused_ = 0;
+    if (!learn(place, calls)) return false;
+    std::vector<Injection> due = injections(calls, stride);
+    Random random(dice_);
+    for (size_t i = due.size(); arguments_.has("--minutes") && i > 1; --i) std::swap(due[i - 1], due[random.below(i)]);
+    uint32_t failed = 0;
+    size_t tried = 0;
+    for (; tried < due.size() && Clock::now() < deadline; ++tried) {
+      if (!trial(place, due[tried])) return false;
+      failed += shared->calls.failed > 0 ? 1 : 0;
+    }
+    log_.line(
+        "%s: %u system calls of the library, %zu of %zu trials, in %u of them calls failed, %lu allocations refused",
+        place.name, calls.count, tried, due.size(), failed, refused_);
     say_kinds(calls);
     failed_ += failed;
     if (Clock::now() >= deadline) return true;  // perhaps cut short: the whole run is judged at its end
@@ -170,8 +187,10 @@ class Program {
     log_.line("system_calls: %lu minutes, seed %lu", minutes, dice_);
     const auto end = Clock::now() + std::chrono::minutes(minutes);
     for (; Clock::now() < end; ++dice_) {
+      auto left = static_cast<int>(std::size(kPlaces));
       for (const Place& place : kPlaces) {
-        if (!try_all(place, 1, end)) return 1;
+        const auto now = Clock::now();
+        if (!try_all(place, 1, now + (end - now) / left--)) return 1;
       }
     }
     if (failed_ == 0) log_.line("system_calls: FAILED: nothing has failed in all that time");

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "mode.h"
 #include "opaque.h"
+#include "random.h"
 #include "rival.h"
 #include "scenario.h"
 
@@ -184,7 +185,8 @@ constexpr Loop kLoops[] = {{"stack_push", reslab::kCasTries - 1},
 
 class Program {
  public:
-  explicit Program(const Arguments& arguments) : arguments_(arguments), names_(support::hook_names()), log_(arguments) {
+  explicit Program(const Arguments& arguments)
+      : arguments_(arguments), names_(support::hook_names()), log_(arguments), dice_(arguments.number("--seed", 1, 0)) {
     if (names_.size() > kMostHooks) fail("more hooks than there is room for");
     mode_ = require_mode(arguments.text("--mode", nullptr));
   }
@@ -197,6 +199,7 @@ class Program {
     const auto minutes = arguments_.number("--minutes", 0, 0);
     const auto end = Clock::now() + std::chrono::minutes(minutes);
     constexpr uint32_t kQuickPassings = 6, kLongPassings = 64;
+    log_.line("tries: mode %s, %lu minutes, seed %lu", mode_, minutes, arguments_.number("--seed", 1, 0));
     if (!try_all(kQuickPassings, Clock::time_point::max())) return 1;  // whole, however short the time is
     for (uint32_t passings = kLongPassings; Clock::now() < end; passings *= 2) {
       if (!try_all(passings, end)) return 1;
@@ -230,24 +233,32 @@ class Program {
     return false;
   }
 
-  bool try_all(uint32_t most_passings, Clock::time_point deadline) {
-    if (!trial({0, UINT32_MAX, false, Grip::kReturns})) return false;
-    const Shared undisturbed = *shared;
-    uint32_t hooks = 0;
-    for (uint32_t hook = 0; hook < names_.size() && Clock::now() < deadline; ++hook) {
-      const uint32_t times = undisturbed.passed[hook];
+  // What there is to try, up to so many passings of each hook, in an order that the seed draws.
+  std::vector<Meddling> meddlings(uint32_t most_passings, uint32_t& hooks) {
+    std::vector<Meddling> all;
+    for (uint32_t hook = 0; hook < names_.size(); ++hook) {
+      const uint32_t times = shared->passed[hook];
       hooks += times > 0 ? 1 : 0;
       const uint32_t step = times > most_passings ? times / most_passings : 1;
-      for (uint32_t passing = 0; passing < times; passing += step) {
-        for (const Grip grip : {Grip::kReturns, Grip::kKeeps}) {
-          if (!trial({hook, passing, false, grip})) return false;
-        }
-      }
       for (const Grip grip : {Grip::kReturns, Grip::kKeeps}) {
-        if (times > 0 && !trial({hook, 0, true, grip})) return false;
+        for (uint32_t passing = 0; passing < times; passing += step) all.push_back({hook, passing, false, grip});
+        if (times > 0) all.push_back({hook, 0, true, grip});
       }
     }
-    log_.line("tries: mode %s: %u hooks of %zu passed, %lu trials", mode_, hooks, names_.size(), trials_);
+    for (size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[dice_.below(i)]);
+    return all;
+  }
+
+  bool try_all(uint32_t most_passings, Clock::time_point deadline) {
+    if (!trial({0, UINT32_MAX, false, Grip::kReturns})) return false;
+    uint32_t hooks = 0;
+    size_t tried = 0;
+    const std::vector<Meddling> all = meddlings(most_passings, hooks);
+    for (; tried < all.size() && Clock::now() < deadline; ++tried) {
+      if (!trial(all[tried])) return false;
+    }
+    log_.line("tries: up to %u passings of each hook: %u hooks of %zu passed, %zu of %zu trials, %lu in all",
+              most_passings, hooks, names_.size(), tried, all.size(), trials_);
     return true;
   }
 
@@ -269,6 +280,7 @@ class Program {
   std::vector<std::string> names_;
   Log log_;
   const char* mode_;
+  Random dice_;
   uint64_t trials_ = 0;
   uint64_t lost_[kMostHooks] = {};
   uint32_t row_[kMostHooks] = {};
@@ -278,7 +290,7 @@ constexpr Option kOptions[] = {
     kModeOption,
     {"--quick", nullptr, "six passings of each hook (the default)"},
     {"--minutes", "M", "the long form: 64, then ever more"},
-    kIdleSeedOption,
+    kSeedOption,
     kLogOption,
 };
 
