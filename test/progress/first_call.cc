@@ -45,7 +45,7 @@ void test(int argc, char** argv) {
   const Deed stopped = {nullptr, work_beside_it, expect_mode_and_pace};
   const Deed killed = {nullptr, leave, expect_mode};
   for (const Deed& deed : {stopped, killed}) {
-    Walk walk(settings, deed);
+    Walk walk(settings, deed, 0.5);
     walk.go({&kFirstCall, 1});
   }
   settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));

@@ -37,7 +37,7 @@ void expect_estate(const Estate& estate) {
   const uint64_t freed = estate.in_hand - estate.in_hand_now;
   expect(small + freed >= small_then, "%llu small objects are handed out of %llu, and only %llu were to be freed",
          shown(small), shown(small_then), shown(freed));
-  expect(small <= small_then + estate.lost_before + 1 + lost,
+  expect(small <= small_then + estate.lost_before + estate.objects_added + lost,
          "%llu small objects are handed out, %llu were, and %llu are said to be lost", shown(small), shown(small_then),
          shown(lost));
   expect(small <= small_then + estate.lost_before + kBlockObjects,

@@ -17,6 +17,7 @@ struct Estate {
   size_t in_hand_now;    // of these, out of the operation's reach
   uint32_t units_added;  // for large blocks
   uint64_t lost_before;  // small objects that were missing already; a child may find them again
+  uint32_t objects_added = 1;
 };
 
 // Forks; the calling process sees to it that child and grandchild come to a good end.

@@ -16,7 +16,8 @@ void leave(const Operation& operation) {
                   .in_hand = in_hand_at_rest(),
                   .in_hand_now = hand().count(),
                   .units_added = operation.units_added,
-                  .lost_before = 0});
+                  .lost_before = 0,
+                  .objects_added = operation.objects_added});
 }
 
 }  // namespace

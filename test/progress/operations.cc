@@ -229,9 +229,11 @@ void allocate_typed_nolock(Hand& hand) {
   if (object != nullptr) hand.add(object, kBytes);
 }
 
+constexpr uint32_t kBulk = 8;
+
 void allocate_typed_bulk(Hand& hand) {
-  void* objects[8];
-  const size_t got = reslab_cache_alloc_bulk(cache, 8, objects);
+  void* objects[kBulk];
+  const size_t got = reslab_cache_alloc_bulk(cache, kBulk, objects);
   for (size_t i = 0; i < got; ++i) hand.add(objects[i], kBytes);
 }
 
@@ -343,7 +345,7 @@ constexpr Operation kOperations[] = {
     {.name = "typed cache, nolock",
      .prepare = [](Hand& hand) { make_cache(hand), allocate_typed(hand); },
      .run = allocate_typed_nolock},
-    {.name = "typed cache, bulk", .prepare = make_cache, .run = allocate_typed_bulk},
+    {.name = "typed cache, bulk", .prepare = make_cache, .run = allocate_typed_bulk, .objects_added = kBulk},
     {.name = "typed cache, free",
      .prepare = [](Hand& hand) { make_cache(hand), allocate_typed(hand); },
      .run = release_typed},

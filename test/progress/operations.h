@@ -23,8 +23,9 @@ struct Operation {
   void (*run)(Hand&);
   void (*clean_up)() = nullptr;  // what freeing the objects in the hand does not
   Where where = Where::kAnywhere;
-  uint32_t units_added = 0;  // of 64 KiB, that it may allocate for large blocks
-  double least_pace = 0.5;   // of the others while it is stopped
+  uint32_t units_added = 0;    // of 64 KiB, that it may allocate for large blocks
+  uint32_t objects_added = 1;  // small ones, that it may allocate
+  double least_pace = 0.5;     // of the others while it is stopped
 };
 
 // All but those of kNewProcess.

@@ -38,8 +38,8 @@ uintptr_t return_into_library(const Tracee& doer, const LibraryMap& map) {
 
 }  // namespace
 
-Walk::Walk(const Settings& settings, const Deed& deed)
-    : settings_(settings), deed_(deed), map_(LibraryMap::of("reslab_malloc")), random_(settings.seed) {
+Walk::Walk(const Settings& settings, const Deed& deed, double share)
+    : settings_(settings), deed_(deed), share_(share), map_(LibraryMap::of("reslab_malloc")), random_(settings.seed) {
   signal(SIGPIPE, SIG_IGN);  // a process that failed has said why
   stay_on_one_cpu();
   share_findings();
@@ -163,19 +163,21 @@ bool Walk::visit_again_if_missed(const Visit& visit) {
   return false;
 }
 
-// The long form: hooks; then each instruction in some operation; then in every operation; then its later passes.
+// Each hook a few times, some are not on the way each time, and each operation; then all hooks; then each instruction in
+// some operation; then in every operation; then its later passes.
+Walk::Rank Walk::rank_of(const Visit& visit) {
+  const Place& place = visit.place;
+  if (place.pass > 1) return Rank::kLaterPass;
+  const char* hook = map_.hook_at(place.pc);
+  if (operations_chosen_.insert(visit.operation).second) return Rank::kLeast;
+  if (hook != nullptr) return hooks_chosen_[hook]++ < kVisitsOfHook ? Rank::kLeast : Rank::kHook;
+  return instructions_chosen_.insert(place.pc).second ? Rank::kNewInstruction : Rank::kFirstPass;
+}
+
 void Walk::put_in_order(std::vector<Visit>& visits) {
   shuffle(visits, random_);
-  std::set<uintptr_t> met;
-  std::vector<std::pair<int, Visit>> ranked;
-  for (const Visit& visit : visits) {
-    const Place& place = visit.place;
-    const bool hook = map_.hook_at(place.pc) != nullptr;
-    const int rank = place.pass > 1 ? 3 : hook ? 0 : met.insert(place.pc).second ? 1 : 2;
-    ranked.emplace_back(rank, visit);
-  }
-  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (size_t i = 0; i < visits.size(); ++i) visits[i] = ranked[i].second;
+  for (Visit& visit : visits) visit.rank = rank_of(visit);
+  std::stable_sort(visits.begin(), visits.end(), [](const Visit& a, const Visit& b) { return a.rank < b.rank; });
 }
 
 void Walk::go(std::span<const Operation> operations) {
@@ -186,9 +188,9 @@ void Walk::go(std::span<const Operation> operations) {
   }
   if (!settings_.quick()) put_in_order(visits);
   const auto begin = Clock::now();
-  const std::chrono::duration<double> limit(settings_.quick() ? 1e9 : 60 * settings_.minutes);
+  const std::chrono::duration<double> limit(settings_.quick() ? 1e9 : 60 * settings_.minutes * share_);
   for (const Visit& visit : visits) {
-    if (Clock::now() - begin > limit) break;
+    if (visit.rank != Rank::kLeast && Clock::now() - begin > limit) break;
     ++visits_;
     if (!visit_again_if_missed(visit)) {
       ++missed_;

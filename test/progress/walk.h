@@ -29,19 +29,23 @@ struct Place {
 
 class Walk {
  public:
-  Walk(const Settings& settings, const Deed& deed);
+  // `share` of the minutes that the settings say.
+  Walk(const Settings& settings, const Deed& deed, double share = 1);
 
-  // The quick form takes some places of each operation, at random, and of each hook a few; the long one all, the hooks and
-  // each instruction once first, until the time is over.
+  // The quick form takes some places of each operation, at random, and of each hook a few; the long one all, until the
+  // time is over: but each hook and each operation, however short it is, then each instruction once.
   void go(std::span<const Operation> operations);
 
   // Fails unless a stop was made at every hook of the library that the mode and the local lock let an operation pass.
   void require_all_hooks() const;
 
  private:
+  // In the order of the long form.
+  enum class Rank : uint8_t { kLeast, kHook, kNewInstruction, kFirstPass, kLaterPass };
   struct Visit {
     const Operation* operation;
     Place place;
+    Rank rank = Rank::kLeast;
   };
 
   bool is_chosen(const Operation& operation) const;
@@ -49,6 +53,7 @@ class Walk {
   bool scout_from(const Operation& operation, uintptr_t from, size_t most_steps, std::vector<Place>& places);
   void choose(const Operation& operation, const std::vector<Place>& places, std::vector<Visit>& visits);
   void put_in_order(std::vector<Visit>& visits);
+  Rank rank_of(const Visit& visit);
   bool visit(const Operation& operation, const Place& place);
   Stop run_to(Tracee& doer, const Place& place);
   bool visit_again_if_missed(const Visit& visit);
@@ -56,9 +61,12 @@ class Walk {
 
   const Settings& settings_;
   const Deed& deed_;
+  const double share_;
   const support::LibraryMap map_;
   support::Random random_;
   std::map<std::string, int> hooks_chosen_;
+  std::set<const Operation*> operations_chosen_;
+  std::set<uintptr_t> instructions_chosen_;
   std::set<std::string> hooks_visited_;
   std::set<uintptr_t> instructions_seen_;
   std::set<uintptr_t> instructions_visited_;
