@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arguments.h"
@@ -13,6 +14,7 @@
 #include "cpus.h"
 #include "explorer.h"
 #include "log.h"
+#include "random.h"
 #include "scheduler.h"
 
 namespace schedules {
@@ -124,31 +126,38 @@ class Program {
     return passed ? 0 : 1;
   }
 
-  // Rounds over all cases, each wider than the one before, until time is up; what is left of a case's share of the time
-  // when all its schedules are played, or are too many to play, goes to random ones.
+  // Rounds over all cases, each wider than the one before and in an order that the seed draws, until time is up; what is
+  // left of a case's share of the time when all its schedules are played, or are too many to play, goes to random ones.
+  // The first round is whole, however short the time is.
   int run_long(bool first_calls) {
     const std::chrono::seconds all(60 * arguments_.number("--minutes", 1));
     const auto end = Clock::now() + (first_calls ? all * first_tenths_ : all * (10 - first_tenths_)) / 10;
     uint64_t seed = arguments_.number("--seed", 1);
     log_.line("schedules: mode %s, %lu minutes, seed %lu", mode_, arguments_.number("--minutes", 1), seed);
-    for (int round = 0; Clock::now() < end; ++round) {
+    support::Random dice(seed);
+    size_t played = 0;
+    for (int round = 0; round == 0 || Clock::now() < end; ++round) {
       settings_.threads = 2 + round % 2;
       settings_.repeat = 1 + round / 2 % 3;
-      for (size_t i = 0; i < cases_.size() && Clock::now() < end; ++i) {
-        if (!spend(*cases_[i], round, end, seed += 1'000'000)) return 1;
+      for (size_t i = cases_.size(); i > 1; --i) std::swap(cases_[i - 1], cases_[dice.below(i)]);
+      for (size_t i = 0; i < cases_.size() && (round == 0 || Clock::now() < end); ++i, ++played) {
+        if (!spend(*cases_[i], round, end, cases_.size() - i, seed += 1'000'000)) return 1;
       }
     }
-    log_.line("schedules: nothing found");
+    log_.line("schedules: nothing found; %zu cases, %zu whole rounds of ever wider ones, and %zu cases of the next",
+              cases_.size(), played / cases_.size(), played % cases_.size());
     return 0;
   }
 
-  bool spend(const Case& one, int round, Clock::time_point end, uint64_t seed) {
+  // No more than lets the others of its round have as much.
+  bool spend(const Case& one, int round, Clock::time_point end, size_t cases_left, uint64_t seed) {
     if (one.threads[settings_.threads - 1] == nullptr) return true;
-    const std::chrono::duration<double> share(std::min(4.0 * (round + 1), 60.0));
     const std::chrono::duration<double> left = end - Clock::now();
-    if (!explore(one, 3 + static_cast<unsigned>(round / 4), std::min(share, left), false)) return false;
+    const std::chrono::duration<double> most(std::min(5.0 * (round + 1), 75.0));
+    const auto share = std::min(most, left / static_cast<double>(cases_left));
+    if (!explore(one, 3 + static_cast<unsigned>(round / 4), share * 0.8, false)) return false;
     const auto began = Clock::now();
-    const auto until = std::min(end, began + std::chrono::duration_cast<Clock::duration>(share / 4));
+    const auto until = began + std::chrono::duration_cast<Clock::duration>(share / 5);
     const std::string how = std::string("random from seed ").append(std::to_string(seed));
     return report(one, how.c_str(), Explorer(one, settings_).roam(seed, until), began);
   }
