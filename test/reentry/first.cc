@@ -22,6 +22,8 @@
 #include "nested.h"
 #include "objects.h"
 #include "operations.h"
+#include "passes.h"
+#include "random.h"
 #include "settings.h"
 #include "stock.h"
 #include "typed.h"
@@ -109,37 +111,86 @@ void look(const FirstCall& call, const Settings& settings) {
   });
 }
 
-void walk(const FirstCall& call, const Settings& settings, uint64_t seed) {
+void storms(const FirstCall& call, const Settings& settings, uint64_t seed, size_t most_nested) {
+  constexpr size_t kMostBehindFault = 300;
   const Operation& operation = call.operation;
-  constexpr size_t kMostNested = 300;
-  const size_t most_in_storm = settings.quick && operation.is(kRare) ? kMostNested : SIZE_MAX;
+  in_fresh_process(call, seed, most_nested, [](Walker& walker) { walker.storm(); });
+  if (settings.rseq) in_fresh_process(call, seed, most_nested, [](Walker& walker) { walker.storm_with_aborts(); });
+  for (size_t i = 0; i < found->faults && !time_is_over(); ++i) {
+    if (!operation.is(kFaults) && found->fault[i].kind != Fault::Kind::kDeed) continue;
+    in_fresh_process(call, seed, kMostBehindFault, [i](Walker& walker) { walker.storm_with(found->fault[i]); });
+    in_fresh_process(call, seed, kMostBehindFault, [i](Walker& walker) { walker.fill_gap(found->fault[i]); });
+  }
+}
+
+void visit(const FirstCall& call, uint64_t seed, uintptr_t place) {
+  in_fresh_process(call, seed, SIZE_MAX, [=](Walker& walker) { walker.visit(place, kind_for(place, seed)); });
+}
+
+void chase(const FirstCall& call, uint64_t seed, uintptr_t place) {
+  in_fresh_process(call, seed, SIZE_MAX, [=](Walker& walker) { walker.chase(place, kind_for(place, seed)); });
+}
+
+void walk_some(const FirstCall& call, const Settings& settings) {
+  constexpr size_t kMostNested = 300, kSome = 32, kSomeChases = 24, kFewChases = 240;  // one in so many
+  const uint64_t seed = settings.seed;
+  const bool is_rare = call.operation.is(kRare);
   const timespec began = now();
   look(call, settings);
-  in_fresh_process(call, seed, most_in_storm, [](Walker& walker) { walker.storm(); });
-  if (settings.rseq) in_fresh_process(call, seed, most_in_storm, [](Walker& walker) { walker.storm_with_aborts(); });
-  for (size_t i = 0; i < found->faults; ++i) {
-    if (!operation.is(kFaults) && found->fault[i].kind != Fault::Kind::kDeed) continue;
-    in_fresh_process(call, seed, kMostNested, [i](Walker& walker) { walker.storm_with(found->fault[i]); });
-    in_fresh_process(call, seed, kMostNested, [i](Walker& walker) { walker.fill_gap(found->fault[i]); });
-  }
-  if (settings.quick) in_fresh_process(call, seed, SIZE_MAX, [](Walker& walker) { walker.fill_gap({}); });
+  storms(call, settings, seed, is_rare ? kMostNested : SIZE_MAX);
+  in_fresh_process(call, seed, SIZE_MAX, [](Walker& walker) { walker.fill_gap({}); });
   size_t visited = 0;
   for (size_t i = 0; i < found->places; ++i) {
     const uintptr_t place = found->place[i];
     const bool is_new = !Coverage::get().has(
         place, Library::get().is_inside_section(place) ? Interrupted::kByBreakpoint : Interrupted::kBefore);
-    if (settings.quick && !is_new && (operation.is(kRare) || (seed + i) % 32 != 0)) continue;
-    for (size_t kind = 0; kind < (settings.quick ? 1 : nested_count()); ++kind) {
-      in_fresh_process(call, seed + i + kind, SIZE_MAX, [place](Walker& walker) { walker.visit(place); });
-      ++visited;
-    }
+    if (!is_new && (is_rare || (seed + i) % kSome != 0)) continue;
+    visit(call, seed, place);
+    ++visited;
   }
-  const size_t stride = settings.quick ? operation.is(kRare) ? 240 : 24 : 1;
-  for (size_t i = seed % stride; i < found->places; i += stride) {
-    in_fresh_process(call, seed, SIZE_MAX, [i](Walker& walker) { walker.chase(found->place[i], i % nested_count()); });
-  }
-  printf("%-44s way of %4zu, %3zu faults, %4zu places, %7.1f ms\n", operation.name, found->places, found->faults,
+  const size_t stride = is_rare ? kFewChases : kSomeChases;
+  for (size_t i = seed % stride; i < found->places; i += stride) chase(call, seed, found->place[i]);
+  printf("%-44s way of %4zu, %3zu faults, %4zu places, %7.1f ms\n", call.operation.name, found->places, found->faults,
          visited, seconds_since(began) * 1000);
+}
+
+// From where the seed says on: a call that time does not suffice for has another part of it walked each time.
+size_t walk_all(const FirstCall& call, const Settings& settings, uint64_t seed) {
+  look(call, settings);
+  const size_t n = found->places, first = support::Random(seed).below(n);
+  size_t visited = 0;
+  for (; visited < n && !time_is_over(); ++visited) {
+    const uintptr_t place = found->place[(first + visited) % n];
+    visit(call, seed, place);
+    chase(call, seed, place);
+  }
+  if (!time_is_over()) storms(call, settings, seed, SIZE_MAX);
+  return visited;
+}
+
+std::vector<FirstCall> chosen_of(const Settings& settings) {
+  std::vector<FirstCall> calls = first_calls(), chosen;
+  for (const FirstCall& call : first_typed_calls()) calls.push_back(call);
+  for (const FirstCall& call : calls) {
+    if (call.place == Place::kInRseqMode && !settings.rseq) continue;
+    if (call.place == Place::kWithGuards && !has_guards) continue;
+    if (settings.operation == nullptr || strstr(call.operation.name, settings.operation) != nullptr)
+      chosen.push_back(call);
+  }
+  return chosen;
+}
+
+void walk_table(const Settings& settings) {
+  const std::vector<FirstCall> calls = chosen_of(settings);
+  Passes passes(settings, calls.size(), "places by nested operations");
+  for (const FirstCall& call : calls) {
+    walk_some(call, settings);
+    passes.owe(found->places);
+  }
+  if (settings.quick) return;
+  passes.begin_the_clock();
+  for (size_t row; passes.next(row);) passes.add(walk_all(calls[row], settings, passes.seed()));
+  passes.report(stdout);
 }
 
 void run(int argc, char** argv, char** environment) {
@@ -158,21 +209,9 @@ void run(int argc, char** argv, char** environment) {
   found = static_cast<Found*>(memory);
   stay_on_one_cpu();
   Coverage::get();
-  std::vector<FirstCall> calls = first_calls();
-  for (const FirstCall& call : first_typed_calls()) calls.push_back(call);
-  const timespec began = now();
-  uint64_t seed = settings.seed;
-  do {
-    scene.seed = seed;
-    printf("first: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
-    for (const FirstCall& call : calls) {
-      if (call.place == Place::kInRseqMode && !settings.rseq) continue;
-      if (call.place == Place::kWithGuards && !has_guards) continue;
-      if (settings.operation == nullptr || strstr(call.operation.name, settings.operation) != nullptr)
-        walk(call, settings, seed);
-    }
-    ++seed;
-  } while (seconds_since(began) < settings.minutes * 60);
+  scene.seed = settings.seed;
+  printf("first: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(settings.seed));
+  walk_table(settings);
   Coverage::get().append_to(settings.coverage);
   fflush(stdout);
   _exit(0);

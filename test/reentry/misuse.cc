@@ -21,6 +21,7 @@
 #include "cpu_slot.h"
 #include "failure.h"
 #include "misuse_states.h"
+#include "passes.h"
 #include "settings.h"
 #include "walker.h"
 
@@ -175,9 +176,7 @@ void expect_its_way(const Misuse& misuse) {
   if (hook != nullptr && progress->passes == 0) fail("'%s' does not pass the hook '%s'", misuse.operation.name, hook);
 }
 
-void walk(const Misuse& misuse, const Settings& settings, uint64_t seed) {
-  const size_t most = settings.quick ? 300 : SIZE_MAX;
-  const timespec began = now();
+void walk(const Misuse& misuse, const Settings& settings, uint64_t seed, size_t most) {
   scene.operation = misuse.operation.name;
   const auto storm = [](Walker& walker, const Operation&) { walker.storm(); };
   const auto storm_with_aborts = [](Walker& walker, const Operation&) { walker.storm_with_aborts(); };
@@ -186,7 +185,34 @@ void walk(const Misuse& misuse, const Settings& settings, uint64_t seed) {
   in_dying_process(misuse, seed, most, Expected::kAnyOrNone, storm);
   if (settings.rseq) in_dying_process(misuse, seed, most, Expected::kAnyOrNone, storm_with_aborts);
   in_dying_process(misuse, seed, most, Expected::kTheReport, fill_gap);
-  printf("%-44s reported, %7.1f ms\n", misuse.operation.name, seconds_since(began) * 1000);
+}
+
+std::vector<const Misuse*> chosen_of(const Settings& settings) {
+  std::vector<const Misuse*> chosen;
+  for (const Misuse& misuse : kMisuses) {
+    const char* name = misuse.operation.name;
+    if (settings.operation == nullptr || strstr(name, settings.operation) != nullptr) chosen.push_back(&misuse);
+  }
+  return chosen;
+}
+
+void walk_table(const Settings& settings) {
+  constexpr size_t kMostNested = 300;
+  const auto misuses = chosen_of(settings);
+  Passes passes(settings, misuses.size(), "calls by nested operations");
+  for (const Misuse* misuse : misuses) {
+    const timespec began = now();
+    walk(*misuse, settings, settings.seed, kMostNested);
+    passes.owe(1);
+    printf("%-44s reported, %7.1f ms\n", misuse->operation.name, seconds_since(began) * 1000);
+  }
+  if (settings.quick) return;
+  passes.begin_the_clock();
+  for (size_t row; passes.next(row);) {
+    walk(*misuses[row], settings, passes.seed(), SIZE_MAX);
+    passes.add(time_is_over() ? 0 : 1);
+  }
+  passes.report(stdout);
 }
 
 }  // namespace
@@ -203,17 +229,9 @@ int main(int argc, char** argv) {
   void* memory = mmap(nullptr, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fail("no memory");
   progress = static_cast<Progress*>(memory);
-  const timespec began = now();
-  uint64_t seed = settings.seed;
-  do {
-    scene.seed = seed;
-    printf("misuse: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(seed));
-    for (const Misuse& misuse : kMisuses) {
-      const char* name = misuse.operation.name;
-      if (settings.operation == nullptr || strstr(name, settings.operation) != nullptr) walk(misuse, settings, seed);
-    }
-    ++seed;
-  } while (seconds_since(began) < settings.minutes * 60);
+  scene.seed = settings.seed;
+  printf("misuse: mode %s, seed %zu\n", scene.mode, static_cast<size_t>(settings.seed));
+  walk_table(settings);
   printf("%zu instructions interrupted\n", Coverage::get().count(Interrupted::kBefore));
   Coverage::get().append_to(settings.coverage);
   return 0;

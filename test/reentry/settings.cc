@@ -16,7 +16,8 @@ namespace {
 constexpr const char kUsage[] =
     "usage: %s [--quick | --minutes M] [--mode rseq|fallback] [--seed S] [--log FILE]\n"
     "          [--coverage FILE] [--operation NAME] [--table NAME] [--part I/N] [--limit SECONDS]\n"
-    "  --quick      one nested operation at each place (the default); else all of them, again and again\n"
+    "  --quick      one nested operation at some of the places (the default)\n"
+    "  --minutes    then at all of them, with the next nested operation in each pass, until the time is over\n"
     "  --mode       asserted; RESLAB_OPTIONS=mode=... sets it\n"
     "  --seed       which nested operation comes where; printed in every failure\n"
     "  --log        append what is printed to FILE\n"
@@ -26,6 +27,9 @@ constexpr const char kUsage[] =
     "               of first: guards; the guard pool then stays\n"
     "  --part       only operations I, I+N, I+2N ...\n"
     "  --limit      the process ends as hanging after this time (60; minutes are added)\n";
+
+timespec the_end;
+bool has_end = false;
 
 [[noreturn]] void refuse(const char* program, const char* what, const char* value) {
   fprintf(stderr, "%s: bad %s: '%s'\n", program, what, value);
@@ -77,6 +81,8 @@ Settings read_settings(int argc, char** argv) {
     ++i;
   }
   settings.limit_seconds += static_cast<unsigned>(settings.minutes * 60);
+  settings.end = now();
+  settings.end.tv_sec += static_cast<time_t>(settings.minutes * 60);
   return settings;
 }
 
@@ -101,5 +107,12 @@ double seconds_since(timespec began) {
   const timespec at = now();
   return static_cast<double>(at.tv_sec - began.tv_sec) + static_cast<double>(at.tv_nsec - began.tv_nsec) * 1e-9;
 }
+
+void end_at(timespec time) {
+  the_end = time;
+  has_end = true;
+}
+
+bool time_is_over() { return has_end && seconds_since(the_end) >= 0; }
 
 }  // namespace reentry

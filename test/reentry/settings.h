@@ -12,6 +12,7 @@ struct Settings {
   bool rseq = false;  // asserted by reslab_get_status
   bool quick = true;
   double minutes = 0;
+  timespec end = {};  // of the long form
   uint64_t seed = 1;
   unsigned limit_seconds = 60;
   const char* log = nullptr;
@@ -29,5 +30,9 @@ void expect_mode(Settings& settings);
 
 timespec now();
 double seconds_since(timespec began);
+
+// From now on time is over at `end`; before that, and in the quick form, it never is. May be asked in handlers.
+void end_at(timespec end);
+bool time_is_over();
 
 }  // namespace reentry

@@ -20,6 +20,7 @@ size_t bulk_count;
 namespace {
 void* hoarded[131072];
 size_t hoarded_count;
+size_t hoarded_in_all;
 }  // namespace
 
 void* allocate(size_t bytes) {
@@ -73,6 +74,7 @@ void hoard(void* object) {
   if (object == nullptr) return;
   if (hoarded_count == sizeof hoarded / sizeof hoarded[0]) fail("too much is hoarded");
   hoarded[hoarded_count++] = object;
+  ++hoarded_in_all;
 }
 
 // The long ones first: looking for several units at once takes long where free ones lie scattered.
@@ -85,6 +87,11 @@ void hoard_units() {
 }
 
 bool is_hoarding() { return hoarded_count > 0; }
+
+bool has_hoarded_much() {
+  constexpr size_t kMuch = 4000;
+  return hoarded_in_all > kMuch;
+}
 
 void release_hoard() {
   while (hoarded_count > 0) reslab_free(hoarded[--hoarded_count]);

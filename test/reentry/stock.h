@@ -64,6 +64,9 @@ void hoard(void* object);
 // Hoards whatever is free and whatever is writable ahead, by calls that may not ask the system for more.
 void hoard_units();
 bool is_hoarding();
+// There was so much of it that states which hoard all that is free would soon not find room for it: each of their calls
+// leaves more memory writable than the one before. Time for another process.
+bool has_hoarded_much();
 void release_hoard();
 
 }  // namespace reentry

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same by ptrace, independent of the trap flag and of breakpoints: a parent steps a child through the operations, and
-// at some of the steps (all of them in the long form) gives it a signal, whose handler does the nested operation on the
-// child's own stack. Under a registered rseq each step in a section aborts it, as under any debugger.
+// at some of the steps (all of them in the passes of the long form) gives it a signal, whose handler does the nested
+// operation on the child's own stack. Under a registered rseq each step in a section aborts it, as under any debugger.
 //
 // The child marks its places by raising SIGUSR2: in front of the walked call, behind it, and at the end of the handler.
 #include <reslab/reslab.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #include "nested.h"
 #include "objects.h"
 #include "operations.h"
+#include "passes.h"
 #include "settings.h"
 #include "stock.h"
 
@@ -29,8 +31,16 @@ using namespace reentry;
 
 namespace {
 
-constexpr uint64_t kQuickSteps = 500;  // in the library, of one operation; the rest of it runs by itself
-constexpr uint64_t kQuickStride = 7;
+// How much of each operation: some of its first steps in the library, and the rest runs by itself; or all of them.
+enum class Extent : uint8_t { kSome, kAll };
+constexpr uint64_t kSomeSteps = 500;
+constexpr uint64_t kStride = 7;
+
+// What the child has come to, in memory that it shares with its parent.
+struct Progress {
+  volatile size_t walked;  // operations
+};
+Progress* progress;
 
 // --- the child -----------------------------------------------------------------------------------------------------------
 
@@ -46,6 +56,7 @@ void on_signal(int, siginfo_t*, void* context) {
 }
 
 void walk(const Operation& operation) {
+  nested_run = 0;
   scene.operation = operation.name;
   scene.way = "traced";
   nested_bytes = operation.bytes == 0 ? 16 : operation.bytes < 300000 ? operation.bytes : 300000;
@@ -75,16 +86,19 @@ void walk(const Operation& operation) {
   before.expect_same();
 }
 
-[[noreturn]] void be_traced(const Settings& settings) {
+using Operations = std::vector<const Operation*>;
+
+[[noreturn]] void be_traced(const Settings& settings, const Operations& operations) {
   struct sigaction action = {};
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO;
   sigaction(SIGUSR1, &action, nullptr);
   explain_fatal_signals(settings.limit_seconds);
   ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-  for (const Operation& operation : table_of(settings.table).operations) {
-    if (operation.is(kLongOnly) || (settings.quick && operation.is(kRare))) continue;
-    if (settings.operation == nullptr || strstr(operation.name, settings.operation) != nullptr) walk(operation);
+  for (const Operation* operation : operations) {
+    walk(*operation);
+    if (time_is_over()) break;  // and its last steps were not stopped at, perhaps
+    progress->walked = progress->walked + 1;
   }
   _exit(0);
 }
@@ -93,7 +107,7 @@ void walk(const Operation& operation) {
 
 class Tracer {
  public:
-  Tracer(pid_t child, const Settings& settings, uint64_t seed) : child_(child), settings_(settings), seed_(seed) {}
+  Tracer(pid_t child, Extent extent, uint64_t seed) : child_(child), extent_(extent), seed_(seed) {}
 
   // Until the child has ended.
   void run() {
@@ -134,10 +148,10 @@ class Tracer {
     }
     ++steps_;
     ++all_steps_;
-    if (settings_.quick && steps_ > kQuickSteps) {
+    if ((extent_ == Extent::kSome && steps_ > kSomeSteps) || time_is_over()) {
       // Without a further stop, up to the marker behind the call.
       resume(PTRACE_CONT, 0);
-    } else if (!settings_.quick || (steps_ + seed_) % kQuickStride == 0) {
+    } else if (extent_ == Extent::kAll || (steps_ + seed_) % kStride == 0) {
       ++injected_;
       state_ = State::kInHandler;
       resume(PTRACE_CONT, SIGUSR1);
@@ -160,7 +174,7 @@ class Tracer {
   }
 
   pid_t child_;
-  const Settings& settings_;
+  Extent extent_;
   uint64_t seed_;
   State state_ = State::kBetween;
   uint64_t steps_ = 0;
@@ -168,35 +182,66 @@ class Tracer {
   uint64_t injected_ = 0;
 };
 
+FILE* log_file = stdout;
+
+Operations chosen_of(const Settings& settings) {
+  Operations chosen;
+  for (const Operation& operation : table_of(settings.table).operations) {
+    if (settings.quick && (operation.is(kLongOnly) || operation.is(kRare))) continue;
+    if (settings.operation == nullptr || strstr(operation.name, settings.operation) != nullptr)
+      chosen.push_back(&operation);
+  }
+  return chosen;
+}
+
+// In a child of its own: the heap is the child's, this process has not used it. How many operations were walked to the
+// end, and not cut short.
+size_t trace(const Settings& settings, const Operations& operations, Extent extent, FILE* log) {
+  progress->walked = 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    Settings of_child = settings;
+    expect_mode(of_child);
+    stay_on_one_cpu();
+    be_traced(of_child, operations);
+  }
+  if (child < 0) fail("no child process to be had");
+  Tracer tracer(child, extent, scene.seed);
+  tracer.run();
+  if (log == nullptr) return progress->walked;
+  fprintf(log,
+          "traced: mode %s, table %s, seed %zu: %zu operations, %zu steps in the library, a nested operation at %zu\n",
+          scene.mode, settings.table, static_cast<size_t>(scene.seed), progress->walked,
+          static_cast<size_t>(tracer.steps()), static_cast<size_t>(tracer.injected()));
+  fflush(log);
+  if (settings.operation == nullptr && tracer.injected() < 1000) fail("hardly any step had a nested operation");
+  return progress->walked;
+}
+
+void trace_table(const Settings& settings) {
+  const Operations operations = chosen_of(settings);
+  Passes passes(settings, operations.size(), "operations by nested operations");
+  for (size_t walked = trace(settings, operations, Extent::kSome, log_file); walked > 0; --walked) passes.owe(1);
+  if (settings.quick) return;
+  passes.begin_the_clock();
+  for (size_t row; passes.next(row);) passes.add(trace(settings, {operations[row]}, Extent::kAll, nullptr));
+  passes.report(log_file);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Settings settings = read_settings(argc, argv);
-  FILE* log = settings.log != nullptr ? fopen(settings.log, "a") : stdout;
-  if (log == nullptr) fail("cannot write the log to %s", settings.log);
+  if (settings.log != nullptr) log_file = fopen(settings.log, "a");
+  if (log_file == nullptr) fail("cannot write the log to %s", settings.log);
   expect_rseq_mode(strcmp(scene.mode, "fallback") != 0);
   Coverage::get();
   explain_fatal_signals(settings.limit_seconds);
-  const timespec began = now();
+  void* memory = mmap(nullptr, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) fail("no memory");
+  progress = static_cast<Progress*>(memory);
   scene.seed = settings.seed;
-  do {
-    // The heap is the child's: this process has not used it.
-    const pid_t child = fork();
-    if (child == 0) {
-      expect_mode(settings);
-      stay_on_one_cpu();
-      be_traced(settings);
-    }
-    if (child < 0) fail("no child process to be had");
-    Tracer tracer(child, settings, scene.seed);
-    tracer.run();
-    fprintf(log, "traced: mode %s, seed %zu: %zu steps in the library, a nested operation at %zu of them\n", scene.mode,
-            static_cast<size_t>(scene.seed), static_cast<size_t>(tracer.steps()),
-            static_cast<size_t>(tracer.injected()));
-    if (settings.operation == nullptr && tracer.injected() < 1000) fail("hardly any step had a nested operation");
-    fflush(log);
-    ++scene.seed;
-  } while (seconds_since(began) < settings.minutes * 60);
+  trace_table(settings);
   Coverage::get().append_to(settings.coverage);
   return 0;
 }

@@ -6,6 +6,8 @@
 #include "instructions.h"
 #include "library.h"
 #include "nested.h"
+#include "random.h"
+#include "settings.h"
 #include "stock.h"
 
 namespace reentry {
@@ -90,7 +92,9 @@ bool Walker::wants(const Fault& fault) {
 
 void Walker::storms_with_faults() {
   constexpr int kMostGaps = 4;
-  for (const Fault& fault : faults_.found()) {
+  const size_t n = faults_.found().size();
+  for (size_t i = 0; i < n && !time_is_over() && !has_hoarded_much(); ++i) {
+    const Fault fault = faults_.found()[most_nested_ == SIZE_MAX ? (seed_ + i) % n : i];
     if (!wants(fault)) continue;
     storm_with(fault);
     release_stock();  // what the failure has left behind must not show in the next state
@@ -162,7 +166,7 @@ void Walker::visit_callback(const char* symbol) {
   if (met == 0) fail("nothing calls %s", symbol);
 }
 
-void Walker::each_place(Choice choice, size_t kinds) {
+void Walker::each_place(Choice choice) {
   constexpr size_t kSome = 16;  // one in so many
   scene.way = "each place";
   way_ = Way::kStorm;
@@ -170,32 +174,57 @@ void Walker::each_place(Choice choice, size_t kinds) {
     const uintptr_t place = way_places_[i];
     const bool is_new = !Coverage::get().has(
         place, Library::get().is_inside_section(place) ? Interrupted::kByBreakpoint : Interrupted::kBefore);
-    const bool is_chosen = choice == Choice::kAll || (choice == Choice::kNewAndSome && (seed_ + i) % kSome == 0);
-    if (!is_new && !is_chosen) continue;
-    for (size_t kind = 0; kind < kinds; ++kind) {
-      visit(way_places_[i]);
-      ++places_wanted_;
-      places_met_ += was_met_ ? 1 : 0;
+    if (is_new || (choice == Choice::kNewAndSome && (seed_ + i) % kSome == 0)) {
+      visit(place);
+      count_visit();
     }
   }
 }
 
-void Walker::chase(uintptr_t place, size_t kind) {
-  scene.way = "chase";
-  way_ = Way::kChase;
+// From where the seed says on: a row that time does not suffice for has another part of it walked each time.
+size_t Walker::all_places(size_t from) {
+  const size_t n = way_places_.size();
+  const size_t first = support::Random(seed_).below(n);
+  size_t i = from;
+  for (; i < n && !time_is_over() && (i == from || !has_hoarded_much()); ++i) {
+    const uintptr_t place = way_places_[(first + i) % n];
+    const size_t kind = kind_for(place, seed_);
+    scene.way = "each place";
+    way_ = Way::kStorm;
+    visit(place, kind);
+    count_visit();
+    if (is_atomic(place)) chase(place, kind);
+  }
+  return i;
+}
+
+void Walker::count_visit() {
+  ++places_wanted_;
+  places_met_ += was_met_ ? 1 : 0;
+}
+
+void Walker::visit(uintptr_t place, size_t kind) {
   kind_ = kind;
   has_kind_ = true;
   visit(place);
   has_kind_ = false;
 }
 
-void Walker::chase_races(Choice choice) {
+void Walker::chase(uintptr_t place, size_t kind) {
+  scene.way = "chase";
+  way_ = Way::kChase;
+  visit(place, kind);
+}
+
+void Walker::chase_races() {
   for (const uintptr_t place : way_places_) {
-    if (!is_atomic(place)) continue;
-    if (choice != Choice::kAll && Coverage::get().has(place, Interrupted::kChased)) continue;
+    if (!is_atomic(place) || Coverage::get().has(place, Interrupted::kChased)) continue;
     Coverage::get().mark(place, Interrupted::kChased);
-    for (size_t kind = 0; kind < (choice == Choice::kAll ? nested_count() : kQuickKinds); ++kind) chase(place, kind);
+    for (size_t kind = 0; kind < kQuickKinds; ++kind) chase(place, kind);
   }
 }
+
+// Another one for each of as many seeds as there are nested operations.
+size_t kind_for(uintptr_t place, uint64_t seed) { return (Library::get().link_address(place) + seed) % nested_count(); }
 
 }  // namespace reentry

@@ -8,6 +8,8 @@
 //               instructions that the storm did not reach, since what it had done before led the call another way
 //   each place  a call for each instruction of its way, with one nested operation, in front of that instruction
 //
+// When time is over a call that is stepped through runs on by itself, and what is left is left out; a look is whole.
+//
 // In rseq mode a look and one storm have this thread's sections run as plain code (cpu_slot.h), and another storm aborts
 // them at each step, as a debugger does; the breakpoints of "each place" reach into the sections as the kernel runs them,
 // and there the section must then have been restarted.
@@ -29,13 +31,16 @@ struct Measure {
   uint64_t stack_bytes = 0;  // below the stack pointer at the entry
 };
 
+// Of nested operations, that which a place gets in the pass of that seed.
+size_t kind_for(uintptr_t place, uint64_t seed);
+
 class Walker : private StepObserver, private BreakpointObserver {
  public:
   // A storm ends after `most_nested` nested operations; the rest of the call runs by itself. Gaps are filled to its end.
   Walker(const Operation& operation, uint64_t seed, size_t most_nested);
 
-  // Of the places: all, or those where no walk of this process has stopped yet, and some of the others.
-  enum class Choice : uint8_t { kAll, kNewAndSome, kNew };
+  // Of the places: those where no walk of this process has stopped yet, and some of the others.
+  enum class Choice : uint8_t { kNewAndSome, kNew };
 
   void look();
   void storm();
@@ -44,17 +49,22 @@ class Walker : private StepObserver, private BreakpointObserver {
   void storms_with_faults();
   void storm_with(const Fault& fault);
   bool fill_gap(const Fault& fault);  // false: there was none
-  // From each atomic instruction of the way on, a nested operation in front of each of the next ones: whatever the first
-  // has changed under the walked operation's hands, the way that this leads into is interrupted as well.
-  void chase_races(Choice choice);
+  // From each atomic instruction of the way on that was not chased from, a nested operation in front of each of the
+  // next ones: whatever the first has changed under the walked operation's hands, the way that this leads into is
+  // interrupted as well.
+  void chase_races();
   void chase(uintptr_t place, size_t kind);
-  // One call with one nested operation in front of the instruction at `place`.
+  // One call with one nested operation in front of the instruction at `place`: with the next one, or with that one.
   void visit(uintptr_t place);
+  void visit(uintptr_t place, size_t kind);
   // Each instruction of a function that the library hands to others, and that they call meanwhile: steps do not come there.
   void visit_callback(const char* symbol);
   void use(Breakpoint& breakpoint) { breakpoint_ = &breakpoint; }
-  // The instructions of the way, each with `kinds` nested operations.
-  void each_place(Choice choice, size_t kinds);
+  // The instructions of the way.
+  void each_place(Choice choice);
+  // All of them, and a chase from each atomic one, with the nested operation that the seed has for the place; from the
+  // `from`-th on, counted from where the seed says, until time is over or much is hoarded. How many are done then.
+  size_t all_places(size_t from);
 
   // The look has passed the hook that the operation names, if it names one.
   bool has_passed() const { return operation_.passes == nullptr || has_passed_; }
@@ -80,6 +90,7 @@ class Walker : private StepObserver, private BreakpointObserver {
   bool fails_at(uintptr_t pc);
   void run_up_to(uintptr_t place, ucontext_t& context);
   void note(uintptr_t pc);
+  void count_visit();
   void begin_call();
   void end_call();
 

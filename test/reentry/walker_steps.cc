@@ -7,6 +7,7 @@
 #include "instructions.h"
 #include "library.h"
 #include "nested.h"
+#include "settings.h"
 #include "walker.h"
 
 namespace reentry {
@@ -52,8 +53,10 @@ bool Walker::wants_nested(uintptr_t pc) const {
 
 // Steps are slow: a call that has had its share runs on by itself.
 bool Walker::has_enough() const {
+  if (way_ == Way::kLook) return false;
+  if (time_is_over()) return true;
   if (way_ == Way::kChase) return nested_in_call_ >= kChased;
-  if (most_nested_ == SIZE_MAX || way_ == Way::kLook) return false;
+  if (most_nested_ == SIZE_MAX) return false;
   if (fault_.kind == Fault::Kind::kNone) return !wants_gaps_ && nested_in_call_ >= most_nested_;
   return wants_gaps_ ? steps_ >= kGapSteps : nested_in_call_ >= kAfterFault || steps_ >= kFaultSteps;
 }
