@@ -163,8 +163,8 @@ bool Walk::visit_again_if_missed(const Visit& visit) {
   return false;
 }
 
-// Each hook a few times, some are not on the way each time, and each operation; then all hooks; then each instruction in
-// some operation; then in every operation; then its later passes.
+// Each hook a few times, some are not on the way each time, and each operation; then all hooks; then each instruction
+// in some operation; then in every operation; then its later passes.
 Walk::Rank Walk::rank_of(const Visit& visit) {
   const Place& place = visit.place;
   if (place.pass > 1) return Rank::kLaterPass;

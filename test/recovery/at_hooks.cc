@@ -95,8 +95,8 @@ void pass_hooks(uint64_t random) {
   armed = false;
 }
 
-// A slab that was marked as listed and never came to its list is found by nobody (below). Hundreds of them, all of whose
-// objects are free in time, make their class look sparse.
+// A slab that was marked as listed and never came to its list is found by nobody (below). Hundreds of them, all of
+// whose objects are free in time, make their class look sparse.
 int most_rounds_at(const std::string& hook) { return hook == "slab_listed" ? kMostRoundsLosingSlabs : kMostRounds; }
 
 int leave_for(double seconds, int most_rounds, Random& random) {

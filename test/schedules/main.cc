@@ -126,8 +126,9 @@ class Program {
     return passed ? 0 : 1;
   }
 
-  // Rounds over all cases, each wider than the one before and in an order that the seed draws, until time is up; what is
-  // left of a case's share of the time when all its schedules are played, or are too many to play, goes to random ones.
+  // Rounds over all cases, each wider than the one before and in an order that the seed draws, until time is up; what
+  // is left of a case's share of the time when all its schedules are played, or are too many to play, goes to random
+  // ones.
   // The first round is whole, however short the time is.
   int run_long(bool first_calls) {
     const std::chrono::seconds all(60 * arguments_.number("--minutes", 1));

@@ -1,7 +1,7 @@
 # ./dev torture [MINUTES [SEED]]: the long forms of the proofs, both modes; logs in docs/evidence, findings end in failure
 # SPDX-License-Identifier: Apache-2.0
 #
-# 60 minutes unless said otherwise, shared evenly among the programs; the seed of a run stands at the top of its log.
+# 60 minutes unless said otherwise, shared among the programs (lib/torture.py); the seed of a run stands in its log.
 
 dev_torture() {
   local minutes=${1:-60} seed=${2:-}

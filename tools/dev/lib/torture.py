@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the long form of each proof in each mode, one after the other, and keeps what each wrote.
 
-A program is given its mode, --minutes, --seed and --log, and a whole number of minutes: with fewer minutes than runs,
-the seed draws which ones take place. It ends with 0 when it found nothing. On a terminal a line shows what
-runs, how long it may still take, and what has been found; otherwise each program is a line when it begins and one when
-it ends. Exit status 0 when nothing was found.
+A program is given its mode, --minutes, --seed and --log, and a whole number of minutes: at least its shares of the
+time. With fewer minutes than that the seed draws which runs take place, and with more of them which runs get those that
+are left over. It ends with 0 when it found nothing. On a terminal a line shows what runs, how long it may still take,
+and what has been found; otherwise each program is a line when it begins and one when it ends. Exit status 0 when
+nothing was found.
 """
 
 import argparse
@@ -13,29 +14,61 @@ import dataclasses
 import os
 import pathlib
 import random
+import shlex
+import signal
 import subprocess
 import sys
 import time
 
 MODES = ("rseq", "fallback")
-GRACE_MINUTES = 5  # a program that runs so much longer than it was told hangs
+# A program that runs so much longer than it was told hangs. Before their clock begins some do all of their quick form.
+GRACE_MINUTES = 15
 TAIL_LINES = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Program:
     name: str
-    path: str
+    shares: int
+    command: list
 
 
 def read_list(path):
-    """Lines of "NAME PATH"."""
+    """Lines of "NAME SHARES COMMAND"."""
     if not path.is_file():
         sys.exit(f"torture: there is no list of programs at {path}: build first")
-    programs = [Program(*line.split(maxsplit=1)) for line in path.read_text().splitlines() if line.strip()]
-    if not programs:
+    lines = [line.split(maxsplit=2) for line in path.read_text().splitlines() if line.strip()]
+    if not lines:
         sys.exit(f"torture: {path} lists no program")
-    return programs
+    return [Program(name, int(shares), shlex.split(command)) for name, shares, command in lines]
+
+
+@dataclasses.dataclass
+class Run:
+    program: Program
+    mode: str
+    minutes: int
+
+
+def plan(programs, minutes, seed):
+    """The runs, in the order of the list, with minutes that add up to what there is."""
+    dice = random.Random(seed)
+    runs = [Run(program, mode, program.shares) for program in programs for mode in MODES]
+    shares = sum(run.minutes for run in runs)
+    drawn = dice.sample(range(len(runs)), len(runs))
+    if minutes < shares:
+        taken, left = set(), minutes
+        for number in drawn:
+            if runs[number].minutes <= left:
+                taken.add(number)
+                left -= runs[number].minutes
+        return [run for number, run in enumerate(runs) if number in taken]
+    for run in runs:
+        run.minutes = run.minutes * minutes // shares
+    left = minutes - sum(run.minutes for run in runs)
+    for number in drawn[:left]:
+        runs[number].minutes += 1
+    return runs
 
 
 class Show:
@@ -69,23 +102,24 @@ def wait(process, limit, tick):
             return "ok" if status == 0 else f"exit {status}" if status > 0 else f"signal {-status}"
         except subprocess.TimeoutExpired:
             tick(left - GRACE_MINUTES * 60)
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)  # its children as well: it leads a session
     process.wait()
     return "HANGS"
 
 
-def run(program, mode, minutes, seed, logs, show, number):
+def do(run, seed, logs, show, number):
+    program, mode = run.program, run.mode
     what = f"{program.name} ({mode})"
     log = logs / f"{program.name.replace('/', '-')}-{mode}.log"
     output = log.with_suffix(".out")
-    show.begin(number, what, minutes)
+    show.begin(number, what, run.minutes)
     started = time.monotonic()
     with output.open("wb") as out:
         process = subprocess.Popen(
-            [program.path, "--mode", mode, "--minutes", str(minutes), "--seed", str(seed), "--log", str(log)], stdin=subprocess.DEVNULL,
-            stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            [*program.command, "--mode", mode, "--minutes", str(run.minutes), "--seed", str(seed), "--log", str(log)],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             env={**os.environ, "RESLAB_OPTIONS": f"mode={mode}", "RESLAB_TEST_MODE": mode})
-        outcome = wait(process, minutes * 60 + GRACE_MINUTES * 60, lambda left: show.tick(number, what, left))
+        outcome = wait(process, run.minutes * 60 + GRACE_MINUTES * 60, lambda left: show.tick(number, what, left))
     show.end(number, what, outcome, time.monotonic() - started)
     if outcome == "ok":
         output.unlink()  # the log says it all
@@ -102,17 +136,13 @@ def main():
     parser.add_argument("--minutes", required=True, type=int)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
-    programs = read_list(arguments.list)
+    runs = plan(read_list(arguments.list), arguments.minutes, arguments.seed)
     arguments.logs.mkdir(parents=True, exist_ok=True)
-    jobs = [(program, mode) for program in programs for mode in MODES]
-    if arguments.minutes < len(jobs):
-        jobs = sorted(random.Random(arguments.seed).sample(jobs, max(1, arguments.minutes)), key=lambda job: job[0].name)
-    show = Show(len(jobs))
-    print(f"torture: {len(jobs)} runs in {arguments.minutes} minutes, seed {arguments.seed}, logs in {arguments.logs}")
-    good = sum(run(program, mode, max(1, arguments.minutes // len(jobs)), arguments.seed, arguments.logs, show, number)
-               for number, (program, mode) in enumerate(jobs, 1))
-    print(f"{good} passed, {len(jobs) - good} failed")
-    sys.exit(0 if good == len(jobs) else 1)
+    show = Show(len(runs))
+    print(f"torture: {len(runs)} runs in {arguments.minutes} minutes, seed {arguments.seed}, logs in {arguments.logs}")
+    good = sum(do(run, arguments.seed, arguments.logs, show, number) for number, run in enumerate(runs, 1))
+    print(f"{good} passed, {len(runs) - good} failed")
+    sys.exit(0 if good == len(runs) and runs else 1)
 
 
 if __name__ == "__main__":
