@@ -20,8 +20,8 @@ struct RseqDescriptor {
   uint32_t version, flags;
   uint64_t start, bytes, abort;
 };
-extern "C" __attribute__((weak, visibility("hidden"))) const RseqDescriptor __start___rseq_cs[];
-extern "C" __attribute__((weak, visibility("hidden"))) const RseqDescriptor __stop___rseq_cs[];
+extern __attribute__((weak, visibility("hidden"))) RseqDescriptor descriptors_begin[] asm("__start___rseq_cs");
+extern __attribute__((weak, visibility("hidden"))) RseqDescriptor descriptors_end[] asm("__stop___rseq_cs");
 
 namespace reslab::selftest {
 namespace {
@@ -35,7 +35,7 @@ Hand in_handler;
 std::atomic<uint64_t> signals, signals_inside;
 
 bool inside_a_section(uintptr_t pc) {
-  for (const RseqDescriptor* one = __start___rseq_cs; one != __stop___rseq_cs; ++one) {
+  for (const RseqDescriptor* one = descriptors_begin; one != descriptors_end; ++one) {
     if (pc - one->start < one->bytes) return true;
   }
   return false;
