@@ -114,7 +114,8 @@ TEST_F(Profile, CountsWhatComesGrowsAndGoes) {
 
 TEST_F(Profile, HasOneSiteForEachStack) {
   uint32_t same[2];
-  for (volatile int i = 0; i < 2; i = i + 1) same[i] = account_here(0);  // one call, whatever the compiler unrolls
+  const volatile int times = 2;  // so that the compiler makes one call of it
+  for (int i = 0; i < times; ++i) same[i] = account_here(0);
   EXPECT_EQ(same[0], same[1]);
   EXPECT_NE(account_here(0), same[0]) << "called from another line";
 }
