@@ -139,7 +139,8 @@ int leave_for(double seconds, int most_rounds, Random& random) {
 int main(int argc, char** argv) {
   const Settings settings = read_settings(argc, argv, "jumps out of the library at each of its hook points");
   require(settings);
-  size_t passed = 0;
+  if (settings.operation == nullptr) recovery::expect_reasons_for_hooks();
+  size_t passed = 0, unpassed = 0;
   const auto hooks = support::hook_names();
   const double share = 60 * settings.minutes / static_cast<double>(settings.operation != nullptr ? 1 : hooks.size());
   for (const std::string& hook : hooks) {
