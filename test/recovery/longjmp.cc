@@ -16,9 +16,9 @@ using namespace progress;
 using namespace support;
 using recovery::Jumps;
 
-constexpr uint64_t kQuickJumps = 50'000, kMostJumps = 1'000'000;
-constexpr uint64_t kLeastShare = 5;  // of the quick form's, on a machine with much else to do, and however long: one in
-constexpr double kQuickSeconds = 12;
+constexpr uint64_t kQuickJumps = 20'000, kLongJumps = 1'000'000;
+constexpr unsigned kQuickLimit = 150,
+                   kLongLimit = 1'500;  // seconds: some ten times what they take on two CPUs of their own
 constexpr size_t kJumpers = 2;
 
 Jumps jump(const Settings& settings, const LibraryMap& library) {
@@ -47,9 +47,11 @@ int main(int argc, char** argv) {
   static recovery::Aftermath aftermath(settings);
 
   set_stage("threads jump");
-  const Jumps jumps = jump(settings, library, settings.quick() ? kQuickJumps : kMostJumps);
-  expect(jumps.all() >= kQuickJumps / kLeastShare, "only %llu jumps in the time",
-         static_cast<unsigned long long>(jumps.all()));
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  const Jumps jumps = jump(settings, library);
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  settings.log.line("%llu jumps in %.0f seconds", static_cast<unsigned long long>(jumps.all()), seconds);
   aftermath.expect_recovered(jumps);
   settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));
 }
