@@ -14,11 +14,11 @@ struct alignas(64) ThreadLine {
   std::atomic<uintptr_t> nolock_frame;    // that opened the outermost nolock scope
   std::atomic<uint32_t> nolock_depth;     // scopes of reslab_nolock_save that are open
   std::atomic<uint32_t> group;            // scope of a group: {id:10, ...}, see api/groups.cc
-  std::atomic<uint32_t> slot;             // 1 + the slot of this thread where threads are spread over slots; 0: not yet
-  std::atomic<uint32_t> locks_held;       // local locks the innermost slow path holds; kept in builds with checks only
+  std::atomic<uint16_t> slot;             // 1 + the slot of this thread where threads are spread over slots; 0: not yet
+  std::atomic<uint16_t> locks_held;       // local locks the innermost slow path holds; kept in builds with checks only
   std::atomic<uint32_t> draining;         // magazine that this thread is emptying (cache/drain.h), or 0
   std::atomic<uint32_t> until_sample;     // bytes to allocate until the next one of the heap profile; 0: not drawn yet
-  std::atomic<uint32_t> outer_groups[4];  // of the scopes around it
+  std::atomic<uint32_t> outer_groups[5];  // of the scopes around it
 };
 static_assert(sizeof(ThreadLine) == 64, "fits the surplus that glibc keeps for libraries opened by dlopen");
 
@@ -71,7 +71,7 @@ class SlowCall {
 
   uintptr_t below_;
 #ifdef RESLAB_CHECKS
-  uint32_t locks_below_;
+  uint16_t locks_below_;
 #endif
 };
 

@@ -29,7 +29,7 @@ uint32_t slot_of_thread() {
   uint32_t numbered = thread_line.slot.load(std::memory_order_relaxed);
   if (numbered == 0) {
     numbered = 1 + last.fetch_add(1, std::memory_order_relaxed) % slots().count();
-    thread_line.slot.store(numbered, std::memory_order_relaxed);
+    thread_line.slot.store(static_cast<uint16_t>(numbered), std::memory_order_relaxed);  // at most 4,096
   }
   return numbered - 1;
 }

@@ -100,7 +100,7 @@ void be_on(uint32_t slot) {
   if (game.settings.rseq) {
     support::be_on_slot(slot);
   } else if (!game.played->first_calls) {
-    reslab::thread_line.slot.store(slot + 1, std::memory_order_relaxed);
+    reslab::thread_line.slot.store(static_cast<uint16_t>(slot + 1), std::memory_order_relaxed);
     if (reslab::slot_index() != slot) violation("a thread is not on the slot where its case wants it");
   }
 }
