@@ -25,8 +25,12 @@ struct Case {
   void (*threads[3])() = {};  // the third runs in the long form only
   void (*check)() = nullptr;  // behind them, before all objects go back and are counted
   Slot slots = Slot::kOwn;
-  bool first_calls = false;  // the process has not called the library yet
-  uint8_t bound = 3;         // preemptions, in the quick form
+  const char* passes[4] = {};  // hooks that some schedule must pass, or the case has become empty
+  bool first_calls = false;    // the process has not called the library yet
+  uint8_t bound = 3;           // preemptions, in the quick form
+  // In the full form, by the number of threads.
+  uint8_t bound_of_two = 3;
+  uint8_t bound_of_three = 3;
 };
 
 // The number of the calling thread in its case, from 0.

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every interleaving of small cases: see scheduler.h and explorer.h. For lessons 11 and 16 of docs/lessons.md.
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -46,9 +51,25 @@ constexpr support::Option kOptions[] = {
     {"--limit", "SECONDS", "for each case (default 45); a case that is not done by then fails"},
     {"--minutes", "M", "the long form: higher bounds, a third thread, longer sequences, then random schedules"},
     {"--seed", "S", "for the random schedules (default 1)"},
+    {"--full", nullptr, "two threads, then three, up to the bounds that the case has for that"},
+    {"--plainly", nullptr, "play each schedule to its end, also behind states that another has come to"},
+    {"--compare", nullptr, "both ways, and fail unless they come to the same ends"},
     {"--replay", "CHOICES", "one schedule of one case, as a failure has printed it"},
     support::kLogOption,
 };
+
+// Of this process, which plays one case, and its children.
+double cpu_seconds() {
+  double sum = 0;
+  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    struct rusage used = {};
+    getrusage(who, &used);
+    for (const timeval& one : {used.ru_utime, used.ru_stime}) {
+      sum += static_cast<double>(one.tv_sec) + static_cast<double>(one.tv_usec) / 1e6;
+    }
+  }
+  return sum;
+}
 
 class Program {
  public:
@@ -69,7 +90,7 @@ class Program {
 
   int run(bool first_calls) {
     support::stay_on_one_cpu();
-    arm_hooks();
+    prepare(settings_, first_calls);
     first_tenths_ = !has_cases(false) ? 10 : has_cases(true) ? 1 : 0;
     std::erase_if(cases_, [&](const Case* one) { return one->first_calls != first_calls; });
     if (arguments_.has("--replay")) return replay();
@@ -86,20 +107,39 @@ class Program {
     if (arguments_.has("--replay") && name == nullptr) arguments_.refuse("--replay", "wants a --case");
   }
 
+  // Sets the case up in a process of its own, where `work` then plays it. False: it has failed.
+  template <class Work>
+  bool play_case(const Case& one, Work work) {
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+      set_up(one, settings_);
+      const bool passed = work();
+      fflush(stdout);
+      _exit(passed ? 0 : 1);
+    }
+    int status = 0;
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+  }
+
   int replay() {
-    const Summary summary = Explorer(*cases_[0], settings_).replay(arguments_.text("--replay", ""));
-    if (!summary.failure.empty()) log_.line("%s", summary.failure.c_str());
-    return summary.failure.empty() ? 0 : 1;
+    const Case& one = *cases_[0];
+    const bool passed = play_case(one, [&] {
+      const Summary summary = Explorer(one, settings_).replay(arguments_.text("--replay", ""));
+      if (!summary.failure.empty()) log_.line("%s", summary.failure.c_str());
+      return summary.failure.empty();
+    });
+    return passed ? 0 : 1;
   }
 
   // False: it has failed.
   bool report(const Case& one, const char* how, const Summary& summary, Clock::time_point began) {
     const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
     log_.line(
-        "%s/%s: %s, %d threads, %d times: %lu schedules%s, %lu distinct traces, %lu with preemptions, deepest %u, %.1f "
-        "s",
+        "%s/%s: %s, %d threads, %d times: %lu schedules%s, %lu merged, %lu states, %lu ends, deepest %u, %.1f s, "
+        "%.1f s of CPU",
         one.name, mode_, how, settings_.threads, settings_.repeat, summary.schedules, summary.exhausted ? " (all)" : "",
-        summary.traces, summary.preempted, summary.deepest, seconds);
+        summary.merged, summary.states, summary.ends, summary.deepest, seconds, cpu_seconds());
     if (summary.failure.empty()) return true;
     log_.line("schedules: FAILED: %s/%s: %s", one.name, mode_, summary.failure.c_str());
     return false;
@@ -108,22 +148,47 @@ class Program {
   bool explore(const Case& one, unsigned bound, std::chrono::duration<double> limit, bool must_end) {
     const auto began = Clock::now();
     const auto deadline = began + std::chrono::duration_cast<Clock::duration>(limit);
-    const Summary summary = Explorer(one, settings_).explore(bound, deadline);
+    const bool merging = !arguments_.has("--plainly");
+    Explorer explorer(one, settings_);
+    const Summary summary = explorer.explore(bound, deadline, merging);
     const std::string how = std::string("up to ").append(std::to_string(bound)).append(" preemptions");
     if (!report(one, how.c_str(), summary, began)) return false;
     if (must_end && !summary.exhausted)
       log_.line("schedules: FAILED: %s/%s: there is more to play, time is up", one.name, mode_);
+    if (arguments_.has("--compare")) return compare(one, summary, explorer.explore(bound, deadline, false), began);
     return summary.exhausted || !must_end;
+  }
+
+  // Where schedules end that are all played out, those must have ended that were merged.
+  bool compare(const Case& one, const Summary& merged, const Summary& plain, Clock::time_point began) {
+    if (!report(one, "the same, played out", plain, began)) return false;
+    if (plain.exhausted && merged.exhausted && plain.ends == merged.ends && plain.end_sum == merged.end_sum)
+      return true;
+    log_.line("schedules: FAILED: %s/%s: merged schedules have come to other ends", one.name, mode_);
+    return false;
   }
 
   int run_quick() {
     const std::chrono::duration<double> limit(static_cast<double>(arguments_.number("--limit", 45)));
     bool passed = true;
     for (const Case* one : cases_) {
+      if (arguments_.has("--full")) {
+        passed = run_full(*one, limit) && passed;
+        continue;
+      }
       const unsigned bound = static_cast<unsigned>(arguments_.number("--bound", one->bound, 0));
-      passed = explore(*one, bound, limit, true) && passed;
+      passed = play_case(*one, [&] { return explore(*one, bound, limit, true); }) && passed;
     }
     return passed ? 0 : 1;
+  }
+
+  bool run_full(const Case& one, std::chrono::duration<double> limit) {
+    bool passed = true;
+    for (settings_.threads = 2; settings_.threads <= kMostThreads; ++settings_.threads) {
+      const unsigned bound = settings_.threads == 2 ? one.bound_of_two : one.bound_of_three;
+      passed = play_case(one, [&] { return explore(one, bound, limit, true); }) && passed;
+    }
+    return passed;
   }
 
   // Rounds over all cases, each wider than the one before and in an order that the seed draws, until time is up; what
@@ -142,7 +207,8 @@ class Program {
       settings_.repeat = 1 + round / 2 % 3;
       for (size_t i = cases_.size(); i > 1; --i) std::swap(cases_[i - 1], cases_[dice.below(i)]);
       for (size_t i = 0; i < cases_.size() && (round == 0 || Clock::now() < end); ++i, ++played) {
-        if (!spend(*cases_[i], round, end, cases_.size() - i, seed += 1'000'000)) return 1;
+        seed += 1'000'000;
+        if (!play_case(*cases_[i], [&] { return spend(*cases_[i], round, end, cases_.size() - i, seed); })) return 1;
       }
     }
     log_.line("schedules: nothing found; %zu cases, %zu whole rounds of ever wider ones, and %zu cases of the next",
@@ -186,6 +252,9 @@ int require_cases(const char* wanted) {
 
 // The cases of first calls, which can only be played before the library's constructor has made its root.
 void run_before_library(int argc, char** argv) {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_MAX, 0);  // what this program allocates for itself stays in libc's heap, which is part of no state
+  note_foreign_memory();
   const Arguments arguments(argc, argv, kSummary, kOptions);
   if (arguments.has("--list") || arguments.has("--cases-are")) return;
   Program program(arguments);

@@ -24,9 +24,8 @@ struct Object {
 struct Hand {
   Object objects[kMostHeld];
   size_t count;
+  unsigned char taken;  // by it, so far: gives each object a pattern that does not depend on what others do
 } hands[kTable + 1];
-
-unsigned char last_pattern = 0;
 
 size_t pattern_bytes(const Object& object) { return object.bytes < kPatternBytes ? object.bytes : kPatternBytes; }
 
@@ -62,7 +61,8 @@ void hold(void* object, size_t bytes, int number) {
   if (object == nullptr) violation("thread %d: no memory for %zu bytes", thread_number(), bytes);
   Hand& hand = hands[number];
   if (hand.count == kMostHeld) violation("more objects than a hand holds");
-  const Object added = {static_cast<unsigned char*>(support::opaque(object)), bytes, ++last_pattern};
+  const auto pattern = static_cast<unsigned char>(++hand.taken * (kTable + 1) + number);
+  const Object added = {static_cast<unsigned char*>(support::opaque(object)), bytes, pattern};
   refuse_overlap(added);
   fill(added);
   hand.objects[hand.count++] = added;
@@ -73,7 +73,8 @@ void hold(void* object, size_t bytes) { hold(object, bytes, own_hand()); }
 void* let_go(int number) {
   Hand& hand = hands[number];
   if (hand.count == 0) return nullptr;
-  const Object& last = hand.objects[--hand.count];
+  const Object last = hand.objects[--hand.count];
+  hand.objects[hand.count] = {};
   if (!is_intact(last)) violation("%p (%zu bytes) was written to by somebody else", last.start, last.bytes);
   return support::opaque(last.start);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects of a case, and who holds them. An object is filled with a pattern as long as somebody holds it, and must
-// not overlap any other that is held: one given out twice is seen at once.
+// The objects of a case, and who holds them. An object is filled with a pattern as long as somebody holds it, and
+// must not overlap any other that is held: one given out twice is seen at once.
 #pragma once
 
 #include <cstddef>

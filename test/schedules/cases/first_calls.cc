@@ -56,13 +56,17 @@ constexpr Case kCases[] = {
      .threads = {allocate, allocate_zeroed, allocate_and_free},
      .check = one_window_is_left,
      .first_calls = true,
-     .bound = 1},
+     .bound = 1,
+     .bound_of_two = 2,
+     .bound_of_three = 1},
     {.name = "root_by_nolock",
      .what = "a first allocation against first nolock calls, one that may enter the kernel and one that may not",
      .threads = {allocate_and_free, allocate_nolock_growing, allocate_nolock},
      .check = one_window_is_left,
      .first_calls = true,
-     .bound = 1},
+     .bound = 1,
+     .bound_of_two = 2,
+     .bound_of_three = 1},
 };
 
 }  // namespace
