@@ -104,7 +104,7 @@ void drop_own_frames(Stack& stack) {
   size_t first = 0;
   while (first < stack.depth && stack.pc[first] - start < bytes) ++first;  // ends: it grows
   stack.depth -= first;
-  for (size_t i = 0; i < stack.depth; ++i) stack.pc[i] = stack.pc[first + i];
+  __builtin_memmove(stack.pc, stack.pc + first, stack.depth * sizeof stack.pc[0]);
 #else
   (void)stack;
 #endif

@@ -34,6 +34,7 @@ std::vector<Operation> edges() {
        freed_units, "run_claimed", 0},
       {"memalign by too much", "memalign", UINTPTR_MAX / 2 + 2, kSmall, 0, kObject, kSmall, as_it_is, nullptr, kFails},
       {"posix_memalign by 3", "posix_memalign", out, 3, kSmall, kThroughPointer, kSmall, as_it_is, nullptr, kFails},
+      {"posix_memalign by 4", "posix_memalign", out, 4, kSmall, kThroughPointer, kSmall, as_it_is, nullptr, kFails},
       {"posix_memalign of too much", "posix_memalign", out, 64, UINTPTR_MAX / 2 + 1, kThroughPointer, kSmall, as_it_is,
        nullptr, kFails},
       {"pvalloc of too much", "pvalloc", UINTPTR_MAX - 100, 0, 0, kObject, kSmall, as_it_is, nullptr, kFails},

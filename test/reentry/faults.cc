@@ -20,7 +20,7 @@ constexpr const char* kHooksBeforeRaces[] = {"stack_push",  "stack_pop",       "
                                              "guard_claim", "group_stock",     "group_reserve",    "class_room",
                                              "class_id",    "run_put",         "run_take",         "local_lock_try"};
 constexpr const char* kFunctionsOfRaces[] = {"slab_relist", "BlockPool4take", "BlockPool4make", "magazine_drain",
-                                             "StackDepot12keep_current"};
+                                             "claim_stack"};
 
 bool may_be_lost(uintptr_t pc) {
   const std::string function = Library::get().function_at(pc);

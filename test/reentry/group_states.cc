@@ -34,6 +34,20 @@ void one_more_overflows(reslab_group* group) {
 
 constexpr size_t kLimit = 16 << 20;
 
+using Charge = void* (*)(reslab_group* group, size_t bytes);
+
+void shrunk_subject(Charge charged, size_t bytes) {
+  release_stock();
+  the_subject = reslab_realloc(charged(the_group, 4 * bytes), bytes);
+}
+
+// With free units behind it, and no byte of budget.
+void subject_at_limit(Charge charged, size_t bytes) {
+  drained(the_group, kLimit);
+  shrunk_subject(charged, bytes);
+  stock.objects[stock.count++] = charge(the_group, kLimit - reslab_group_usage(the_group) - kMostStock);
+}
+
 }  // namespace
 
 void charged_subject(size_t bytes) {
@@ -45,10 +59,13 @@ void charged_subject_alone(size_t bytes) {
   charged_subject(bytes);
 }
 
-void charged_subject_before_free_units(size_t bytes) {
-  release_stock();
-  the_subject = reslab_realloc(charge(the_group, 4 * bytes), bytes);
+void charged_subject_before_free_units(size_t bytes) { shrunk_subject(charge, bytes); }
+
+void charged_subject_of_scope(size_t bytes) {
+  if (the_subject == nullptr) the_subject = charge_scope(the_group, bytes);
 }
+
+void charged_subject_of_scope_before_free_units(size_t bytes) { shrunk_subject(charge_scope, bytes); }
 
 void charged_subject_before_used_units(size_t bytes) {
   release_stock();
@@ -56,12 +73,8 @@ void charged_subject_before_used_units(size_t bytes) {
   stock.take(bytes, 2);
 }
 
-// With free units behind it, and no byte of budget.
-void charged_subject_at_limit(size_t bytes) {
-  drained(the_group, kLimit);
-  charged_subject_before_free_units(bytes);
-  stock.objects[stock.count++] = charge(the_group, kLimit - reslab_group_usage(the_group) - kMostStock);
-}
+void charged_subject_at_limit(size_t bytes) { subject_at_limit(charge, bytes); }
+void charged_subject_of_scope_at_limit(size_t bytes) { subject_at_limit(charge_scope, bytes); }
 
 void inner_subject(size_t bytes) {
   if (the_subject == nullptr) the_subject = charge(the_nest().inner, bytes);

@@ -10,6 +10,7 @@
 #include "heap_states.h"
 #include "library.h"
 #include "stock.h"
+#include "typed.h"
 
 namespace reentry {
 namespace {
@@ -55,6 +56,14 @@ uintptr_t malloc_anew(uintptr_t bytes, uintptr_t, uintptr_t) {
   return go(entry, bytes, ways++, kLevels);
 }
 
+uintptr_t malloc_in_group(uintptr_t bytes, uintptr_t, uintptr_t) {
+  static const auto entry = reinterpret_cast<Entry>(Library::get().symbol("malloc"));
+  reslab_group_enter(the_group);
+  const uintptr_t object = entry(bytes, 0, 0);
+  reslab_group_leave();
+  return object;
+}
+
 // --- the reclaimer ---------------------------------------------------------------------------------------------------
 
 const reslab::RcuCore& core() {
@@ -77,6 +86,7 @@ uintptr_t retire(uintptr_t object, uintptr_t, uintptr_t) {
 Entry local_call(const char* name) {
   if (strcmp(name, kFreeMany) == 0) return free_many;
   if (strcmp(name, kMallocAnew) == 0) return malloc_anew;
+  if (strcmp(name, kMallocInGroup) == 0) return malloc_in_group;
   return strcmp(name, kRetire) == 0 ? retire : nullptr;
 }
 

@@ -11,6 +11,8 @@ namespace reentry {
 constexpr const char kFreeMany[] = "many frees";
 // malloc and free, each time from another place of the program: a stack that the depot of stacks does not have yet.
 constexpr const char kMallocAnew[] = "malloc by a new way";
+// malloc by a thread that has entered the_group.
+constexpr const char kMallocInGroup[] = "malloc in a group";
 // Hands an object to the reclaimer, which finds that its grace period is over (reslab/rcu.h).
 constexpr const char kRetire[] = "retire and reclaim";
 

@@ -91,4 +91,12 @@ void* charge(reslab_group* group, size_t bytes) {
   return object;
 }
 
+void* charge_scope(reslab_group* group, size_t bytes) {
+  reslab_group_enter(group);
+  void* object = reslab_malloc(bytes);
+  reslab_group_leave();
+  if (object == nullptr) fail("no budget to prepare with");
+  return object;
+}
+
 }  // namespace reentry

@@ -44,5 +44,7 @@ struct Nest {
 const Nest& the_nest();
 
 void* charge(reslab_group* group, size_t bytes);
+// By plain malloc of a thread that has entered the group: with a heap profile such an object may be sampled.
+void* charge_scope(reslab_group* group, size_t bytes);
 
 }  // namespace reentry

@@ -26,6 +26,9 @@ void charged_subject_alone(size_t bytes);  // and nothing is cached
 void charged_subject_before_free_units(size_t bytes);
 void charged_subject_before_used_units(size_t bytes);
 void charged_subject_at_limit(size_t bytes);
+void charged_subject_of_scope(size_t bytes);  // charged by a plain call of a thread that has entered the group
+void charged_subject_of_scope_before_free_units(size_t bytes);
+void charged_subject_of_scope_at_limit(size_t bytes);
 void inner_subject(size_t bytes);
 void inner_subject_alone(size_t bytes);
 void charged_by_cache(size_t bytes);
