@@ -77,6 +77,7 @@ uintptr_t out_pointer();
 struct Table {
   std::vector<Operation> operations;
   state::Prepare settle;
+  bool in_children = false;  // each row in a process of its own: what nested operations leave behind would fill a table
 };
 // Ends the process if there is none of that name.
 const Table& table_of(const char* name);

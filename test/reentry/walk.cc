@@ -211,7 +211,11 @@ void run(const Settings& settings) {
   done = static_cast<Done*>(memory);
   const auto operations = chosen_of(settings);
   if (!settings.quick) return run_long(settings, operations);
-  for (const Operation* operation : operations) walk_some_of(*operation, settings);
+  const bool in_children = table_of(settings.table).in_children;
+  for (const Operation* operation : operations) {
+    if (in_children) in_child(settings, operation->name, [&] { walk_some_of(*operation, settings); });
+    else walk_some_of(*operation, settings);
+  }
 }
 
 }  // namespace

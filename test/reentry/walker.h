@@ -102,6 +102,7 @@ class Walker : private StepObserver, private BreakpointObserver {
   Fault fault_;
   uint64_t steps_ = 0;
   uintptr_t entry_sp_ = 0;
+  uintptr_t last_sp_ = 0;  // at the last step in the library
   uintptr_t resume_at_ = 0;
   bool is_in_library_ = false;
   uint64_t deepest_ = 0;

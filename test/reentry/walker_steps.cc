@@ -67,13 +67,13 @@ void Walker::at_step(ucontext_t& context) {
   const uintptr_t pc = pc_of(context);
   const bool was_in_library = is_in_library_;
   is_in_library_ = Library::get().has(pc);
-  if (was_in_library && !is_in_library_) {
-    // What the library calls is not walked (a memset that is one string move has a step for each byte). A call, not the
-    // return to the caller: deeper than where the stepping began, or, if that was in an inner frame, on its way back here.
-    const uintptr_t back = *reinterpret_cast<const uintptr_t*>(sp_of(context));
-    if (sp_of(context) <= entry_sp_ || Library::get().has(back)) run_up_to(back, context);
+  // What the library calls is not walked (a memset that is one string move has a step for each byte). A call or a jump
+  // to the end of one: the return to the caller leaves less on the stack than there was at the step before.
+  if (was_in_library && !is_in_library_ && sp_of(context) <= last_sp_) {
+    run_up_to(*reinterpret_cast<const uintptr_t*>(sp_of(context)), context);
   }
   if (!is_in_library_) return;
+  last_sp_ = sp_of(context);
   scene.step = ++steps_;
   if (entry_sp_ == 0) entry_sp_ = sp_of(context);
   if (entry_sp_ > sp_of(context) && entry_sp_ - sp_of(context) > deepest_) deepest_ = entry_sp_ - sp_of(context);
