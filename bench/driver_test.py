@@ -53,6 +53,11 @@ class Bars(unittest.TestCase):
         self.assertFalse(verdicts["time against the best peer: x"].is_met)
         self.assertTrue(verdicts["time against the best peer: y"].is_met)
 
+    def test_the_prototype_is_carried_over_by_jemalloc(self):
+        for own, is_met in ((1.01, True), (1.02, False)):  # 1.25 times 13 cycles, where jemalloc has 16
+            found = bars.judge("micro", {"pair/64": {"reslab": times(own), "jemalloc": times(1)}}, [])
+            self.assertEqual([v.is_met for v in found if "prototype" in v.what], [is_met])
+
     def test_cpu_time_may_stand_for_time(self):
         results = {"x": {"reslab": [{"time": 9, "cpu": 1}], "a": [{"time": 1, "cpu": 2}]}}
         mean, each = bars.judge("workloads", results, ["a"], "cpu")
