@@ -92,9 +92,10 @@ bool Walker::wants(const Fault& fault) {
 
 void Walker::storms_with_faults() {
   constexpr int kMostGaps = 4;
+  const bool wants_all = most_nested_ == SIZE_MAX;  // another process will go on then
   const size_t n = faults_.found().size();
-  for (size_t i = 0; i < n && !time_is_over() && !has_hoarded_much(); ++i) {
-    const Fault fault = faults_.found()[most_nested_ == SIZE_MAX ? (seed_ + i) % n : i];
+  for (size_t i = 0; i < n && !time_is_over() && !(wants_all && has_hoarded_much()); ++i) {
+    const Fault fault = faults_.found()[wants_all ? (seed_ + i) % n : i];
     if (!wants(fault)) continue;
     storm_with(fault);
     release_stock();  // what the failure has left behind must not show in the next state
