@@ -83,6 +83,8 @@ def profile_walks(programs, mode):
         found.append(Walk(f"first call of a thread, {profile}/{mode}", programs.first,
                           ["--mode", mode, "--operation", "first call of a thread, a malloc"],
                           f"mode={mode}:{profile}", 3))
+    found.append(Walk(f"first malloc, profile/{mode}", programs.first, ["--mode", mode, "--operation", "first malloc"],
+                      f"mode={mode}:profile=1m", 12))
     return found
 
 
