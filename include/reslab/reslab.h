@@ -134,7 +134,7 @@ enum {
 #define RESLAB_NOLOCK_MAX ((size_t)262144)
 
 /* `size` bytes, or NULL: larger than RESLAB_NOLOCK_MAX, no memory at hand, or every bucket that fits is busy (counted
- * in nolock_failures). `flags`: of the RESLAB_ values above; unknown ones are refused with NULL. Class any. */
+ * in nolock_failures). `flags`: of the RESLAB_ values above; unknown ones are refused, likewise. Class any. */
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(1)
 void* reslab_malloc_nolock(size_t size, unsigned flags) RESLAB_NOEXCEPT;
 
@@ -381,7 +381,7 @@ struct reslab_stats {
   uint64_t frees;                   /* slow: objects that came back from magazines, or past them                      */
   uint64_t nolock_allocs;           /* slow: allocations of class any that left the fast path and succeeded */
   uint64_t nolock_failures;         /* exact: allocations of class any that returned NULL */
-  uint64_t nolock_retries;          /* exact: other buckets tried for them */
+  uint64_t nolock_retries;          /* exact: of class any, served by a larger bucket */
   uint64_t deferred_pushed;         /* exact: frees that went on a deferred list or straight to their bit */
   uint64_t deferred_flushed;        /* exact: of these, taken back into circulation */
   uint64_t deferred_pending;        /* derived: on deferred lists now */

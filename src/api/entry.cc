@@ -85,8 +85,13 @@ bool has_accounts() { return __builtin_expect(accounts_in_use.load(std::memory_o
 }  // namespace
 
 void* fail_with(int error) {
-  if (thread_line.nolock_depth.load(std::memory_order_relaxed) == 0) errno = error;
-  else counters.add(Counter::kNolockFailures);
+  if (thread_line.nolock_depth.load(std::memory_order_relaxed) != 0) return fail_nolock();
+  errno = error;
+  return nullptr;
+}
+
+void* fail_nolock() {
+  counters.add(Counter::kNolockFailures);
   return nullptr;
 }
 
@@ -225,9 +230,7 @@ void* malloc_nolock_slow(size_t bytes, unsigned flags) {
   // Nolock calls are charged to no scope and never sampled.
   if (fallback_allocate(bytes, object) || (has_accounts() && pop_unaccounted(16, bytes, object)))
     return (flags & RESLAB_ZERO) != 0 ? __builtin_memset(object, 0, bytes) : object;
-  if (bytes <= RESLAB_NOLOCK_MAX) return aligned_nolock_slow(16, bytes, flags);
-  counters.add(Counter::kNolockFailures);
-  return nullptr;
+  return bytes <= RESLAB_NOLOCK_MAX ? aligned_nolock_slow(16, bytes, flags) : fail_nolock();
 }
 
 void free_nolock_slow(void* object) {

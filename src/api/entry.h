@@ -23,6 +23,9 @@ namespace reslab {
 // NULL, and why: errno, but inside a nolock scope, where it is kept and the failure is counted.
 void* fail_with(int error);
 
+// NULL of an allocation of class any, counted. Cold and out of line: who comes here has no frame.
+[[gnu::cold, gnu::noinline]] void* fail_nolock();
+
 // The slow entries, out of line so that the fast path needs no stack frame. They set errno to ENOMEM on failure.
 void* malloc_slow(size_t bytes);
 void* calloc_slow(size_t bytes);

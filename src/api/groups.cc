@@ -43,11 +43,6 @@ reslab_group* create(reslab_group* parent, const char* name, size_t limit) {
   return group;
 }
 
-void* fail_nolock() {
-  counters.add(Counter::kNolockFailures);
-  return nullptr;
-}
-
 reslab_group_stats stats_of(uint32_t id) {
   const reslab_group& group = group_at(id);
   reslab_group_stats stats = {};

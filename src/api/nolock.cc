@@ -2,7 +2,6 @@
 // reslab_*_nolock: the `any` family. Never waits, never enters the kernel without RESLAB_GROW, keeps errno (P3).
 
 #include "api/entry.h"
-#include "base/counters.h"
 #include "heap/debug_tables.h"
 #include "heap/heap.h"
 #include "platform/vm.h"
@@ -21,7 +20,7 @@ bool flags_are_known(unsigned flags) { return (flags & ~kKnownFlags) == 0; }
 extern "C" {
 
 void* reslab_malloc_nolock(size_t size, unsigned flags) noexcept {
-  if (__builtin_expect(!flags_are_known(flags), 0)) return nullptr;
+  if (__builtin_expect(!flags_are_known(flags), 0)) return fail_nolock();
   void* object;
   if (__builtin_expect(!fast_allocate(size, object), 0)) return malloc_nolock_slow(size, flags);
   return (flags & RESLAB_ZERO) == 0 ? object : __builtin_memset(object, 0, size);
@@ -29,10 +28,10 @@ void* reslab_malloc_nolock(size_t size, unsigned flags) noexcept {
 
 void* reslab_aligned_alloc_nolock(size_t alignment, size_t size, unsigned flags) noexcept {
   const bool valid = flags_are_known(flags) && alignment != 0 && (alignment & (alignment - 1)) == 0;
-  if (!valid) return nullptr;
+  if (!valid) return fail_nolock();
   if (alignment <= 16) return reslab_malloc_nolock(size, flags);
-  if (debug_is_on() && size <= RESLAB_NOLOCK_MAX) return aligned_nolock_slow(alignment, size, flags);
-  if (size > RESLAB_NOLOCK_MAX) return malloc_nolock_slow(size, flags);  // counts the refusal
+  if (size > RESLAB_NOLOCK_MAX) return fail_nolock();
+  if (debug_is_on()) return aligned_nolock_slow(alignment, size, flags);
   // An object of a class that keeps the alignment; beyond a unit, or beyond the classes, a run of units.
   const ClassId cls = alignment > kUnitBytes ? kNoClass : class_of_aligned(alignment, size);
   return cls != kNoClass ? reslab_malloc_nolock(object_bytes_of(cls), flags)
@@ -53,10 +52,7 @@ size_t reslab_page_size(void) noexcept { return kPageBytes; }
 
 // Pages are the objects of the classes of their size, which are powers of two and so aligned to it, and runs above.
 void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) noexcept {
-  if (order > RESLAB_PAGES_MAX_ORDER || !flags_are_known(flags)) {
-    counters.add(Counter::kNolockFailures);
-    return nullptr;
-  }
+  if (order > RESLAB_PAGES_MAX_ORDER || !flags_are_known(flags)) return fail_nolock();
   const size_t bytes = kPageBytes << order;
   // With red zones a size is aligned only where that is asked for.
   if (bytes <= kTableBytes && !debug_is_on()) return reslab_malloc_nolock(bytes, flags);

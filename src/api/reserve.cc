@@ -110,7 +110,7 @@ void* reslab_reserve_alloc(reslab_reserve* reserve, size_t size, unsigned flags)
   require_reserve(reserve, "reslab_reserve_alloc");
   const User user(*reserve);
   void* object = size <= reserve->object_bytes ? take(*reserve) : nullptr;
-  if (object == nullptr) return (flags & RESLAB_NORETRY) != 0 ? nullptr : reslab_malloc_nolock(size, flags);
+  if (object == nullptr) return (flags & RESLAB_NORETRY) != 0 ? fail_nolock() : reslab_malloc_nolock(size, flags);
   return (flags & RESLAB_ZERO) != 0 ? __builtin_memset(object, 0, size) : object;
 }
 

@@ -84,12 +84,35 @@ TEST_F(Nolock, WithoutGrowItLivesOnWhatThereIs) {
   reslab_free_nolock(pointer);
 }
 
+uint64_t failures() {
+  reslab_stats stats = {};
+  reslab_get_stats(&stats, sizeof stats);
+  return stats.nolock_failures;
+}
+
+TEST_F(Nolock, EachRefusalIsCounted) {
+  constexpr unsigned kUnknown = 1u << 12;
+  const uint64_t before = failures();
+  EXPECT_EQ(opaque(reslab_malloc_nolock(64, kUnknown)), nullptr);
+  EXPECT_EQ(opaque(reslab_malloc_nolock(RESLAB_NOLOCK_MAX + 1, RESLAB_GROW)), nullptr);
+  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(64, 64, kUnknown)), nullptr);
+  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(0, 64, RESLAB_GROW)), nullptr);
+  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(48, 64, RESLAB_GROW)), nullptr);
+  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(64, RESLAB_NOLOCK_MAX + 1, RESLAB_GROW)), nullptr);
+  EXPECT_EQ(opaque(reslab_pages_alloc_nolock(RESLAB_PAGES_MAX_ORDER + 1, RESLAB_GROW)), nullptr);
+  EXPECT_EQ(opaque(reslab_pages_alloc_nolock(0, kUnknown)), nullptr);
+  EXPECT_EQ(failures() - before, 8u);
+  reslab_reserve* reserve = reslab_reserve_create(64, 1);
+  ASSERT_NE(reserve, nullptr);
+  void* only = opaque(reslab_reserve_alloc(reserve, 64, RESLAB_NORETRY));
+  EXPECT_NE(only, nullptr);
+  EXPECT_EQ(opaque(reslab_reserve_alloc(reserve, 64, RESLAB_NORETRY)), nullptr);
+  EXPECT_EQ(failures() - before, 9u);
+  reslab_free(only);
+  EXPECT_EQ(reslab_reserve_destroy(reserve), 0);
+}
+
 TEST_F(Nolock, WithoutGrowItFailsInTheEndAndIsCounted) {
-  const auto failures = [] {
-    reslab_stats stats = {};
-    reslab_get_stats(&stats, sizeof stats);
-    return stats.nolock_failures;
-  };
   const uint64_t before = failures();
   std::vector<void*> taken;
   taken.reserve(1 << 20);
