@@ -128,6 +128,45 @@ void free_sized() {
   for (void* object; (object = stock.take()) != nullptr;) reslab_free_sized_nolock(object, reslab_usable_size(object));
 }
 
+// Of the heap's start, since nothing may be made under the filter; nullptr while there is none.
+reslab_cache* cache;
+reslab_group* group;
+
+void make_typed() {
+  constexpr size_t kBytes = 336, kLimit = 4 << 20;
+  const reslab_cache_args args = {kBytes, 0, RESLAB_CACHE_NO_MERGE, nullptr, nullptr};
+  cache = reslab_cache_create("filtered", &args);
+  group = reslab_group_create("filtered", kLimit);
+  if (cache == nullptr || group == nullptr) fail("no place for a cache and a group");
+}
+
+void allocate_from_a_cache() {
+  constexpr int kObjects = 300;
+  void* objects[kObjects];
+  if (cache == nullptr) return;
+  for (void*& object : objects) {
+    object = opaque(reslab_cache_alloc_nolock(cache, 0));
+    ++(object != nullptr ? tally->served : tally->refused);
+  }
+  for (void* object : objects) reslab_cache_free_nolock(cache, object);
+}
+
+void allocate_for_a_group() {
+  if (group == nullptr) return;
+  for (const size_t bytes : {16, 64, 1000, 8192, 100'000}) {
+    for (const unsigned flags : {0u, unsigned{RESLAB_ZERO}}) count(reslab_group_malloc_nolock(group, bytes, flags));
+  }
+  if (reslab_group_usage(group) == SIZE_MAX) fail("no usage");
+}
+
+void allocate_in_a_group() {
+  if (group == nullptr) return;
+  reslab_group_enter(group);
+  allocate(0);
+  plain_in_a_scope();
+  reslab_group_leave();
+}
+
 void look() {
   static reslab_stats stats;
   static reslab_status status;
@@ -161,6 +200,9 @@ constexpr Operation kAnyCalls[] = {
     {"pages_alloc_nolock, pages_free_nolock", allocate_and_free_pages},
     {"plain calls in a nolock scope", plain_in_a_scope},
     {"reserve_alloc", allocate_from_a_reserve},
+    {"cache_alloc_nolock, cache_free_nolock", allocate_from_a_cache},
+    {"group_malloc_nolock", allocate_for_a_group},
+    {"group_enter, group_leave", allocate_in_a_group},
     {"statistics", look},
 };
 
@@ -200,14 +242,24 @@ void require_unharmed(int status, const char* where, const char* call) {
 
 // --- what is shown ---------------------------------------------------------------------------------------------------
 
-int nolock_calls(std::span<const State> states) {
+enum class Typed : uint8_t { kNo, kYes };
+
+int nolock_calls(std::span<const State> states, Typed with_typed) {
+  static void (*make)();
+  static void (*prepare)();
+  make = with_typed == Typed::kYes ? make_typed : nullptr;
   int pairs = 0;
   for (const State& state : states) {
     if (state.skip != nullptr && state.skip()) continue;
     *tally = {};
     for (const Operation& one : kAnyCalls) {
       current = &one;
-      require_unharmed(status_of(state.prepare, kNothing, run_current), state.name, one.name);
+      prepare = state.prepare;
+      const auto make_and_prepare = [] {
+        if (make != nullptr) make();
+        if (prepare != nullptr) prepare();
+      };
+      require_unharmed(status_of(make_and_prepare, kNothing, run_current), state.name, one.name);
       ++pairs;
     }
     if (tally->served < state.least_served) fail("%s: only %lu allocations were served", state.name, tally->served);
@@ -241,7 +293,7 @@ constexpr Option kOptions[] = {
 void before_the_first_call(int argc, char** argv) {
   const Arguments arguments(argc, argv, "Proves what reaches the kernel, and what does not.", kOptions);
   tally = static_cast<Tally*>(mmap(nullptr, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  nolock_calls(kBeforeTheStart);
+  nolock_calls(kBeforeTheStart, Typed::kNo);
 }
 
 }  // namespace
@@ -254,7 +306,7 @@ int main(int argc, char** argv) {
   const support::Arguments arguments(argc, argv, "Proves what reaches the kernel, and what does not.", kOptions);
   const char* mode = support::require_mode(arguments.text("--mode", nullptr));
   the_filter_bites();
-  const int pairs = nolock_calls(kStates);
+  const int pairs = nolock_calls(kStates, Typed::kYes);
   plain_calls();
   printf("mode %s: %d pairs of a state and a call of class any without a system call\n", mode, pairs);
 }
