@@ -177,6 +177,7 @@ std::vector<FirstCall> chosen_of(const Settings& settings) {
     if (settings.operation == nullptr || strstr(call.operation.name, settings.operation) != nullptr)
       chosen.push_back(call);
   }
+  if (chosen.empty()) fail("no first call is named like '%s'", settings.operation);
   return chosen;
 }
 

@@ -193,6 +193,7 @@ std::vector<const Misuse*> chosen_of(const Settings& settings) {
     const char* name = misuse.operation.name;
     if (settings.operation == nullptr || strstr(name, settings.operation) != nullptr) chosen.push_back(&misuse);
   }
+  if (chosen.empty()) fail("no misuse is named like '%s'", settings.operation);
   return chosen;
 }
 

@@ -191,6 +191,7 @@ Operations chosen_of(const Settings& settings) {
     if (settings.operation == nullptr || strstr(operation.name, settings.operation) != nullptr)
       chosen.push_back(&operation);
   }
+  if (chosen.empty()) fail("no operation of this table is named like '%s'", settings.operation);
   return chosen;
 }
 

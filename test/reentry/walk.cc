@@ -135,6 +135,7 @@ std::vector<const Operation*> chosen_of(const Settings& settings) {
     if (settings.operation != nullptr && strstr(operation.name, settings.operation) == nullptr) continue;
     if (index++ % settings.parts == settings.part) chosen.push_back(&operation);
   }
+  if (chosen.empty()) fail("no operation of this table is named like '%s'", settings.operation);
   return chosen;
 }
 
