@@ -18,15 +18,20 @@ BASE = {
 
 @dataclasses.dataclass(frozen=True)
 class Library:
-    """The library under test, the mode that it is told to run in, and what is preloaded beside it, if anything."""
+    """The library under test, the mode and the kind of local locks that it is told, and what is preloaded beside it."""
 
     path: pathlib.Path
     mode: str
     companion: pathlib.Path | None = None
+    local_lock: str = "try"
 
     def preload(self):
         """The value of LD_PRELOAD."""
         return ":".join(str(path) for path in (self.path, self.companion) if path)
+
+    def options(self):
+        """For RESLAB_OPTIONS."""
+        return f"mode={self.mode}:local_lock={self.local_lock}"
 
 
 def plain(home):
@@ -37,5 +42,5 @@ def plain(home):
 def preloaded(home, library, statistics):
     """The environment with the library, which writes its figures to `statistics`/stats.PID."""
     return {**plain(home), "LD_PRELOAD": library.preload(),
-            "RESLAB_OPTIONS": f"mode={library.mode}:stats_file={statistics}/stats.%p",
+            "RESLAB_OPTIONS": f"{library.options()}:stats_file={statistics}/stats.%p",
             "RESLAB_EXIT_STATISTICS": str(statistics)}

@@ -17,6 +17,7 @@ def add_arguments(parser):
     """The arguments that all the scripts have."""
     parser.add_argument("--library", type=_existing_file, required=True, help="the libreslab.so under test")
     parser.add_argument("--mode", choices=("rseq", "fallback"), required=True)
+    parser.add_argument("--local-lock", choices=("try", "always", "never"), default="try")
     parser.add_argument("--companion", type=_existing_file,
                         help="the built exit_statistics.c, for programs that need it")
     parser.add_argument("--keep", action="store_true", help="leave the folder of the test, and say where it is")
@@ -26,7 +27,8 @@ def library(arguments, *, with_companion=False):
     """The library that the arguments name, alone or with the companion."""
     if with_companion and arguments.companion is None:
         sys.exit("this test needs --companion")
-    return Library(arguments.library, arguments.mode, arguments.companion if with_companion else None)
+    return Library(arguments.library, arguments.mode, arguments.companion if with_companion else None,
+                   arguments.local_lock)
 
 
 def verdict(title, test, *, keep):

@@ -137,7 +137,7 @@ class Run:
         return {**self.environment, **(extra or {})}
 
     def _command(self, argv):
-        preload = ([f"LD_PRELOAD={self.library.preload()}", f"RESLAB_OPTIONS=mode={self.library.mode}"]
+        preload = ([f"LD_PRELOAD={self.library.preload()}", f"RESLAB_OPTIONS={self.library.options()}"]
                    if self.library else ["(without the library)"])
         return " ".join([*preload, shlex.join(map(str, argv))])[:1000]
 
