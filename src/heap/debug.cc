@@ -81,10 +81,14 @@ class Tracked {
   }
 
   // One of two frees wins.
-  bool end(uint64_t seen) {
-    const uint64_t freed = DebugRecord::word_of(DebugState::kFreed, DebugRecord::bytes_of(seen));
+  bool end(uint64_t seen, DebugState state) {
+    const uint64_t ended = DebugRecord::word_of(state, DebugRecord::bytes_of(seen));
     return DebugRecord::state_of(seen) == DebugState::kLive &&
-           record_.word.compare_exchange_strong(seen, freed, std::memory_order_relaxed);
+           record_.word.compare_exchange_strong(seen, ended, std::memory_order_relaxed);
+  }
+  void give_back(uint64_t seen) {
+    record_.word.store(DebugRecord::word_of(DebugState::kFreed, DebugRecord::bytes_of(seen)),
+                       std::memory_order_relaxed);
   }
 
   void forget() { record_.word.store(0, std::memory_order_relaxed); }
@@ -148,6 +152,14 @@ void leave_quarantine(void* object, Contract contract, const char* call) {
   give_back(object, place, contract, call);
 }
 
+// Filled, and kept from use for a while.
+void quarantine(const Tracked& tracked, void* object, Contract contract, const char* call) {
+  DebugTables& own = tables();
+  if (tracked.poisons()) tracked.poison(object);
+  own.quarantine.keep(object, tracked.capacity(), own.settings.quarantine_bytes,
+                      [&](void* left) { leave_quarantine(left, contract, call); });
+}
+
 }  // namespace
 
 void* debug_allocate(const Request& request, const char* call) {
@@ -193,12 +205,10 @@ void debug_free(void* object, Contract contract, const char* call) {
   if (DebugRecord::state_of(word) == DebugState::kUntracked) {
     return heap_free_untracked(object, place, contract, call);
   }
-  if (!tracked.end(word) || tracked.is_free_in_slab()) report_double_free(call, object);
+  if (!tracked.end(word, DebugState::kFreed) || tracked.is_free_in_slab()) report_double_free(call, object);
   tracked.check_zone(object, DebugRecord::bytes_of(word), call);
   tracked.note_free();
-  if (tracked.poisons()) tracked.poison(object);
-  own.quarantine.keep(object, tracked.capacity(), own.settings.quarantine_bytes,
-                      [&](void* left) { leave_quarantine(left, contract, call); });
+  quarantine(tracked, object, contract, call);
 }
 
 // Always to another place: a pointer to the old one is a mistake that is then found.
@@ -240,10 +250,21 @@ void debug_retire(const void* object, const ObjectPlace& place, const char* call
   if (!debug_tracks(object)) return;
   Tracked tracked(tables(), place);
   const uint64_t word = tracked.word();
-  if (DebugRecord::state_of(word) == DebugState::kUntracked) return;
   if (DebugRecord::state_of(word) == DebugState::kFreed) report_double_free(call, object);
+  if (!tracked.end(word, DebugState::kRetired)) return;  // nothing is known; or retired twice, which its bit says
   tracked.check_zone(object, DebugRecord::bytes_of(word), call);
-  tracked.forget();
+  tracked.note_free();
+}
+
+void debug_give_back(void* object, const char* call) {
+  const ObjectPlace place = place_of(object);
+  Tracked tracked(tables(), place);
+  const uint64_t word = debug_tracks(object) ? tracked.word() : 0;
+  if (DebugRecord::state_of(word) != DebugState::kRetired) {
+    return heap_free_untracked(object, place, Contract::kPlain, call);
+  }
+  tracked.give_back(word);
+  quarantine(tracked, object, Contract::kPlain, call);
 }
 
 }  // namespace reslab

@@ -30,8 +30,10 @@ void* debug_reallocate(void* object, size_t bytes, Contract contract, const char
 size_t debug_usable_bytes(const void* object, const char* call);
 void debug_check_size(const void* object, size_t bytes, const char* call);
 
-// The object waits for a grace period: it is checked, and no longer tracked.
+// The object waits for a grace period: it is checked now, and filled when it is given back.
 void debug_retire(const void* object, const ObjectPlace& place, const char* call);
+// Its grace period is over: from here on it is an object that was freed. Plain.
+void debug_give_back(void* object, const char* call);
 
 // --- reports (heap/debug_report.cc) ------------------------------------------------------------------------------------
 

@@ -47,7 +47,12 @@ struct DebugSettings {
 // False: `options.debug` is not understood; `settings` is then without modes.
 bool read_debug_settings(const Options& options, DebugSettings& settings);
 
-enum class DebugState : uint64_t { kUntracked, kLive, kFreed };
+enum class DebugState : uint64_t {
+  kUntracked,
+  kLive,
+  kFreed,
+  kRetired  // freed by the program, and perhaps still read
+};
 
 struct DebugEvent {
   std::atomic<uint32_t> stack;   // in the depot of stacks; 0: none

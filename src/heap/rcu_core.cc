@@ -62,7 +62,8 @@ bool start(const RcuClient* client) {
 
 size_t arena_bytes() { return size_t{arena().window().units} << kUnitShift; }
 uint32_t slot_count() { return slots().count(); }
-bool pages_work() { return in_rseq_mode() && fence_available.load(std::memory_order_relaxed); }
+// While a debug mode is on, each object goes by its bit, which knows at once of a second time.
+bool pages_work() { return in_rseq_mode() && fence_available.load(std::memory_order_relaxed) && !debug_is_on(); }
 bool in_nolock_scope() { return thread_line.nolock_depth.load(std::memory_order_relaxed) != 0; }
 
 size_t retire_object(void* object, const char* call) {
@@ -122,7 +123,29 @@ void require_not_pending(uint32_t unit, ClassId cls, const RetiredWords& words, 
   if (twice != 0) report_twice(kCall, retired_object(unit, cls, word, twice));
 }
 
-Retired give_back_unit(BulkFree& bulk, uint32_t unit) {
+constinit BulkFree bulk_free;
+
+// What a word of a unit has had to wait for is over. To the caches:
+void give_to_caches(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
+  RESLAB_HOOK("retired_give_back");
+  if (cls == kRunClass) {
+    if (!run_free(unit, Contract::kPlain)) report_double_free(kCall, unit_address(unit));
+    return;
+  }
+  require_not_free(unit, cls, word, bits);
+  if (class_info(cls).is(kCharged)) charged_release_bits(unit, cls, word, bits);
+  bulk_free.add(unit, cls, word, bits);
+}
+
+// While a debug mode is on: one by one, as if they were freed now. A child that is forked meanwhile lacks those of a word.
+void give_to_debug(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
+  if (cls != kRunClass) require_not_free(unit, cls, word, bits);
+  for (; bits != 0; bits &= bits - 1)
+    debug_give_back(retired_object(unit, cls, word, bits), kCall);  // ends: a bit goes
+}
+
+template <class Give>
+Retired give_back_unit(uint32_t unit, Give give) {
   const ClassId cls = slab_identity(unit).cls;
   const RetiredWords words = retired_words(unit, cls);
   const size_t each = retired_object_bytes(unit, cls);
@@ -133,29 +156,27 @@ Retired give_back_unit(BulkFree& bulk, uint32_t unit) {
     require_not_pending(unit, cls, words, word, bits);
     words.waiting[word].store(0, std::memory_order_release);  // (R3)
     objects += static_cast<uint64_t>(__builtin_popcountll(bits));
-    RESLAB_HOOK("retired_give_back");
-    if (cls == kRunClass) {
-      if (!run_free(unit, Contract::kPlain)) report_double_free(kCall, unit_address(unit));
-      break;
-    }
-    require_not_free(unit, cls, word, bits);
-    if (class_info(cls).is(kCharged)) charged_release_bits(unit, cls, word, bits);
-    bulk.add(unit, cls, word, bits);
+    give(unit, cls, word, bits);
   }
   return {objects, objects * each};
 }
 
-constinit BulkFree bulk_free;
-
 // Ends: the list is the caller's own.
-Retired give_back() {
-  const SlowCall slow;
+template <class Give>
+Retired give_back_all(Give give) {
   Retired given = {0, 0};
   for (uint32_t unit = pop_waiting(); unit != 0; unit = pop_waiting()) {
-    const Retired some = give_back_unit(bulk_free, unit);
+    const Retired some = give_back_unit(unit, give);
     given.objects += some.objects;
     given.bytes += some.bytes;
   }
+  return given;
+}
+
+Retired give_back() {
+  if (debug_is_on()) return give_back_all(give_to_debug);
+  const SlowCall slow;
+  const Retired given = give_back_all(give_to_caches);
   bulk_free.finish(given.bytes);
   return given;
 }

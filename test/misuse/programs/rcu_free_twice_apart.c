@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // expect [] reslab_free_rcu: DoubleFreeRetired
+// expect [debug=F] reslab_free_rcu: DoubleFreeRetired
 #include "../misuse.h"
 
 #include <reslab/rcu.h>
