@@ -35,7 +35,7 @@ struct rcu_flavor_struct; /* <urcu/flavor.h> */
  * &urcu_qsbr_flavor, &urcu_bp_flavor ...; NULL is urcu_memb_flavor. The functions below may be called before it: what
  * they retire is kept. 0, also when it has been called before with the same flavour; EBUSY after another one; EAGAIN when
  * no thread could be made; ENOMEM; ENOTSUP when reslab is of another version. In the child of a fork it begins anew, and
- * EDEADLK says that the fork has left liburcu locked. Class plain. */
+ * EDEADLK says that the fork has left liburcu locked; it says so, too, once the process is ending. Class plain. */
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_rcu_init(const struct rcu_flavor_struct* flavor) RESLAB_NOEXCEPT;
 
@@ -104,7 +104,7 @@ struct reslab_rcu_stats {
   uint64_t barriers;        /* that were asked for */
   uint64_t waits;           /* of reslab_free_rcu_wait, above the limit */
   uint64_t refused;         /* calls refused with EDEADLK */
-  uint64_t unthrottled;     /* calls of reslab_free_rcu that ran short of pages above the limit */
+  uint64_t unthrottled;     /* calls of reslab_free_rcu that took a page, or went without, above the limit */
   uint64_t pages;           /* of pointers, made so far; 4 KiB each */
   uint64_t pages_spare;     /* of these, empty */
   uint64_t pages_aged;      /* taken in before they were full */

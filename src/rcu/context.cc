@@ -4,6 +4,8 @@
 #include <unistd.h>
 #include <urcu/flavor.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "rcu/rcu.h"
 
@@ -18,6 +20,17 @@ void refuse(const char* call, const char* reason) {
 }
 
 }  // namespace
+
+void refuse_waiting(const char* call, int error) {
+  switch (error) {
+    case EDEADLK:
+      return refuse(call, "where no grace period can end any more");
+    case ENOTSUP:
+      return refuse(call, "without a core of this version");
+    default:
+      return refuse(call, "without a thread that frees, which could not be made");
+  }
+}
 
 bool is_in_read_section() {
   const rcu_flavor_struct* flavor = rcu.flavor.load(std::memory_order_acquire);

@@ -55,7 +55,8 @@ class Doorbell {
     sleeper_.store(0, std::memory_order_seq_cst);
     futex_wake(sleeper_, 1);
   }
-  bool has_sleeper() const { return sleeper_.load(std::memory_order_relaxed) != 0; }
+  // seq_cst: behind what publishes the work, as ring() wants it. A weaker load may come before that on aarch64.
+  bool has_sleeper() const { return sleeper_.load(std::memory_order_seq_cst) != 0; }
 
   // Sleeps unless there is something to do: asked after the sleeper is to be seen, so that one of the two sees the other.
   template <class IsIdle>

@@ -62,14 +62,19 @@ constinit std::atomic<bool> prepared{false};
 constinit pthread_t reclaimer_thread, grace_thread;
 constinit std::atomic<bool> grace_has_ended{false};
 
-uint64_t cookie_start() { return reslab_gp_start().gp; }
-bool cookie_poll(uint64_t gp) { return reslab_gp_poll({gp}); }
+}  // namespace
+
 // In a child after fork there is none, whatever the state says until somebody looks (become_owner).
 bool has_reclaimer() {
   const std::atomic<uint32_t>* word = fork_word.load(std::memory_order_acquire);
   return word != nullptr && word->load(std::memory_order_relaxed) == kOwned &&
          rcu.threads.load(std::memory_order_acquire) == Threads::kRunning;
 }
+
+namespace {
+
+uint64_t cookie_start() { return reslab_gp_start().gp; }
+bool cookie_poll(uint64_t gp) { return reslab_gp_poll({gp}); }
 void hold_reclaimer() {
   if (has_reclaimer()) rcu.reclaimer.hold();
 }
@@ -128,11 +133,24 @@ void* run_reclaimer(void*) {
   return nullptr;
 }
 
-// They take no signals: a handler of the program would run on them, and could be a reader.
+// None is delivered while it lives. Our threads inherit that: a handler of the program would run on them, and could be a
+// reader; and a handler that leaves by a jump would leave Threads::kStarting behind.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 int make_threads() {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   grace_has_ended.store(false, std::memory_order_relaxed);
   int error = pthread_create(&grace_thread, nullptr, run_grace, nullptr);
   if (error == 0) {
@@ -143,7 +161,6 @@ int make_threads() {
       rcu.grace.forget();
     }
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return error;
 }
 
@@ -165,8 +182,8 @@ bool is_reader() {
   return flavor != nullptr && !is_qsbr(flavor) && flavor->read_ongoing() != 0;
 }
 
-// A child: the parent's threads are not here, and what they were doing is undone. One thread does this; others that are
-// there by then find Threads::kStarting.
+// A child: the parent's threads are not here, and what they were doing is undone. One thread does this; others that come
+// meanwhile find what the parent had, and find out when they look again (wait.cc).
 void become_owner() {
   std::atomic<uint32_t>* word = fork_word.load(std::memory_order_acquire);
   uint32_t expected = kInChild;
@@ -180,8 +197,9 @@ void become_owner() {
 
 }  // namespace
 
-bool prepare_rcu() {
-  if (prepared.load(std::memory_order_acquire)) return true;
+namespace {
+
+bool prepare_once() {
   const RcuCore* core = reslab_rcu_core(kRcuCoreVersion);
   if (core == nullptr || !core->start(&kClient) || !make_fork_word()) return false;
   rcu.limit_bytes.store(core->options().rcu_limit, std::memory_order_relaxed);
@@ -189,6 +207,17 @@ bool prepare_rcu() {
   open_pages(*core);
   prepared.store(true, std::memory_order_release);
   return true;
+}
+
+}  // namespace
+
+// Once: who comes while another thread is at it is told that nothing is there yet.
+bool prepare_rcu() {
+  static constinit std::atomic<bool> preparing{false};
+  if (prepared.load(std::memory_order_acquire)) return true;
+  if (preparing.exchange(true, std::memory_order_acq_rel)) return prepared.load(std::memory_order_acquire);
+  if (!prepare_once()) preparing.store(false, std::memory_order_release);
+  return prepared.load(std::memory_order_acquire);
 }
 
 bool reclaim_alone() {
@@ -201,8 +230,12 @@ int start_reclaiming() {
   if (!prepare_rcu()) return ENOTSUP;
   become_owner();
   if (rcu.liburcu_locked.load(std::memory_order_relaxed)) return reclaim_alone() ? 0 : EDEADLK;
+  if (rcu.threads.load(std::memory_order_acquire) == Threads::kRunning) return 0;
+  const NoSignals undisturbed;
   Threads none = Threads::kNone;
-  if (!rcu.threads.compare_exchange_strong(none, Threads::kStarting, std::memory_order_acq_rel)) return 0;
+  if (!rcu.threads.compare_exchange_strong(none, Threads::kStarting, std::memory_order_acq_rel)) {
+    return none == Threads::kStopped ? EDEADLK : 0;
+  }
   const rcu_flavor_struct* no_flavor = nullptr;
   rcu.flavor.compare_exchange_strong(no_flavor, &urcu_memb_flavor, std::memory_order_acq_rel);
   const int error = make_threads();

@@ -24,9 +24,9 @@ struct Rcu {
   std::atomic<bool> liburcu_locked{false};
   std::atomic<size_t> limit_bytes{0};
 
-  std::atomic<uint64_t> bit_objects{0};  // retired by bits, in all
-  std::atomic<uint64_t> bit_taken{0};    // of these, taken in; a late count makes it the larger one for a moment
-  std::atomic<int64_t> bit_bytes{0};     // not taken in yet; likewise
+  std::atomic<uint64_t> bit_objects{0};  // retired by bits, or about to be, in all
+  std::atomic<uint64_t> bit_taken{0};    // of these, taken in
+  std::atomic<int64_t> bit_bytes{0};     // not taken in yet; a late count makes it too small for a moment
   std::atomic<uint64_t> waits{0};
   std::atomic<uint64_t> refused{0};
   std::atomic<uint64_t> unthrottled{0};

@@ -58,7 +58,9 @@ void Reclaimer::take_in(Scope scope, uint64_t now) {
       taken.bytes += page.bytes;
     });
   }
-  const Retired bits = core.take_pending(scope == Scope::kAll ? Search::kAll : Search::kListed);
+  const bool search = scope == Scope::kAll || is_search_due(now);
+  if (search) searched_ns_ = now;
+  const Retired bits = core.take_pending(search ? Search::kAll : Search::kListed);
   rcu.bit_taken.fetch_add(bits.objects, std::memory_order_relaxed);
   rcu.bit_bytes.fetch_sub(static_cast<int64_t>(bits.bytes), std::memory_order_relaxed);
   taken_.fetch_add(taken.objects + bits.objects, std::memory_order_relaxed);
@@ -109,6 +111,9 @@ bool Reclaimer::has_work() const {
   return (rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.full() != 0) || rcu.core().has_pending();
 }
 
+// A slab that a thread is about to list, and never does, is listed by nobody else (slab/retired.h R1).
+bool Reclaimer::is_search_due(uint64_t now) const { return rcu.bit_pending() != 0 && now - searched_ns_ >= kIdleLook; }
+
 bool Reclaimer::is_much() const {
   return rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.full() >= kBatchPages;
 }
@@ -124,7 +129,7 @@ bool Reclaimer::may_begin(uint64_t now) const {
   if (scope == Scope::kAll) return true;
   const bool in_pause = now < begun_ns_ + kPause && !is_much();
   if (in_pause && !rcu.is_above_limit() && shortages_seen_ == rcu.pages.shortages()) return false;
-  if (has_work()) return true;
+  if (has_work() || is_search_due(now)) return true;
   return scope == Scope::kAged && rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.has_open();
 }
 

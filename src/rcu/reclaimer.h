@@ -66,6 +66,7 @@ class Reclaimer {
   void take_in(Scope scope, uint64_t now);
   Scope scope_now(uint64_t now) const;
   bool has_work() const;
+  bool is_search_due(uint64_t now) const;
   bool is_much() const;
   bool may_begin(uint64_t now) const;
   void sleep(uint64_t now);
@@ -92,7 +93,8 @@ class Reclaimer {
   uint64_t cookie_ = 0;  // of the batch that waits; 0: none does
   uint32_t batch_barrier_ = 0;
   uint64_t begun_ns_ = 0;
-  uint64_t looked_ns_ = 0;  // at the pages' ages
+  uint64_t looked_ns_ = 0;    // at the pages' ages
+  uint64_t searched_ns_ = 0;  // all slabs, for bits that nobody has listed
   uint64_t stalled_since_ = 0;
   uint64_t settled_ns_ = 0;
   bool is_settled_ = true;  // nothing has come since

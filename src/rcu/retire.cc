@@ -32,6 +32,13 @@ void tell_reclaimer(Doorbell::Call call) {
   if (bell.has_sleeper() && !rcu.core().in_nolock_scope()) bell.ring(call);
 }
 
+// Behind the slow way of a retiring. Above the limit who takes a page, or goes without one, is counted (47).
+void tell_of(Doorbell::Call call) {
+  const bool above = rcu.is_above_limit();
+  if (above) rcu.unthrottled.fetch_add(1, std::memory_order_relaxed);
+  tell_reclaimer(above ? Doorbell::Call::kUrgent : call);
+}
+
 bool push_to_page(void* object) {
   for ([[maybe_unused]] int round : for_tries(kRestarts)) {
     const Section section = section_retire(object);
@@ -40,7 +47,7 @@ bool push_to_page(void* object) {
     if (section == Section::kUnregistered) return false;
     if (section == Section::kAborted) continue;
     if (rcu.pages.renew() == Renewal::kNoPage) return false;
-    tell_reclaimer(rcu.reclaimer.call_for_page());
+    tell_of(rcu.reclaimer.call_for_page());
   }
   return false;
 }
@@ -48,13 +55,11 @@ bool push_to_page(void* object) {
 [[gnu::noinline]] void retire_slow(void* object) {
   if (object == nullptr) return;
   if (may_be_object(object) && push_to_page(object)) return;
+  rcu.bit_objects.fetch_add(1, std::memory_order_relaxed);  // before the bit: who never comes back is looked for
   const auto bytes = static_cast<int64_t>(rcu.core().retire(object, kCall));
   RESLAB_HOOK("rcu_retired");
-  rcu.bit_objects.fetch_add(1, std::memory_order_relaxed);
   rcu.bit_bytes.fetch_add(bytes, std::memory_order_seq_cst);
-  const bool above = rcu.is_above_limit();
-  if (above) rcu.unthrottled.fetch_add(1, std::memory_order_relaxed);
-  tell_reclaimer(above ? Doorbell::Call::kUrgent : Doorbell::Call::kAny);
+  tell_of(Doorbell::Call::kAny);
 }
 
 }  // namespace

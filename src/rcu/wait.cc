@@ -26,18 +26,29 @@ class KeepErrno {
   int saved_;
 };
 
-// Sleeps until is_done(), which others make true before they change the epoch (lesson 13: all waiters are woken).
+// Who makes sure that somebody frees may fail at it, or never come back, and others are waiting then.
+int keep_reclaiming(const char* call) {
+  const int error = start_reclaiming();
+  if (error == 0) return 0;
+  refuse_waiting(call, error);
+  return EDEADLK;
+}
+
+// Sleeps until is_done(), which others make true before they change the epoch (lesson 13: all waiters are woken). 0, or
+// EDEADLK: nobody frees any more.
 template <class IsDone>
-void wait_until(IsDone is_done) {
+int wait_until(const char* call, IsDone is_done) {
   const Offline offline;
   Reclaimer& reclaimer = rcu.reclaimer;
+  int refused = 0;
   reclaimer.waiters().fetch_add(1, std::memory_order_seq_cst);
   for (;;) {  // ends: class maintenance, may wait
     const uint32_t epoch = reclaimer.epoch().load(std::memory_order_seq_cst);
-    if (is_done()) break;
+    if (is_done() || (refused = keep_reclaiming(call)) != 0) break;
     futex_wait(reclaimer.epoch(), epoch, kLookAgain);
   }
   reclaimer.waiters().fetch_sub(1, std::memory_order_seq_cst);
+  return refused;
 }
 
 // In a child without liburcu the only reader there can be is this thread, which has been asked: the period is over.
@@ -46,7 +57,7 @@ bool ended_alone() { return rcu.liburcu_locked.load(std::memory_order_relaxed) &
 // For maintenance calls: 0, or why it cannot wait.
 int begin_waiting(const char* call, uintptr_t frame) {
   if (!may_wait_for_readers(call, frame)) return EDEADLK;
-  return start_reclaiming() == 0 ? 0 : EDEADLK;
+  return keep_reclaiming(call);
 }
 
 void ring(Doorbell& bell, Doorbell::Call call) {
@@ -85,8 +96,7 @@ int reslab_gp_wait(reslab_gp_cookie cookie) noexcept {
   rcu.grace.want(cookie.gp);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   rcu.grace.bell().wake();
-  wait_until([&] { return rcu.grace.poll(cookie.gp); });
-  return 0;
+  return wait_until("reslab_gp_wait", [&] { return rcu.grace.poll(cookie.gp); });
 }
 
 int reslab_rcu_barrier(void) noexcept {
@@ -96,8 +106,7 @@ int reslab_rcu_barrier(void) noexcept {
   if (ended_alone()) return 0;
   const uint32_t number = rcu.reclaimer.ask_for_barrier();
   rcu.reclaimer.bell().wake();
-  wait_until([&] { return rcu.reclaimer.barrier_is_done(number); });
-  return 0;
+  return wait_until("reslab_rcu_barrier", [&] { return rcu.reclaimer.barrier_is_done(number); });
 }
 
 int reslab_free_rcu_wait(void* ptr) noexcept {
@@ -111,7 +120,7 @@ int reslab_free_rcu_wait(void* ptr) noexcept {
       rcu.waits.fetch_add(1, std::memory_order_relaxed);
       rcu.reclaimer.hurry();
       rcu.reclaimer.bell().wake();
-      wait_until([] { return !rcu.is_above_limit(); });
+      result = wait_until("reslab_free_rcu_wait", [] { return !rcu.is_above_limit(); });
     }
   }
   reslab_free_rcu(ptr);
@@ -146,7 +155,7 @@ int reslab_rcu_get_stats(reslab_rcu_stats* out, size_t out_size) noexcept {
   stats.pages_spare = has_pages ? rcu.pages.spare() : 0;
   stats.pages_aged = has_pages ? rcu.pages.aged() : 0;
   stats.limit_bytes = rcu.limit_bytes.load(std::memory_order_relaxed);
-  stats.reclaimer = rcu.threads.load(std::memory_order_relaxed) == Threads::kRunning;
+  stats.reclaimer = has_reclaimer();
   stats.liburcu_locked = rcu.liburcu_locked.load(std::memory_order_relaxed);
   const char* name = flavor_name(rcu.flavor.load(std::memory_order_relaxed));
   for (size_t i = 0; i + 1 < sizeof stats.flavor && name[i] != '\0'; ++i) stats.flavor[i] = name[i];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operations of reslab/rcu.h, interrupted: `interrupted MODE steps|hooks|stopped|fork-steps|fork-hooks`.
+// The operations of reslab/rcu.h, interrupted: `interrupted MODE steps|hooks|stopped|unlisted|fork-steps|fork-hooks`.
 //
 //   steps        behind every instruction of each operation, another one runs (trap flag). Sections are aborted by every
 //                step, so this is the way of whoever is debugged or flooded with signals: by bits.
@@ -7,6 +7,7 @@
 //                a new page: what steps cannot reach.
 //   stopped      a thread stays at each hook in turn while the others go on and, unless it is the reclaimer, wait for a
 //                barrier; then it is let go.
+//   unlisted     a thread stays where others rely on it to list its slab, whose objects must be freed all the same
 //   fork-steps, fork-hooks   the process is forked there; the child retires, begins reclaiming anew, and must free all.
 //
 // After each run a barrier, the ledger, and the heap's audit.
@@ -236,6 +237,41 @@ void stopped() {
   printf("stopped at %d hooks\n", passed);
 }
 
+// --- unlisted ----------------------------------------------------------------------------------------------------------
+
+// The thread stays where it has marked the slab of its object as listed, and has not listed it. The other objects of that
+// slab are freed all the same, and nobody has to ask for a barrier.
+void unlisted() {
+  constexpr int kOthers = 100;
+  constexpr uint64_t kMostMs = 10'000;
+  sem_init(&let_go, 0, 0);
+  static void* in_one_slab[kOthers + 1];
+  for (void*& object : in_one_slab) object = make(64);
+  pthread_t thread;
+  {
+    const support::Hook hook("retired_list", stay);
+    stop_next.store(true);
+    RCU_CHECK(pthread_create(
+                  &thread, nullptr,
+                  [](void*) -> void* {
+                    reslab_free_rcu(in_one_slab[kOthers / 2]);
+                    return nullptr;
+                  },
+                  nullptr) == 0);
+    while (stopped_thread.load() == 0) sleep_ms(1);
+    const uint64_t before = stats().freed, begun = now_ms();
+    for (int i = 0; i <= kOthers; ++i) {
+      if (i != kOthers / 2) reslab_free_rcu(in_one_slab[i]);
+    }
+    while (stats().freed < before + kOthers && now_ms() - begun < kMostMs) sleep_ms(1);
+    RCU_CHECK(stats().freed >= before + kOthers);
+    printf("freed after %llu ms\n", static_cast<unsigned long long>(now_ms() - begun));
+    sem_post(&let_go);
+    pthread_join(thread, nullptr);
+  }
+  settle("unlisted", 0);
+}
+
 // --- fork --------------------------------------------------------------------------------------------------------------
 
 // In the child: all that the parent had retired, and more, must be freed.
@@ -318,7 +354,8 @@ void fork_hooks() {
 }
 
 constexpr Operation kKinds[] = {
-    {"steps", steps}, {"hooks", hooks}, {"stopped", stopped}, {"fork-steps", fork_steps}, {"fork-hooks", fork_hooks},
+    {"steps", steps},           {"hooks", hooks},           {"stopped", stopped},
+    {"fork-steps", fork_steps}, {"fork-hooks", fork_hooks}, {"unlisted", unlisted},
 };
 
 }  // namespace
@@ -334,6 +371,6 @@ int main(int count, char** arguments) {
       return 0;
     }
   }
-  fprintf(stderr, "usage: interrupted rseq|fallback steps|hooks|stopped|fork-steps|fork-hooks\n");
+  fprintf(stderr, "usage: interrupted rseq|fallback steps|hooks|stopped|unlisted|fork-steps|fork-hooks\n");
   return 2;
 }
