@@ -92,12 +92,13 @@ uint64_t failures() {
 
 TEST_F(Nolock, EachRefusalIsCounted) {
   constexpr unsigned kUnknown = 1u << 12;
+  const volatile size_t none = 0, odd = 48;  // no powers of two, which clang would say as well
   const uint64_t before = failures();
   EXPECT_EQ(opaque(reslab_malloc_nolock(64, kUnknown)), nullptr);
   EXPECT_EQ(opaque(reslab_malloc_nolock(RESLAB_NOLOCK_MAX + 1, RESLAB_GROW)), nullptr);
   EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(64, 64, kUnknown)), nullptr);
-  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(0, 64, RESLAB_GROW)), nullptr);
-  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(48, 64, RESLAB_GROW)), nullptr);
+  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(none, 64, RESLAB_GROW)), nullptr);
+  EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(odd, 64, RESLAB_GROW)), nullptr);
   EXPECT_EQ(opaque(reslab_aligned_alloc_nolock(64, RESLAB_NOLOCK_MAX + 1, RESLAB_GROW)), nullptr);
   EXPECT_EQ(opaque(reslab_pages_alloc_nolock(RESLAB_PAGES_MAX_ORDER + 1, RESLAB_GROW)), nullptr);
   EXPECT_EQ(opaque(reslab_pages_alloc_nolock(0, kUnknown)), nullptr);
