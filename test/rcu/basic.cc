@@ -247,6 +247,20 @@ void waits_above_the_limit() {
   barrier();
 }
 
+// Who may not wait goes on above the limit, and is counted whichever way his object goes.
+void counts_who_may_not_wait() {
+  barrier();
+  reslab_rcu_set_limit(1 << 10);
+  const reslab_rcu_stats before = stats();
+  StalledReader reader;
+  for (int i = 0; i < 3 * 510; ++i) reslab_free_rcu(reslab_malloc(64));
+  RCU_CHECK(stats().unthrottled > before.unthrottled && stats().waits == before.waits);
+  if (stats().pages > 0) RCU_CHECK(stats().by_bit == before.by_bit);
+  reader.let_go();
+  reslab_rcu_set_limit(64 << 20);
+  barrier();
+}
+
 std::atomic<int> handled{0};
 
 void on_signal(int) {
@@ -318,6 +332,7 @@ int main(int count, char** arguments) {
       {"waits_without_work", waits_without_work},
       {"barriers_meet_pushes", barriers_meet_pushes},
       {"waits_above_the_limit", waits_above_the_limit},
+      {"counts_who_may_not_wait", counts_who_may_not_wait},
       {"works_in_handlers", works_in_handlers},
       {"nolock_scopes_are_found", nolock_scopes_are_found},
   };

@@ -2,6 +2,7 @@
 // What must be reported: `misuse MODE`. Each case runs in a child, which must die by SIGABRT with the words that are
 // expected, or say them and go on; the waiting forms must refuse, not hang.
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -203,6 +204,36 @@ int maintain_in_a_section() {
 }
 void maintenance() { start_again_as("--maintenance", ":check_context=1"); }
 
+std::atomic<bool> system_has_threads{true};
+
+// Waiting is refused while nobody can free, and works once the system has a thread to give again.
+void without_a_thread() {
+  system_has_threads = false;
+  RCU_CHECK(reslab_rcu_init(&urcu_memb_flavor) == EAGAIN);
+  reslab_free_rcu(object());
+  RCU_CHECK(reslab_rcu_barrier() == EDEADLK && reslab_gp_wait(reslab_gp_get()) == EDEADLK);
+  RCU_CHECK(stats().refused == 2 && stats().freed == 0 && stats().reclaimer == 0);
+  system_has_threads = true;
+  RCU_CHECK(reslab_rcu_barrier() == 0 && stats().freed == 1 && stats().reclaimer == 1);
+}
+
+// The thread that frees is the parent's; the child has one of its own as soon as it waits.
+void in_a_child() {
+  begin();
+  RCU_CHECK(stats().reclaimer == 1);
+  const pid_t child = fork();
+  if (child == 0) {
+    RCU_CHECK(stats().reclaimer == 0);
+    reslab_free_rcu(object());
+    RCU_CHECK(reslab_rcu_barrier() == 0 && stats().reclaimer == 1);
+    _exit(0);
+  }
+  int status = 0;
+  RCU_CHECK(waitpid(child, &status, 0) == child && status == 0);
+  RCU_CHECK(stats().reclaimer == 1);
+  fputs("both free\n", stderr);
+}
+
 void stalled() { start_again_as("--stalled", ":rcu_stall=100"); }
 int be_stalled() {
   begin();
@@ -297,10 +328,25 @@ constexpr Case kCases[] = {
      "reslab_group_destroy: maintenance call inside a read section, refused"},
     {"a reserve in a section", maintenance, End::kGoesOn,
      "reslab_reserve_destroy: maintenance call inside a read section, refused"},
+    {"without a thread", without_a_thread, End::kGoesOn,
+     "reslab_rcu_barrier without a thread that frees, which could not be made, refused"},
+    {"in a child", in_a_child, End::kGoesOn, "both free"},
     {"stalled", stalled, End::kGoesOn, "the grace period of flavour memb has not ended for"},
     {"stalled, how much", stalled, End::kGoesOn, " bytes are pending"},
     {"exit beside a reader", exit_beside_a_reader, End::kGoesOn, "exits"},
 };
+
+}  // namespace
+
+// libc's, which the libraries call as well.
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
+                              void* argument) {
+  using Create = int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  static Create* const of_libc = reinterpret_cast<Create*>(dlsym(RTLD_NEXT, "pthread_create"));
+  return system_has_threads ? of_libc(thread, attributes, start, argument) : EAGAIN;
+}
+
+namespace {
 
 // The child's words and its status.
 int run_case(const Case& one, std::string& words) {
