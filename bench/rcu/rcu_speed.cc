@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// reslab_free_rcu against liburcu's call_rcu and defer_rcu, in one run, taking turns: `rcu_speed MODE [--rounds N] [--check]`.
+// reslab_free_rcu against liburcu's call_rcu and defer_rcu, in one run, taking turns: `rcu_speed MODE [--rounds N]
+// [--check]`.
 //
 //   retire   cycles for one retiring, in batches of 400 nodes of 24 classes: of the core's clock, by the time-stamp counter
 //            and a chain of multiplications beside each batch, of which each takes three

@@ -3,9 +3,10 @@
 //
 //   workload [--work N] [--share F] [--threads N] [--seconds S]
 //
-// The amount of work is fixed by --work, so that every allocator does the same; --share is for short runs and multiplies
-// it. Only the workloads that are about time itself go by --seconds. A workload is a plain program on malloc and free; whose they are is LD_PRELOAD's matter. What
-// it needs for itself (tables, queues) comes from mmap or lies static, so that the memory reported is the allocator's.
+// The amount of work is fixed by --work, so that every allocator does the same; --share is for short runs and
+// multiplies it. Only the workloads that are about time itself go by --seconds. A workload is a plain program on malloc
+// and free; whose they are is LD_PRELOAD's matter. What it needs for itself (tables, queues) comes from mmap or lies
+// static, so that the memory reported is the allocator's.
 //
 //   int main(int argc, char** argv) {
 //     workload::Frame frame(argc, argv, {.work = 1'000'000});

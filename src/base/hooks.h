@@ -3,12 +3,12 @@
 // patches the shipped binary itself into calls (27). Nothing else happens here; the core is built with -mno-red-zone
 // because the call that replaces the NOP pushes a return address.
 //
-// Each is a static probe for perf, bpftrace and SystemTap as well, of provider `reslab` (docs/probes.md): a note that is not
-// loaded, in the form of SystemTap's sys/sdt.h, version 3.
+// Each is a static probe for perf, bpftrace and SystemTap as well, of provider `reslab` (docs/probes.md): a note that
+// is not loaded, in the form of SystemTap's sys/sdt.h, version 3.
 #pragma once
 
-// One record: {offset of the NOP relative to the record, offset of the name relative to the record}. One note: {address of
-// the NOP, of the base, of no semaphore, provider, name, no arguments}.
+// One record: {offset of the NOP relative to the record, offset of the name relative to the record}. One note: {address
+// of the NOP, of the base, of no semaphore, provider, name, no arguments}.
 // clang-format off
 #if defined(__x86_64__)
 #define RESLAB_HOOK(name)                                         \

@@ -37,8 +37,8 @@ inline uint64_t thread_id() {
   return id != 0 ? id : draw_thread_id();
 }
 
-// Marks a slow path, and numbers its thread. A call that a siglongjmp leaves stays marked, so "none below" can be believed, "some below" not
-// always: heap/context.h knows when to forget it.
+// Marks a slow path, and numbers its thread. A call that a siglongjmp leaves stays marked, so "none below" can be
+// believed, "some below" not always: heap/context.h knows when to forget it.
 class SlowCall {
  public:
   SlowCall() : below_(thread_line.slow_frame.load(std::memory_order_relaxed)) {

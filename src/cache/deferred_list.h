@@ -6,11 +6,11 @@
 //   pop        yes    yes    yes
 //
 // Head: {tag:28, index:36}, index = offset of the object in the window / 16; a TiB of 16-byte places leaves no more for
-// the tag, so only pops advance it: to be deceived, a pop must sleep between two instructions through exactly a multiple
-// of 2^28 other pops of this one list, some ten seconds of nothing else, and find the same object on top. Links are encoded, so that a stray read of
-// a freed object gives no address and a stray write is seen. Bounded in length: past that, a free sets the object's bit
-// (16b). A pop reads the link of an object that may be gone by then: memory below the frontier is always readable, and
-// the tag makes such a pop fail.
+// the tag, so only pops advance it: to be deceived, a pop must sleep between two instructions through exactly a
+// multiple of 2^28 other pops of this one list, some ten seconds of nothing else, and find the same object on top.
+// Links are encoded, so that a stray read of a freed object gives no address and a stray write is seen. Bounded in
+// length: past that, a free sets the object's bit (16b). A pop reads the link of an object that may be gone by then:
+// memory below the frontier is always readable, and the tag makes such a pop fail.
 #pragma once
 
 #include <atomic>

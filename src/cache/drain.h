@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Emptying a magazine of any slot, for maintenance: close it, wait by the membarrier fence for sections in flight, take what
-// is in it, open it again (3). One drain at a time, its thread owns `saved_header`:
+// Emptying a magazine of any slot, for maintenance: close it, wait by the membarrier fence for sections in flight, take
+// what is in it, open it again (3). One drain at a time, its thread owns `saved_header`:
 //
 //   saved_header   0: nobody drains; else what the header was, or will be, when it is open
 //   header         {Z, 0}: closed, saved_header has the exact top; {top, 0}: a section has committed over it

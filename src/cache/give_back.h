@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the caches hold goes back where it came from: objects to their slabs, empty slabs to the arena, pages to the system.
-// For flushes, which do a little of it each time, for the ebb (cache/tide.h) and for maintenance. On the way of plain calls,
-// since giving pages back enters the kernel. What is in nobody's hand is taken by atomic steps, so anybody may run against
-// anybody; each loop ends with what was there when it began.
+// What the caches hold goes back where it came from: objects to their slabs, empty slabs to the arena, pages to the
+// system. For flushes, which do a little of it each time, for the ebb (cache/tide.h) and for maintenance. On the way of
+// plain calls, since giving pages back enters the kernel. What is in nobody's hand is taken by atomic steps, so anybody
+// may run against anybody; each loop ends with what was there when it began.
 #pragma once
 
 #include <cstdint>

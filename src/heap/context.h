@@ -7,10 +7,11 @@
 
 namespace reslab {
 
-// False: a slow path of reslab lies below on this thread, a nolock scope or a read section of a grace period is open, the
-// thread runs on an alternate signal stack, or (with check_context=1) a signal handler's frame is found by unwinding. With check_context=1 each refusal is
-// reported, naming `call`, whose frame is at `frame`. As a side effect forgets a slow path that a jump has left: its mark
-// (SlowCall) lies deeper than `frame`. From frames deeper than that it still counts as interrupted.
+// False: a slow path of reslab lies below on this thread, a nolock scope or a read section of a grace period is open,
+// the thread runs on an alternate signal stack, or (with check_context=1) a signal handler's frame is found by
+// unwinding. With check_context=1 each refusal is reported, naming `call`, whose frame is at `frame`. As a side effect
+// forgets a slow path that a jump has left: its mark (SlowCall) lies deeper than `frame`. From frames deeper than that
+// it still counts as interrupted.
 bool may_maintain(const char* call, uintptr_t frame);
 
 // With check_context=1, for a plain call inside a nolock scope: reports that the scope's frame has returned without

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child after fork, in any form (fork, _Fork, clone): no handler takes or waits for anything (22). To the child the other
-// threads of its parent are threads that were killed, and what that may cost is the same: the heap works as it is. What
-// they had in hand is found by a repair that rebuilds every list from what the things themselves say: bits, block
-// states, descriptors. It needs the process for itself, and nobody may wait until it is done:
+// A child after fork, in any form (fork, _Fork, clone): no handler takes or waits for anything (22). To the child the
+// other threads of its parent are threads that were killed, and what that may cost is the same: the heap works as it
+// is. What they had in hand is found by a repair that rebuilds every list from what the things themselves say: bits,
+// block states, descriptors. It needs the process for itself, and nobody may wait until it is done:
 //
 //   word in the wiped page   what it says                           a plain call       any other call
 //   kForkUnnoticed           (zero) a fork has happened             repairs            goes on
@@ -12,11 +12,11 @@
 //   kForkShared              there were other threads first         gives back blocks  goes on
 //   kForkSettled             nothing to do                          goes on            goes on
 //
-// Only the thread that forked may repair: it has its number (base/thread_line.h), from before or from the one thing that
-// happens at the fork itself. A thread that comes to reslab without one, as a thread of the child does, marks the child
-// as shared: then only blocks in hand of dead threads are given back. Whoever comes while a repair is under way, the repairing thread's own handlers included, keeps
-// aside (heap/aside.h). A handler that leaves the repair by a jump leaves it under way; the thread's next maintenance
-// call begins it again.
+// Only the thread that forked may repair: it has its number (base/thread_line.h), from before or from the one thing
+// that happens at the fork itself. A thread that comes to reslab without one, as a thread of the child does, marks the
+// child as shared: then only blocks in hand of dead threads are given back. Whoever comes while a repair is under way,
+// the repairing thread's own handlers included, keeps aside (heap/aside.h). A handler that leaves the repair by a jump
+// leaves it under way; the thread's next maintenance call begins it again.
 #pragma once
 
 #include <atomic>
@@ -45,8 +45,8 @@ struct ForkPage {
 // grandchild begin again.
 void recover_after_fork(Root& root, Contract contract);
 
-// Where the process begins: lets fork number its thread in the child. Forks that run no handlers (_Fork, clone) by a thread
-// that never took a slow path make a child that counts as shared.
+// Where the process begins: lets fork number its thread in the child. Forks that run no handlers (_Fork, clone) by a
+// thread that never took a slow path make a child that counts as shared.
 void number_forking_threads();
 
 // For a maintenance call, which has seen that no slow path of this thread lies below: a repair by this thread that is

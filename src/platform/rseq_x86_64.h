@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sections of platform/rseq.h for x86-64. Include that file instead.
 //
-// Shape of each: labels 1 (start), 2 (just past the commit), 3 (descriptor), 4 (abort handler). Offsets in the rseq area:
-// cpu_id 4, rseq_cs 8. The thread pointer is %fs. The abort handler sits in a text section of its own behind the
+// Shape of each: labels 1 (start), 2 (just past the commit), 3 (descriptor), 4 (abort handler). Offsets in the rseq
+// area: cpu_id 4, rseq_cs 8. The thread pointer is %fs. The abort handler sits in a text section of its own behind the
 // signature, which reads as the operand of an ud1 instruction.
 //
 // In pop and push the header is addressed by one register without an index: a load that hits the word just stored there

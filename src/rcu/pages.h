@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pages of pointers: what reslab_free_rcu pushes to. Each slot has one page that is being filled, by rseq alone; full ones
-// wait for the reclaimer, spare ones for a slot.
+// Pages of pointers: what reslab_free_rcu pushes to. Each slot has one page that is being filled, by rseq alone; full
+// ones wait for the reclaimer, spare ones for a slot.
 //
 //   page     [ prev | 0 | 510 pointers ]           4 KiB; page 0 is none
 //   header   {top:32, end:32} of a slot's page, as indices of words of all pages. 0: no page. {top, 0}: closed, the
@@ -53,7 +53,8 @@ class Pages {
   // --- the reclaimer's
   // More spare pages until there are so many, touched. Stops where memory ends.
   void make_spares(uint32_t want);
-  // Takes the pages being filled off their slots: all of them, or those that are so old. Bounded: one look at each slot.
+  // Takes the pages being filled off their slots: all of them, or those that are so old. Bounded: one look at each
+  // slot.
   void drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)());
   // Calls take(objects, count) for each full page, which is spare again when it returns.
   template <class Take>
@@ -70,8 +71,8 @@ class Pages {
       }
     }
   }
-  // In a child after fork, before take_full: calls visit(objects, count) for the page that the parent's reclaimer was taking in; its
-  // objects may have been taken partly.
+  // In a child after fork, before take_full: calls visit(objects, count) for the page that the parent's reclaimer was
+  // taking in; its objects may have been taken partly.
   template <class Visit>
   void finish_take(Visit visit) {
     const uint32_t page = taking_;
