@@ -55,8 +55,8 @@ void count_events(reslab_stats& stats) {
 }
 
 void count_memory(reslab_stats& stats) {
-  stats.bytes_committed = uint64_t{arena().committed()} << kUnitShift;
-  stats.bytes_reserved = uint64_t{arena().reserved()} << kUnitShift;
+  stats.bytes_committed = arena().committed_bytes();
+  stats.bytes_reserved = arena().reserved_bytes();
   stats.bytes_metadata = committed_metadata_bytes();
   stats.bytes_live = take_run_census().bytes;
   for (const ClassId cls : all_classes()) {

@@ -17,6 +17,7 @@ namespace {
 constexpr uint32_t kMinCommitUnits = 4;    // 256 KiB
 constexpr uint32_t kMaxCommitUnits = 512;  // 32 MiB
 constexpr uint32_t kReserveUnits = 256;    // a further span of the window, when a limit kept the first one small
+constexpr uint32_t kLongestHole = 16384;   // 1 GiB
 constexpr uint32_t kReadyPause = 256;      // calls that do not ask again for what the system has refused
 constexpr uint32_t kPurgeBatchUnits = 64;  // claimed at a time while purging: what a thread that never returns keeps
 
@@ -50,7 +51,9 @@ UnitRun Arena::claim_free(uint32_t count, uint32_t align, Contract contract) {
 UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
   UnitRun run = claim_free(count, align, contract);
   if (run.first == 0 && may_enter_kernel(contract) && revive_tail()) run = claim_free(count, align, contract);
-  return run.first != 0 ? run : claim_at_frontier(count, align, contract);
+  if (run.first == 0) run = claim_at_frontier(count, align, contract);
+  if (run.first == 0 && may_enter_kernel(contract) && fill_holes()) run = claim_free(count, align, contract);
+  return run;
 }
 
 bool Arena::claim_behind(uint32_t first, uint32_t count, bool& zero) {
@@ -79,7 +82,9 @@ UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contra
     const uint64_t first = free_.aligned(start, align);
     const uint64_t end = first + count;
     if (end > window_.units) return {0, 0, false};
-    if (end > committed() && !commit(static_cast<uint32_t>(end), contract)) return {0, 0, false};
+    const Place place = end > committed() ? commit(static_cast<uint32_t>(end), contract) : Place::kOurs;
+    if (place == Place::kTaken && pass_over_taken_place(count)) continue;
+    if (place != Place::kOurs) return {0, 0, false};
     RESLAB_HOOK("frontier");
     // acq_rel: what was committed before is visible to whoever reads the frontier.
     if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) continue;
@@ -87,6 +92,55 @@ UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contra
     return {static_cast<uint32_t>(first), count, true};
   }
   return {0, 0, false};
+}
+
+// Behind what is reserved there is a mapping of somebody else, or of a thread that stands still before its mark. The
+// frontier goes on behind it: whoever claims at the frontier has seen it where it was, so nobody can have a unit of the
+// hole, and the marks follow with the next reservation (Extent). What is ours below becomes free units. False: there is
+// nothing to be had behind it.
+bool Arena::pass_over_taken_place(uint32_t wanted) {
+  const uint32_t ours = reserved();
+  if (ours > committed() && !commit_in_steps(committed(), ours)) return false;
+  uint32_t start = frontier();
+  const uint32_t first = larger(committed(), start);  // read behind the frontier: they are ours if it is still there
+  if (reserved() > first) return true;                // there is more by now
+  // Twice as much where the last hole was too short, up to what can only be a reservation that is being given back.
+  const uint32_t last = holes_.ending_at(first);
+  if (last >= kLongestHole) return false;
+  const Holes::Hole hole = {first, larger(2 * last, kReserveUnits)};
+  const uint64_t end = uint64_t{first} + hole.count;
+  // Their metadata has to be readable: walks over all units pass through.
+  if (end + wanted > window_.units || !commit_chunks(static_cast<uint32_t>(end))) return false;
+  if (!holes_.add(hole) && !(fill_holes() && holes_.add(hole))) return false;
+  RESLAB_HOOK("frontier_passes");
+  if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) {
+    holes_.take(hole);
+  } else if (first > start) {
+    set_free(start, first - start, Content::kZero);
+  }
+  return true;
+}
+
+// Holes whose place is empty by now become free units. False: there is none.
+bool Arena::fill_holes() {
+  bool filled = false;
+  holes_.for_each([&](Holes::Hole hole) { filled |= fill(hole); });
+  return filled;
+}
+
+// What we can map in a place that the frontier has passed nobody has a unit of. One that it has not passed yet is being
+// added at this moment, and may come to nothing.
+bool Arena::fill(Holes::Hole hole) {
+  const size_t bytes = size_t{hole.count} << kUnitShift;
+  if (vm_reserve_at(address(hole.first), bytes) != Place::kOurs) return false;
+  RESLAB_HOOK("hole_mapped");
+  const bool is_passed = hole.first + hole.count <= frontier();
+  if (is_passed && vm_make_writable(address(hole.first), bytes) && holes_.take(hole)) {
+    set_free(hole.first, hole.count, Content::kZero);
+    return true;
+  }
+  vm_release(address(hole.first), bytes);
+  return false;
 }
 
 // --- kept runs -------------------------------------------------------------------------------------------------------
@@ -123,22 +177,28 @@ void Arena::keep_ready() {
   const uint32_t pause = ready_pause_.load(std::memory_order_relaxed);  // a hint: lost steps do no harm
   if (pause > 0) {
     ready_pause_.store(pause - 1, std::memory_order_relaxed);
-  } else if (!commit(static_cast<uint32_t>(have + missing), Contract::kPlain)) {
+  } else if (commit(static_cast<uint32_t>(have + missing), Contract::kPlain) != Place::kOurs) {
     ready_pause_.store(kReadyPause, std::memory_order_relaxed);
   }
 }
 
-// Makes units below `needed` writable, and their metadata before them, in steps that grow with the arena and shrink under
-// shortage (38).
-bool Arena::commit(uint32_t needed, Contract contract) {
-  if (!may_enter_kernel(contract)) return false;
+// Makes units below `needed` writable, and their metadata before them, in steps that grow with the arena and shrink
+// under shortage (38). Those below the frontier are writable, or in a hole and out of reach: a caller that wanted them
+// looks again.
+Place Arena::commit(uint32_t needed, Contract contract) {
+  if (!may_enter_kernel(contract)) return Place::kNoSpace;
+  Place place = Place::kNoSpace;
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    if (needed <= committed()) return true;
-    if (!window_extent_.reserve(needed, smaller(reserved() + kReserveUnits, window_.units))) return false;
-    if (commit_in_steps(committed(), needed)) return true;
-    if (needed <= reserved()) return needed <= committed();  // the system refused; else the reservation was given back
+    const uint32_t start = frontier();
+    if (needed <= larger(committed(), start)) return Place::kOurs;
+    const uint32_t wished = smaller(larger(reserved(), start) + kReserveUnits, window_.units);
+    place = window_extent_.reserve(needed, wished, start);
+    if (place != Place::kOurs) break;
+    if (commit_in_steps(committed(), needed)) return Place::kOurs;
+    place = Place::kNoSpace;
+    if (needed <= reserved()) break;  // the system refused; else the reservation was given back meanwhile
   }
-  return false;
+  return needed <= committed() ? Place::kOurs : place;
 }
 
 bool Arena::commit_in_steps(uint32_t start, uint32_t needed) {
@@ -155,7 +215,7 @@ bool Arena::commit_in_steps(uint32_t start, uint32_t needed) {
 
 bool Arena::commit_chunks(uint32_t units) {
   const uint32_t wanted = (units + kUnitsInChunk - 1) / kUnitsInChunk;
-  return chunk_extent_.reserve(wanted, wanted) && chunk_extent_.commit(wanted);
+  return chunk_extent_.reserve(wanted, wanted, 0) == Place::kOurs && chunk_extent_.commit(wanted);
 }
 
 void Arena::give_back_reservation(size_t limit_bytes) {
@@ -253,7 +313,7 @@ void Arena::purge_above_bound(int64_t idle_units) {
   purge_floor_.store(left > 0 ? left : 0, std::memory_order_relaxed);
 }
 
-// --- retired tail: neither DONTNEED nor PROT_NONE gives commit charge back, only a new mapping does (38) ---------------
+// --- retired tail: neither DONTNEED nor PROT_NONE gives commit charge back, only a new mapping does (38) -----------
 
 size_t Arena::retire_tail() {
   uint64_t word = retired_.load(std::memory_order_relaxed);
@@ -275,8 +335,8 @@ size_t Arena::retire_tail() {
   return 0;
 }
 
-// Writable first: the word is not taken by a call that cannot use the tail, or dies. Making writable twice does no harm,
-// and whoever is late by a whole retirement finds the changes counted.
+// Writable first: the word is not taken by a call that cannot use the tail, or dies. Making writable twice does no
+// harm, and whoever is late by a whole retirement finds the changes counted.
 bool Arena::revive_tail() {
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     uint64_t word = retired_.load(std::memory_order_acquire);

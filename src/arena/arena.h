@@ -9,7 +9,8 @@
 //   keep, claim_kept    yes    yes      yes     yes     yes: arena/run_cache.h
 //
 // Order of growth: metadata of the units is writable before they are committed, committed is published after mprotect
-// returned, the frontier never passes it (38).
+// returned, the frontier never passes it (38), but where a foreign mapping is in the way: then the frontier is the
+// first to go on behind it, and leaves a hole.
 #pragma once
 
 #include <atomic>
@@ -19,6 +20,7 @@
 #include "arena/dirty_bound.h"
 #include "arena/extent.h"
 #include "arena/geometry.h"
+#include "arena/holes.h"
 #include "arena/run_cache.h"
 #include "arena/unit_bitmap.h"
 #include "base/contract.h"
@@ -54,8 +56,8 @@ class Arena {
   enum class Content : uint8_t { kDirty, kZero };
   void release(uint32_t first, uint32_t count, Content content);
 
-  // Whole dirty runs, kept for the next claim of their length while the bound on dirty memory lets them. False: the caller
-  // has to release it.
+  // Whole dirty runs, kept for the next claim of their length while the bound on dirty memory lets them. False: the
+  // caller has to release it.
   bool keep(uint32_t first, uint32_t count);
   UnitRun claim_kept(uint32_t count, uint32_t align);
   // Makes free units of those that are kept; how many.
@@ -63,15 +65,15 @@ class Arena {
   const RunCache& kept() const { return kept_; }
   void forget_kept() { kept_.forget(); }
 
-  // For plain calls on their slow way: so that calls which may not enter the kernel find memory, it commits what they have
-  // taken. That the system refuses is no failure.
+  // For plain calls on their slow way: so that calls which may not enter the kernel find memory, it commits what they
+  // have taken. That the system refuses is no failure.
   void keep_ready();
 
-  // Purges free dirty units until at most `keep_bytes` of them are left, claiming each batch first; from the frontier down,
-  // since claims begin at the other end. Bytes purged.
+  // Purges free dirty units until at most `keep_bytes` of them are left, claiming each batch first; from the frontier
+  // down, since claims begin at the other end. Bytes purged.
   size_t purge(size_t keep_bytes);
-  // The same with the bound of the options; called by plain frees behind their release. `idle_units`: of the units in use,
-  // those whose pages are purged as well, since hardly any object in them is.
+  // The same with the bound of the options; called by plain frees behind their release. `idle_units`: of the units in
+  // use, those whose pages are purged as well, since hardly any object in them is.
   void purge_above_bound(int64_t idle_units = 0);
 
   // The process limits its address space: gives back what was reserved and never committed, and the metadata of units
@@ -84,12 +86,17 @@ class Arena {
     const Tail tail = tail_of(retired_.load(std::memory_order_relaxed));
     return unit - tail.first < tail.count;
   }
+  // In a place that the arena has passed over.
+  bool is_in_hole(uint32_t unit) const { return holes_.contains(unit); }
 
   const Window& window() const { return window_; }
   const UnitBitmap& free_bits() const { return free_; }
   uint32_t frontier() const { return frontier_.load(std::memory_order_relaxed); }
+  // The ends of what is writable and of what is reserved. Both may have holes below them.
   uint32_t committed() const { return window_extent_.writable(); }
   uint32_t reserved() const { return window_extent_.reserved(); }
+  size_t committed_bytes() const { return bytes_below(committed()); }
+  size_t reserved_bytes() const { return bytes_below(reserved()); }
   size_t committed_chunk_bytes() const { return chunk_extent_.writable_bytes(); }
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed) + kept_.units(); }
   int64_t units_in_use() const { return units_in_use(kept_.units()); }
@@ -111,14 +118,24 @@ class Arena {
     return ((word >> 48) + 1) << 48 | uint64_t{tail.first} << 24 | tail.count;
   }
 
-  int64_t units_in_use(int64_t kept) const { return static_cast<int64_t>(frontier()) - 1 - free_.free_units() - kept; }
+  int64_t units_in_use(int64_t kept) const {
+    return int64_t{frontier()} - 1 - holes_.units() - free_.free_units() - kept;
+  }
+  // A hole counts before the marks have passed it.
+  size_t bytes_below(uint32_t end) const {
+    const uint32_t holes = holes_.units();
+    return holes < end ? size_t{end - holes} << kUnitShift : 0;
+  }
   void set_free(uint32_t first, uint32_t count, Content content);
   int64_t dirty_base(int64_t live) const;
   int64_t dirty_bound(int64_t live) const;
   bool revive_tail();
-  bool commit(uint32_t needed_units, Contract contract);
+  Place commit(uint32_t needed_units, Contract contract);
   bool commit_in_steps(uint32_t start, uint32_t needed);
   bool commit_chunks(uint32_t units);
+  bool pass_over_taken_place(uint32_t wanted);
+  bool fill_holes();
+  bool fill(Holes::Hole hole);
   bool take_zero_bits(uint32_t first, uint32_t count);
   void set_zero_bits(uint32_t first, uint32_t count);
   bool bit_is_zero(uint32_t unit) const {
@@ -133,6 +150,7 @@ class Arena {
   std::atomic<uint32_t> frontier_;
   Extent window_extent_;              // of units
   Extent chunk_extent_;               // of their metadata, always ahead
+  Holes holes_;                       // units that are nobody's, in both
   std::atomic<uint64_t> retired_;     // {changes:16, first:24, count:24} of units that are claimed and read-only
   std::atomic<int64_t> dirty_units_;  // free units that are not known to be zero, without those kept
   RunCache kept_;

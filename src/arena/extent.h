@@ -3,18 +3,22 @@
 //
 //   start [ writable .......| reserved, PROT_NONE ......| not ours: reserved later, if it is still empty then ]
 //
-// In elements of `stride` bytes. Both marks are one word, so that a commit cannot be published into a tail that was given
-// back meanwhile.
+// In elements of `stride` bytes. Both marks are one word, so that a commit cannot be published into a tail that was
+// given back meanwhile. Below the marks there may be holes, which their owner knows of: it says from where on to
+// reserve.
 //
 //                      commit   reserve   give_back   handler on the same thread     child after fork
 //   commit, reserve    yes      yes       yes (1)     yes                            marks are right; a mapping without
 //   give_back          yes      yes (1)   yes         yes                            a mark is only found taken
-//   (1) between a give_back's new mark and its munmap the range cannot be reserved again: reserve() may fail that long
+//   (1) between a give_back's new mark and its munmap the range cannot be reserved again, as between a reserve's mmap and
+//       its mark: reserve() finds it taken that long
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "platform/vm.h"
 
 namespace reslab {
 
@@ -22,8 +26,11 @@ class Extent {
  public:
   void init(char* start, size_t stride, uint32_t reserved, uint32_t writable);
 
-  // At least `needed` elements reserved, `wished` if they can be had. False: no space, or its place is taken.
-  bool reserve(uint32_t needed, uint32_t wished);
+  // At least `needed` elements reserved, `wished` if they can be had; none of them below `from` that are not yet. kOurs:
+  // they are, or others were faster so often that the caller may look again.
+  // kTaken: by somebody else's mapping, or by that of a thread which has not published the mark yet; nobody can tell
+  // which.
+  Place reserve(uint32_t needed, uint32_t wished, uint32_t from);
   // The first `end` elements writable. False: the system refused, or they are not reserved.
   bool commit(uint32_t end);
   // Unmaps what is reserved beyond `keep` elements and not writable.
@@ -51,7 +58,7 @@ class Extent {
   }
 
   char* at(uint32_t element) const { return start_ + element * stride_; }
-  bool publish_reserved(uint32_t start, uint32_t end);
+  bool publish_reserved(uint32_t seen, uint32_t start, uint32_t end);
 
   char* start_;
   size_t stride_;

@@ -5,9 +5,9 @@
 //   claim          yes     yes       yes                          bits of a claim cut short belong to nobody: heap/fork
 //   release        yes     yes       yes
 //
-// Bits are the only truth; summary bits, hint and count are hints. A claim of several units takes its words in ascending
-// order and gives back what it got if one bit is missing, so two claims that meet cannot both fail for ever: the one
-// that is ahead in the address order keeps going (37).
+// Bits are the only truth; summary bits, hint and count are hints. A claim of several units takes its words in
+// ascending order and gives back what it got if one bit is missing, so two claims that meet cannot both fail for ever:
+// the one that is ahead in the address order keeps going (37).
 #pragma once
 
 #include <atomic>
@@ -54,7 +54,8 @@ class UnitBitmap {
     uint32_t count;
   };
   Run next_run(uint32_t from, uint32_t limit) const;
-  // The last free units below `end`, above unit 0, that lie side by side, at most `most` of them; count 0 if there are none.
+  // The last free units below `end`, above unit 0, that lie side by side, at most `most` of them; count 0 if there are
+  // none.
   Run previous_run(uint32_t end, uint32_t most) const;
 
   int64_t free_units() const { return free_units_.load(std::memory_order_relaxed); }

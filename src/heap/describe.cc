@@ -53,7 +53,7 @@ bool describe_run(Line& line, const void* address) {
 
 void describe_address(Line& line, const void* address) {
   const uint32_t unit = unit_of(address);
-  if (unit == 0) {
+  if (unit == 0 || arena().is_in_hole(unit)) {
     say(line, Report::kNotOurs);
   } else if (unit >= arena().frontier()) {
     say(line, Report::kNeverHandedOut);

@@ -13,15 +13,15 @@
 namespace reslab {
 namespace {
 
-// --- what is surely the dead's -----------------------------------------------------------------------------------------
+// --- what is surely the dead's -------------------------------------------------------------------------------------
 
 // Beside what the block counts its thread may have held as many objects as still fit.
 void recover_block_of_dead(BlockPool& pool, uint32_t block) {
   counters.add(Counter::kForkLostObjects, kBlockObjects - recover_block(pool, block));
 }
 
-// Of owners with numbers below `end`, the forking thread excepted. Taken over by one compare-and-swap each: a handler of
-// this thread may be at the same.
+// Of owners with numbers below `end`, the forking thread excepted. Taken over by one compare-and-swap each: a handler
+// of this thread may be at the same.
 void recover_blocks_of_the_dead(BlockPool& pool, uint64_t end) {
   const uint64_t self = thread_id();
   const uint32_t made = pool.blocks_made();
@@ -47,7 +47,7 @@ void release_locks(Root& root) {
   for_each_class_slot(root, [](uint32_t, ClassId, ClassSlot& own) { own.lock.reset(); });
 }
 
-// --- the whole repair: nobody else is in reslab ------------------------------------------------------------------------
+// --- the whole repair: nobody else is in reslab --------------------------------------------------------------------
 
 void finish_drains(Root& root) {
   for_each_class_slot(root, [](uint32_t slot, ClassId cls, ClassSlot&) {
@@ -93,8 +93,8 @@ void settle_units(Root& root, uint32_t frontier) {
       unit += class_info(cls).slab_units;
     } else {
       slab_unmap_unit(unit);
-      if (!root.arena.free_bits().is_free(unit) && !root.arena.is_retired(unit))
-        root.arena.adopt_orphan(unit, root.strict_commit);
+      const bool has_place = root.arena.free_bits().is_free(unit) || root.arena.is_retired(unit);
+      if (!has_place && !root.arena.is_in_hole(unit)) root.arena.adopt_orphan(unit, root.strict_commit);
       ++unit;
     }
   }
@@ -110,12 +110,12 @@ void repair_all(Root& root, uint32_t frontier) {
   root.lost_frames.store(false, std::memory_order_relaxed);
 }
 
-// --- who repairs -------------------------------------------------------------------------------------------------------
+// --- who repairs ---------------------------------------------------------------------------------------------------
 
 bool has_number() { return thread_line.id.load(std::memory_order_relaxed) != 0; }
 
-// By a thread of the child, before it draws its number: until one has, the forking thread's and the dead's are all there
-// are.
+// By a thread of the child, before it draws its number: until one has, the forking thread's and the dead's are all
+// there are.
 void share(Root& root, uint32_t seen) {
   ForkPage& page = *root.fork_page;
   uint64_t none = 0;
@@ -134,8 +134,8 @@ void settle(Root& root) {
 void repair(Root& root, uint32_t seen) {
   ForkPage& page = *root.fork_page;
   const bool whole = !SlowCall::any_below();
-  // Before the word is set: those who see the word claim above this. Another thread can not have claimed earlier: it would
-  // have marked the child as shared, and the exchange fails.
+  // Before the word is set: those who see the word claim above this. Another thread can not have claimed earlier: it
+  // would have marked the child as shared, and the exchange fails.
   page.frontier.store(root.arena.frontier(), std::memory_order_relaxed);
   if (!page.word.compare_exchange_strong(seen, kForkRepairing, std::memory_order_acq_rel)) return;
   const SlowCall call;

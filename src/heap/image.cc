@@ -142,6 +142,8 @@ void ImageWriter::fill_arena(Image& image, const Root& root) {
   image.free_bits_at = at(arena.free_.words_[0]);
   image.zero_bits_at = at(arena.zero_[0]);
   image.retired_at = at(arena.retired_);
+  image.holes_at = at(arena.holes_.words_[0]);
+  image.holes_count = Holes::kPlaces;
   image.dirty_units_at = at(arena.dirty_units_);
   image.chunks_at = pointed(arena.window_.chunks);
   image.chunk_marks_at = at(arena.chunk_extent_.marks_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The faces of glibc's malloc that look at the heap: mallinfo, malloc_stats, malloc_info, mallopt, malloc_trim. All may be
-// called in a handler; malloc_trim then does nothing and says so (0).
+// The faces of glibc's malloc that look at the heap: mallinfo, malloc_stats, malloc_info, mallopt, malloc_trim. All may
+// be called in a handler; malloc_trim then does nothing and says so (0).
 
 #include <malloc.h>
 #include <stdio.h>
@@ -31,9 +31,9 @@ int saturated(uint64_t n) { return n < INT32_MAX ? static_cast<int>(n) : INT32_M
 
 }  // namespace
 
-// As mallinfo(3) divides it: what glibc would have mapped by itself are the large blocks (hblks, hblkhd); the rest of what
-// is committed is the arena, of which uordblks is handed out and fordblks is not, in ordblks free objects. keepcost is
-// what malloc_trim finds without searching: free units that are still in memory.
+// As mallinfo(3) divides it: what glibc would have mapped by itself are the large blocks (hblks, hblkhd); the rest of
+// what is committed is the arena, of which uordblks is handed out and fordblks is not, in ordblks free objects.
+// keepcost is what malloc_trim finds without searching: free units that are still in memory.
 RESLAB_EXPORT struct mallinfo2 mallinfo2() noexcept {
   struct mallinfo2 info = {};
   if (!ensure_root(Contract::kAny)) return info;
@@ -44,7 +44,7 @@ RESLAB_EXPORT struct mallinfo2 mallinfo2() noexcept {
     live += census.live() * class_info(cls).object_bytes;
     free_objects += census.capacity - census.live();
   }
-  const uint64_t committed = uint64_t{arena().committed()} << kUnitShift;
+  const uint64_t committed = arena().committed_bytes();
   info.arena = committed > runs.bytes ? committed - runs.bytes : 0;
   info.uordblks = live;
   info.fordblks = info.arena > live ? info.arena - live : 0;

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
+#include <cerrno>
+
 #include "platform/small_file.h"
 #include "platform/syscall.h"
 
@@ -40,12 +42,13 @@ void* vm_reserve(size_t bytes, uintptr_t hint) {
   return is_error(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
-bool vm_reserve_at(void* place, size_t bytes) {
+Place vm_reserve_at(void* place, size_t bytes) {
   const long result = map(place, bytes, PROT_NONE, kPrivate | MAP_NORESERVE | MAP_FIXED_NOREPLACE);
-  if (is_error(result)) return false;
-  if (reinterpret_cast<void*>(result) == place) return true;
+  if (result == -EEXIST) return Place::kTaken;
+  if (is_error(result)) return Place::kNoSpace;
+  if (reinterpret_cast<void*>(result) == place) return Place::kOurs;
   vm_release(reinterpret_cast<void*>(result), bytes);  // a kernel before 4.17 takes the place for a hint
-  return false;
+  return Place::kTaken;
 }
 
 void* vm_map(size_t bytes) {

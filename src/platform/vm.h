@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Virtual memory: one wrapper for each thing the core asks of the kernel, all of one shape: plain verbs, true on success,
-// errno untouched. Sizes in bytes, multiples of the page size.
+// Virtual memory: one wrapper for each thing the core asks of the kernel, all of one shape: plain verbs, true on
+// success, errno untouched. Sizes in bytes, multiples of the page size.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,9 @@ inline constexpr size_t kPageBytes = 4096;
 // Address space that cannot be touched and is charged to nobody. `hint` 0 leaves the place to the kernel.
 void* vm_reserve(size_t bytes, uintptr_t hint);
 
-// As above, at exactly this place, only if it is empty.
-bool vm_reserve_at(void* place, size_t bytes);
+// As above, at exactly this place, only if it is empty. Whether it is taken is told apart from all other reasons.
+enum class Place : uint8_t { kOurs, kTaken, kNoSpace };
+Place vm_reserve_at(void* place, size_t bytes);
 
 // A fresh private mapping that can be read and written.
 void* vm_map(size_t bytes);

@@ -13,7 +13,7 @@ using namespace support;
 
 namespace {
 
-// --- ways to bring the heap somewhere ----------------------------------------------------------------------------------
+// --- ways to bring the heap somewhere ------------------------------------------------------------------------------
 
 uint64_t objects_in_magazines() {
   constexpr size_t kEnough = 16;  // classes come in the order of their sizes, and kBytes is among the first
@@ -45,8 +45,8 @@ uint64_t free_until_flushed(Hand& hand, size_t step) {
   return last;
 }
 
-// The next free finds no room in the magazine: it has as many objects as when a free flushed it. To get there fast it is
-// first flushed by steps.
+// The next free finds no room in the magazine: it has as many objects as when a free flushed it. To get there fast it
+// is first flushed by steps.
 void fill_magazine(Hand& hand) {
   free_until_flushed(hand, 16);
   const uint64_t most = free_until_flushed(hand, 1);
@@ -98,11 +98,11 @@ void dirty_to_the_bound(Hand& hand) {
 }
 
 constexpr double kClosedMagazinePace = 0.02, kColdCachesPace = 0.1;
-// Units on their way back count as dirty already, and may take the room in which runs of the others are kept whole: these go
-// by way of the bitmaps then, at some three times the cost.
+// Units on their way back count as dirty already, and may take the room in which runs of the others are kept whole:
+// these go by way of the bitmaps then, at some three times the cost.
 constexpr double kUnkeptRunsPace = 0.2;
 
-// --- the operations ----------------------------------------------------------------------------------------------------
+// --- the operations ------------------------------------------------------------------------------------------------
 
 void allocate(Hand& hand) { hand.add(reslab_malloc(kBytes), kBytes); }
 void release(Hand& hand) { reslab_free(hand.take_last()); }
@@ -144,7 +144,7 @@ void become_unregistered(Hand& hand) {
   support::be_unregistered();
 }
 
-// --- pages, scopes, reserves -------------------------------------------------------------------------------------------
+// --- pages, scopes, reserves ---------------------------------------------------------------------------------------
 
 constexpr unsigned kOrder = 3;
 constexpr size_t kReserveObjects = 8;
@@ -178,7 +178,7 @@ void refill_reserve(Hand&) { expect(reslab_reserve_refill(reserve) == 0, "a rese
 
 void destroy_reserve() { expect(reslab_reserve_destroy(reserve) == 0, "a reserve cannot be destroyed"); }
 
-// --- typed caches and groups -------------------------------------------------------------------------------------------
+// --- typed caches and groups ---------------------------------------------------------------------------------------
 
 constexpr size_t kBudget = 1 << 20;
 reslab_group* group;
@@ -244,7 +244,7 @@ void limit_address_space(Hand&) {
   expect(setrlimit(RLIMIT_AS, &limit) == 0, "the address space cannot be limited");
 }
 
-// --- the table ---------------------------------------------------------------------------------------------------------
+// --- the table -----------------------------------------------------------------------------------------------------
 
 constexpr Operation kOperations[] = {
     {.name = "malloc, hit",
@@ -350,8 +350,8 @@ constexpr Operation kOperations[] = {
      .prepare = [](Hand& hand) { make_cache(hand), allocate_typed(hand); },
      .run = release_typed},
     {.name = "purge", .prepare = dirty_to_the_bound, .run = release},
-    // While a trim empties a magazine that magazine is closed, so a trim that never goes on leaves one class on one CPU to
-    // the depot, at some ten times the cost: maintenance, on no path of an allocation or a free. Nobody waits.
+    // While a trim empties a magazine that magazine is closed, so a trim that never goes on leaves one class on one CPU
+    // to the depot, at some ten times the cost: maintenance, on no path of an allocation or a free. Nobody waits.
     {.name = "trim",
      .prepare = [](Hand& hand) { full_magazine(hand), hand.free_last(500); },
      .run = trim,

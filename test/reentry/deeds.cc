@@ -47,6 +47,8 @@ void handler_limits_space(size_t) {
   if (setrlimit(RLIMIT_AS, &limit) != 0) fail("the address space cannot be limited");
 }
 
+void handler_grows(size_t bytes) { hoard(allocate(bytes)); }
+
 void handler_turns_quarantine_over(size_t bytes) { state::quarantine_full(bytes); }
 
 void handler_forks(size_t) { go_on_in_child(); }

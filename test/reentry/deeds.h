@@ -18,6 +18,7 @@ void handler_charges(size_t bytes);
 void handler_takes_all_units(size_t bytes);
 void handler_frees_last(size_t bytes);
 void handler_limits_space(size_t bytes);
+void handler_grows(size_t bytes);  // the arena
 // A handler, in a process with debug modes, has all leave the quarantine that was in it, and what came since.
 void handler_turns_quarantine_over(size_t bytes);
 // A handler forks, and the call goes on in the child; the parent waits and ends as that does.

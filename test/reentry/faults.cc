@@ -15,10 +15,10 @@ namespace {
 
 // Behind these hooks comes a compare-and-swap that is tried again, or whose failure means "look elsewhere": it may fail
 // as often as it likes. So do all those of the functions below.
-constexpr const char* kHooksBeforeRaces[] = {"stack_push",  "stack_pop",       "deferred_push",    "deferred_pop",
-                                             "frontier",    "extent_reserved", "extent_committed", "extent_give_back",
-                                             "guard_claim", "group_stock",     "group_reserve",    "class_room",
-                                             "class_id",    "run_put",         "run_take",         "local_lock_try"};
+constexpr const char* kHooksBeforeRaces[] = {
+    "stack_push",      "stack_pop",        "deferred_push",    "deferred_pop", "frontier",      "frontier_passes",
+    "extent_reserved", "extent_committed", "extent_give_back", "guard_claim",  "group_stock",   "group_reserve",
+    "class_room",      "class_id",         "run_put",          "run_take",     "local_lock_try"};
 constexpr const char* kFunctionsOfRaces[] = {"slab_relist", "BlockPool4take", "BlockPool4make", "magazine_drain",
                                              "claim_stack"};
 

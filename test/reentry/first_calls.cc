@@ -12,7 +12,9 @@ namespace reentry {
 const std::vector<FirstCall>& first_calls() {
   using namespace state;
   constexpr auto kObject = Gives::kObject;
-  constexpr size_t kRun = 300000, kLong = 1 << 20, kBeyondChunk = 80 << 20;
+  constexpr size_t kRun = 300000, kLong = 1 << 20, kVast = 40 << 20, kBeyondChunk = 80 << 20;
+  constexpr size_t kMoreThanTheWindow =
+      (size_t{1} << 40) - (size_t{2} << 16);  // as long as the longest, but for a unit
   static const std::vector<FirstCall> all = {
       {{"first malloc", "malloc", 64, 0, 0, kObject, 64, as_it_is, nullptr, kFaults}},
       {{"first malloc, guarded", "malloc", 64, 0, 0, kObject, 64, as_it_is, "guard_claimed", kFaults | kRare},
@@ -102,6 +104,14 @@ const std::vector<FirstCall>& first_calls() {
         "block_make", kMayFail | kStrict}},
       {{"a run from the tail that was given back", "malloc", kLong, 0, 0, kObject, kLong, fresh::tail_given_back,
         "revive_tail", kFaults | kRare}},
+      {{"a run past foreign memory", "malloc", kVast, 0, 0, kObject, kVast, fresh::foreign_memory_behind,
+        "frontier_passes", kFaults | kRare}},
+      {{"a run past the last foreign memory", "malloc", kVast, 0, 0, kObject, kVast, fresh::many_foreign_behind,
+        "hole_mapped", kFaults | kRare}},
+      {{"a run, a handler grows meanwhile", "malloc", kVast, 0, 0, kObject, kVast, fresh::little_reserved, nullptr,
+        kRare, "extent_reserved", deed::handler_grows}},
+      {{"a hole is filled", "malloc", kMoreThanTheWindow, 0, 0, kObject, kVast, fresh::empty_hole, "hole_mapped",
+        kMayFail | kFaults | kRare}},
       {{"trim of a small heap behind jumps", "reslab_trim", 0, 0, 0, Gives::kCount, 64, fresh::small_and_lost, nullptr,
         kRare}},
   };

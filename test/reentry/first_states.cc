@@ -3,6 +3,7 @@
 
 #include <reslab/reslab.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -147,6 +148,52 @@ void searched_far_up(size_t) {
   hoard(allocate(kFar));
   reslab_free(allocate(300000));
   hoard_units();
+}
+
+namespace {
+
+constexpr size_t kForeign = 4096;
+
+// The library gives the rest of its reservation back when a limit is set.
+void* last_run() {
+  const rlimit limit = {rlim_t{1} << 42, RLIM_INFINITY};
+  if (setrlimit(RLIMIT_AS, &limit) != 0) fail("the address space cannot be limited");
+  void* run = allocate(300000);
+  hoard(run);
+  return run;
+}
+
+void* map_behind(void* run) {
+  constexpr size_t kUnit = 65536;
+  unsigned char resident;
+  auto* end = reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(run) / kUnit * kUnit);
+  while (mincore(end, kForeign, &resident) == 0) end += kUnit;
+  void* place = mmap(end, kForeign, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  if (place != end) fail("no foreign memory behind the library's");
+  return place;
+}
+
+}  // namespace
+
+void little_reserved(size_t) { last_run(); }
+
+void foreign_memory_behind(size_t) { map_behind(last_run()); }
+
+void empty_hole(size_t bytes) {
+  void* foreign = map_behind(last_run());
+  hoard(allocate(bytes));
+  munmap(foreign, kForeign);
+}
+
+void many_foreign_behind(size_t bytes) {
+  constexpr int kHoles = 64;
+  void* first = map_behind(last_run());
+  for (int i = 0; i < kHoles; ++i) {
+    void* run = allocate(bytes);
+    hoard(run);
+    map_behind(run);
+  }
+  munmap(first, kForeign);
 }
 
 void small_and_lost(size_t bytes) { state::lost_slabs(bytes); }

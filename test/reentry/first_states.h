@@ -36,6 +36,12 @@ void repair_left_while_retiring(size_t);
 void run_of_another(size_t);
 // The search for free units begins far up, since what was free was there. The subject is a run below.
 void searched_far_up(size_t);
+// Nothing is reserved that is not in use. Where more would be reserved somebody else's page lies; it has been passed over,
+// and is gone; as many have been passed over as can be, and the first is gone.
+void little_reserved(size_t);
+void foreign_memory_behind(size_t);
+void empty_hole(size_t);
+void many_foreign_behind(size_t);
 
 // Slabs that no list, and one that no active slot knows of.
 void small_and_lost(size_t bytes);

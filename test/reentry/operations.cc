@@ -27,7 +27,7 @@ Entry entry_of(const char* symbol) {
   return local != nullptr ? local : reinterpret_cast<Entry>(Library::get().symbol(symbol));
 }
 
-// --- the deed ------------------------------------------------------------------------------------------------------------
+// --- the deed ------------------------------------------------------------------------------------------------------
 
 struct {
   const Operation* operation;
@@ -35,7 +35,7 @@ struct {
   bool is_done;
 } deed;
 
-// --- the walked call in the middle of another one ------------------------------------------------------------------------
+// --- the walked call in the middle of another one ------------------------------------------------------------------
 
 // What the lock's hook calls, once for each Call::around.
 struct Inside {
@@ -123,14 +123,13 @@ void Call::around(void (*walk)(void* context), void* context) {
   std::unique_ptr<support::Hook> at;
   if (operation_.deed != nullptr) at = std::make_unique<support::Hook>(operation_.at, [](void*) { do_deed(); });
   if (operation_.is(kInScope) || operation_.a == kTheScope) scope_ = reslab_nolock_save();
-  if (scope_ != 0) let_nested_fail(NestedMay::kFailSilently);
-  else if (operation_.is(kNestedMayFail)) let_nested_fail(NestedMay::kFail);
+  let_nested_fail(scope_ != 0);
   if (operation_.is(kInsideGive)) inside_give(inside);
   else if (operation_.is(kUnderLock)) inside_refill(inside, operation_.bytes);
   else if (operation_.is(kInside)) inside_refill(inside, kOtherBytes);
   else walk_inside(&inside);
   if (operation_.is(kInScope)) reslab_nolock_restore(scope_);
-  let_nested_fail(NestedMay::kNotFail);
+  let_nested_fail(false);
 }
 
 uintptr_t Call::argument(uintptr_t wanted) const {

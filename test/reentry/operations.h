@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is walked: every entry point of the library on its shortest way, and the slow ways behind them, each from a state
-// that leads into it. A row names a hook that an undisturbed call from that state must pass, so that a walk which no
-// longer takes the way it is named after fails.
+// What is walked: every entry point of the library on its shortest way, and the slow ways behind them, each from a
+// state that leads into it. A row names a hook that an undisturbed call from that state must pass, so that a walk which
+// no longer takes the way it is named after fails.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ namespace reentry {
 enum class Gives : uint8_t { kObject, kObjectThroughPointer, kNothing, kCount, kScope, kBulk, kBulkBack };
 
 enum Trait : unsigned {
-  // It may give nothing: nolock calls and calls in a nolock scope under contention, what cannot be had. Of plain calls only
-  // where the rows say why.
+  // It may give nothing: nolock calls and calls in a nolock scope under contention, what cannot be had. Of plain calls
+  // only where the rows say why.
   kMayFail = 1,
   kZeroes = 2,         // the object reads as zero
   kHoards = 4,         // its object is kept until the end, so that each call finds the heap grown
@@ -34,11 +34,9 @@ enum Trait : unsigned {
   kInsideGive = 4096,  // runs in the middle of a free that has counted its object and not yet set its bit
   kEachRace =
       8192,  // with kFaults: races in shared functions are lost here, too, where the quick form has seen them lost
-  kTwoFail = 16384,  // with kFaults: behind each system call that fails the next one does, too
-  // Leaves a moment in which the next span is reserved and nobody else may use it yet: nested calls that need it fail.
-  kNestedMayFail = 65536,
-  kTakesStack = 131072,  // the frames that the unwinder gives are looked at in a callback, which is walked as well
-  kGapsOnly = 32768,     // so long that the quick form steps through it once, interrupting what nothing else has
+  kTwoFail = 16384,     // with kFaults: behind each system call that fails the next one does, too
+  kTakesStack = 65536,  // the frames that the unwinder gives are looked at in a callback, which is walked as well
+  kGapsOnly = 32768,    // so long that the quick form steps through it once, interrupting what nothing else has
 };
 
 struct Operation {
@@ -67,13 +65,13 @@ constexpr uintptr_t kTheCache = ~uintptr_t{4};
 // Where calls that give their object through a pointer put it.
 uintptr_t out_pointer();
 
-// The operations of one process of `walk`, put together from the parts in *_table.cc. A walk leaves the arena longer than it
-// was, and what looks through it is stepped through all of it: so there are several, none too long.
+// The operations of one process of `walk`, put together from the parts in *_table.cc. A walk leaves the arena longer
+// than it was, and what looks through it is stepped through all of it: so there are several, none too long.
 //   calls         malloc's classes and runs
 //   typed         typed caches, groups and kept runs
 //   debug, guards, some classes, ring: for a process with debug modes (debug_table.cc)
-// `settle` brings the quarantine into a state that is always the same, so that ledgers can be compared; nullptr: there is
-// none, and classes are warmed up.
+// `settle` brings the quarantine into a state that is always the same, so that ledgers can be compared; nullptr: there
+// is none, and classes are warmed up.
 struct Table {
   std::vector<Operation> operations;
   state::Prepare settle;
@@ -88,8 +86,8 @@ Table typed();
 Table of_debug_modes(const char* name);
 }  // namespace table
 
-// One undisturbed call. Counts how often it passes its hook in `*passes`, which is to be in shared memory where the call
-// does not come back.
+// One undisturbed call. Counts how often it passes its hook in `*passes`, which is to be in shared memory where the
+// call does not come back.
 void call_undisturbed(const Operation& operation, size_t* passes);
 
 // The walked call is where its deed is due; nothing happens if it has been done.

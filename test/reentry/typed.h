@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The typed caches and groups of the walks. The sizes below are none that a class of malloc has: states and nested operations
-// for one of them use its cache, so that whatever is prepared for malloc's classes can be prepared for those made at run
-// time.
+// The typed caches and groups of the walks. The sizes below are none that a class of malloc has: states and nested
+// operations for one of them use its cache, so that whatever is prepared for malloc's classes can be prepared for those
+// made at run time.
 #pragma once
 
 #include <reslab/reslab.h>

@@ -54,7 +54,7 @@ std::vector<Operation> growth() {
       {"nolock without memory", "reslab_malloc_nolock", 448, 0, 0, kObject, 448, nowhere_and_no_memory, nullptr,
        kMayFail | kStrict | kRare},
       {"growth of the arena by little", "malloc", kReservedStep, 0, 0, kObject, kReservedStep, reservation_given_back,
-       "extent_reserved", kHoards | kRare | kFaults | kNestedMayFail},
+       "extent_reserved", kHoards | kRare | kFaults},
       {"growth of the arena", "malloc", kVast, 0, 0, kObject, kVast, reservation_given_back, "extent_reserved",
        kHoards | kRare | kFaults},
   };

@@ -10,9 +10,9 @@
 //
 // When time is over a call that is stepped through runs on by itself, and what is left is left out; a look is whole.
 //
-// In rseq mode a look and one storm have this thread's sections run as plain code (cpu_slot.h), and another storm aborts
-// them at each step, as a debugger does; the breakpoints of "each place" reach into the sections as the kernel runs them,
-// and there the section must then have been restarted.
+// In rseq mode a look and one storm have this thread's sections run as plain code (cpu_slot.h), and another storm
+// aborts them at each step, as a debugger does; the breakpoints of "each place" reach into the sections as the kernel
+// runs them, and there the section must then have been restarted.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,8 @@ size_t kind_for(uintptr_t place, uint64_t seed);
 
 class Walker : private StepObserver, private BreakpointObserver {
  public:
-  // A storm ends after `most_nested` nested operations; the rest of the call runs by itself. Gaps are filled to its end.
+  // A storm ends after `most_nested` nested operations; the rest of the call runs by itself. Gaps are filled to its
+  // end.
   Walker(const Operation& operation, uint64_t seed, size_t most_nested);
 
   // Of the places: those where no walk of this process has stopped yet, and some of the others.
@@ -57,7 +58,8 @@ class Walker : private StepObserver, private BreakpointObserver {
   // One call with one nested operation in front of the instruction at `place`: with the next one, or with that one.
   void visit(uintptr_t place);
   void visit(uintptr_t place, size_t kind);
-  // Each instruction of a function that the library hands to others, and that they call meanwhile: steps do not come there.
+  // Each instruction of a function that the library hands to others, and that they call meanwhile: steps do not come
+  // there.
   void visit_callback(const char* symbol);
   void use(Breakpoint& breakpoint) { breakpoint_ = &breakpoint; }
   // The instructions of the way.

@@ -22,13 +22,106 @@ TEST_F(ArenaLimitsTest, AShortReservationIsExtendedWhenItIsUsedUp) {
   fill(1, kLast, 3);
 }
 
-TEST_F(ArenaLimitsTest, WhereSomebodyElseMappedTheNextPlaceThereIsNoMoreAndNoHarm) {
+// What the arena passes over at first where a place is taken.
+constexpr uint32_t kHole = 256;
+
+TEST_F(ArenaLimitsTest, WhereSomebodyElseMappedTheNextPlaceItGoesOnBehind) {
   make(64);
-  ASSERT_TRUE(vm_reserve_at(at(64), kUnitBytes));
-  EXPECT_EQ(claim_all(), 63u);
-  EXPECT_EQ(own().claim(1, 1, Contract::kPlain).first, 0u);
+  ASSERT_EQ(vm_reserve_at(at(64), kUnitBytes), Place::kOurs);
+  EXPECT_EQ(claim_all(), kLast - kHole);
+  EXPECT_EQ(own().frontier(), kUnits);
+  EXPECT_EQ(own().units_in_use(), kLast - kHole);
+  EXPECT_EQ(own().committed_bytes(), size_t{kUnits - kHole} << kUnitShift);
+  EXPECT_FALSE(own().is_in_hole(63));
+  EXPECT_TRUE(own().is_in_hole(64));
+  EXPECT_TRUE(own().is_in_hole(64 + kHole - 1));
+  EXPECT_FALSE(own().is_in_hole(64 + kHole));
+  fill(1, 63, 1);
+  fill(64 + kHole, kUnits - 64 - kHole, 2);
+
+  // Once the other mapping has gone there are free units.
   vm_release(at(64), kUnitBytes);
+  const UnitRun filled = own().claim(kHole, 1, Contract::kPlain);
+  EXPECT_EQ(filled.first, 64u);
+  EXPECT_TRUE(filled.zero);
+  fill(64, kHole, 3);
+  EXPECT_FALSE(own().is_in_hole(64));
+  EXPECT_EQ(own().units_in_use(), kLast);
+}
+
+// A longer one than the first hole: each next hole is twice as long.
+TEST_F(ArenaLimitsTest, ALongForeignMappingIsPassedInFewSteps) {
+  make(64);
+  const size_t foreign = size_t{5 * kHole} << kUnitShift;
+  ASSERT_EQ(vm_reserve_at(at(64), foreign), Place::kOurs);
+  const UnitRun behind = own().claim(100, 1, Contract::kPlain);
+  EXPECT_EQ(behind.first, 64 + 7 * kHole) << "1 + 2 + 4";
+  EXPECT_EQ(own().claim(63, 1, Contract::kPlain).first, 1u) << "what was reserved below is not lost";
+  vm_release(at(64), foreign);
+}
+
+TEST_F(ArenaLimitsTest, WhereThereIsNoRoomBehindATakenPlaceNothingIsPassed) {
+  make(kUnits - 64);
+  ASSERT_EQ(vm_reserve_at(at(kUnits - 64), kUnitBytes), Place::kOurs);
+  EXPECT_EQ(claim_all(), kUnits - 65);
+  EXPECT_EQ(own().frontier(), kUnits - 64);
+  EXPECT_FALSE(own().is_in_hole(kUnits - 64));
+  vm_release(at(kUnits - 64), kUnitBytes);
   EXPECT_NE(own().claim(1, 1, Contract::kPlain).first, 0u);
+}
+
+// A thread that is stopped between its mmap and the mark, and goes on when others have passed it: `meanwhile` is what
+// they do.
+template <class Meanwhile>
+UnitRun claim_with_stop_behind_the_mapping(Arena& arena, uint32_t count, Meanwhile meanwhile) {
+  static Meanwhile* others;
+  others = &meanwhile;
+  const support::Hook at("extent_reserved", [](void*) {
+    if (others == nullptr) return;
+    Meanwhile& now = *others;
+    others = nullptr;
+    now();
+  });
+  return arena.claim(count, 1, Contract::kPlain);
+}
+
+TEST_F(ArenaLimitsTest, WhileAThreadStandsStillBeforeItsMarkOthersGrowAllTheSame) {
+  make(64);
+  UnitRun other = {};
+  const UnitRun late = claim_with_stop_behind_the_mapping(own(), 100, [&] {
+    other = own().claim(200, 1, Contract::kPlain);
+    EXPECT_EQ(other.first, 64 + kHole);
+    fill(other.first, other.count, 1);
+  });
+  ASSERT_NE(late.first, 0u);
+  fill(late.first, late.count, 2);
+  EXPECT_TRUE(is_all(other.first, other.count, 1));
+  EXPECT_FALSE(is_mapped(64)) << "what it had mapped in vain is given back";
+  EXPECT_EQ(claim_all() + 300, kLast);
+}
+
+// Many foreign mappings, one behind the other: there is room for so many holes, and for new ones when some can be filled.
+TEST_F(ArenaLimitsTest, HolesAreFilledWhenThereIsNoPlaceForAnother) {
+  constexpr uint32_t kHoles = 64, kStep = 2 * kHole;  // the hole, and what is reserved behind it
+  make(64, (kHoles + 4) * kStep);
+  uint32_t end = 64;
+  for (uint32_t i = 0; i <= kHoles; ++i) {
+    if (i == 1) vm_release(at(64), kUnitBytes);  // of the first hole
+    ASSERT_EQ(vm_reserve_at(at(end), kUnitBytes), Place::kOurs) << i;
+    while (own().frontier() < end + kHole) ASSERT_NE(own().claim(1, 1, Contract::kPlain).first, 0u) << i;
+    EXPECT_TRUE(own().is_in_hole(end));
+    end = own().reserved();
+  }
+  EXPECT_FALSE(own().is_in_hole(64));
+}
+
+// The mark moves back to where the late one saw it: what it has mapped is still in the right place.
+TEST_F(ArenaLimitsTest, AThreadThatIsLateWithItsMarkMayFindItGivenBack) {
+  make(64);
+  UnitRun late = claim_with_stop_behind_the_mapping(own(), 100, [&] { own().give_back_reservation(); });
+  ASSERT_NE(late.first, 0u);
+  fill(late.first, late.count, 3);
+  EXPECT_EQ(claim_all() + 100, kLast);
 }
 
 TEST_F(ArenaLimitsTest, TheUntouchedReservationCanBeGivenBackAndGrownAgain) {
@@ -104,7 +197,8 @@ TEST_F(ArenaLimitsTest, ARetiredTailThatCannotBeRevivedIsNotLost) {
   });
 }
 
-// Two calls revive the same tail, and it is retired again before the slower one comes to its end: that one has to see it.
+// Two calls revive the same tail, and it is retired again before the slower one comes to its end: that one has to see
+// it.
 TEST_F(ArenaLimitsTest, AReviverThatIsLateDoesNotReleaseWhatWasRetiredAgain) {
   const UnitRun tail = own().claim(20, 1, Contract::kPlain);
   own().release(tail.first, 20, Arena::Content::kDirty);

@@ -80,7 +80,7 @@ TEST_F(SlowPath, FreesBeyondTheMagazineAreFlushedAndFoundByTheNextRefill) {
   free_all(objects);
 }
 
-// --- deferred frees ------------------------------------------------------------------------------------------------------
+// --- deferred frees ------------------------------------------------------------------------------------------------
 
 TEST_F(SlowPath, NolockFreesBeyondTheMagazineAreDeferredAndFlushedByHand) {
   std::vector<void*> objects(3000);
@@ -147,7 +147,7 @@ TEST_F(SlowPath, MemoryFreedByNolockCallsOfAnotherCpuIsUsedAgainForEver) {
   EXPECT_LE(unit::class_stats_of(kClass).capacity, 10 * kBatch + 5000) << "out of " << kBatch * kRounds;
 }
 
-// --- other buckets and single bits ---------------------------------------------------------------------------------------
+// --- other buckets and single bits ---------------------------------------------------------------------------------
 
 // The lock is with somebody else for ever, and the magazine is empty.
 class Contended : public SlowPath {
@@ -202,7 +202,7 @@ TEST_F(Contended, APlainAllocationNeverFailsAndNeverTakesAnotherClass) {
   }
 }
 
-// --- no sections at all ----------------------------------------------------------------------------------------------------
+// --- no sections at all --------------------------------------------------------------------------------------------
 
 // A thread that is not registered for rseq: nothing would abort its sections, so it goes by bits (10).
 TEST_F(SlowPath, AThreadWithoutRseqAllocatesAndFreesByBits) {

@@ -55,10 +55,10 @@ TEST_F(VmTest, ReservedMemoryIsForNobodyUntilItIsMadeReadableOrWritable) {
 TEST_F(VmTest, ReserveAtTakesAnEmptyPlaceOnly) {
   char* start = static_cast<char*>(vm_reserve(kBytes, 0));
   ASSERT_NE(start, nullptr);
-  EXPECT_FALSE(vm_reserve_at(start + kPageBytes, kPageBytes));
+  EXPECT_EQ(vm_reserve_at(start + kPageBytes, kPageBytes), Place::kTaken);
   vm_release(start, kBytes);
-  EXPECT_TRUE(vm_reserve_at(start, kPageBytes));
-  EXPECT_FALSE(vm_reserve_at(start, kBytes)) << "its first page is taken";
+  EXPECT_EQ(vm_reserve_at(start, kPageBytes), Place::kOurs);
+  EXPECT_EQ(vm_reserve_at(start, kBytes), Place::kTaken) << "its first page";
   vm_release(start, kPageBytes);
 }
 

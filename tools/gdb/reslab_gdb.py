@@ -29,7 +29,7 @@ WORDS = """
 root_bytes version_text_at mode mode_reason_at slot_source features lost_frames_at options_at options_bytes counters_at
 counters_shards counters_stride counters_count metadata_at metadata_fixed_bytes
 window_at window_units unit_bytes class_of_at frontier_at window_marks_at free_bits_at zero_bits_at retired_at
-dirty_units_at
+holes_at holes_count dirty_units_at
 chunks_at chunk_units chunk_bytes chunk_marks_at chunk_descriptors descriptor_bytes chunk_dense dense_bytes inline_bits
 slab_state slab_next slab_free_hint slab_run_units slab_bits
 class_info_at class_info_stride class_count run_class info_object_bytes info_slab_units info_capacity info_begin

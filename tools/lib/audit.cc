@@ -61,8 +61,8 @@ class Audit {
     result_.findings.push_back(std::string(rule) + ": " + what + numbers);
   }
 
-  // C1 and C2 for one object that some cache holds. While the process runs it may have gone to its slab and the slab may
-  // be another class's by now: then only what no moment allows is wrong.
+  // C1 and C2 for one object that some cache holds. While the process runs it may have gone to its slab and the slab
+  // may be another class's by now: then only what no moment allows is wrong.
   void check_cached(const char* place, uint32_t cls, uint64_t object) {
     ++result_.objects_cached;
     const uint64_t offset = object - image_.window_at;
@@ -235,7 +235,7 @@ class Audit {
       else if (is_unchanged(unit, descriptor)) fail("C4", "descriptor names no class", unit, cls);
     }
     // Of a running process these units may have another use by now.
-    for (const KeptRun run : is_whole() ? view_.kept_runs() : std::vector<KeptRun>()) {
+    for (const UnitRun run : is_whole() ? view_.kept_runs() : std::vector<UnitRun>()) {
       cover(run.first, run.units, 0);
       if (run.first < frontier_ && unit_map_[run.first] != 0) {
         fail("C7", "unit map names a class where nothing is", run.first, unit_map_[run.first]);
@@ -258,6 +258,7 @@ class Audit {
 
   void check_units() {
     const std::vector<uint64_t> free_bits = view_.read_many<uint64_t>(image_.free_bits_at, frontier_ / 64 + 1);
+    const std::vector<bool> in_hole = marked_units(view_.holes(), frontier_);
     const uint64_t tail = view_.read<uint64_t>(image_.retired_at);
     for (uint32_t unit = 1; unit < frontier_; ++unit) {
       const Descriptor descriptor = descriptors_[unit];
@@ -266,7 +267,8 @@ class Audit {
       const bool free = (free_bits[unit / 64] >> (unit % 64) & 1) != 0;
       const bool retired = unit - (tail >> 24 & 0xffffff) < (tail & 0xffffff);
       if (covered_[unit] && free) fail("C7", "unit is free and in use", unit, 0);
-      if (!covered_[unit] && !free && !retired) fail("C7", "unit is neither free nor in use", unit, 0);
+      if (!covered_[unit] && !free && !retired && !in_hole[unit])
+        fail("C7", "unit is neither free nor in use", unit, 0);
       if (!covered_[unit] && unit_map_[unit] != 0) fail("C7", "unit map names a class where nothing is", unit, 0);
       if (descriptor.class_id() == image_.run_class && unit_map_[unit] != image_.run_class) {
         fail("C4", "unit map does not name the class of its unit", unit, unit_map_[unit]);
@@ -323,8 +325,8 @@ class Audit {
   }
 
   const Depth depth_;
-  // The descriptors, then the classes: one that a slab was seen of and that has gone by now took the slab with it, which
-  // is_unchanged() tells.
+  // The descriptors, then the classes: one that a slab was seen of and that has gone by now took the slab with it,
+  // which is_unchanged() tells.
   const Descriptors descriptors_;
   const View view_;
   const Image& image_;

@@ -50,6 +50,7 @@ class Surveyor {
       if (use.kind == kFreeDirtyUnit) survey.memory.free_dirty += image_.unit_bytes;
       if (use.kind == kFreeZeroUnit) survey.memory.free_zero += image_.unit_bytes;
       if (use.kind == kTransitUnit) survey.memory.in_transit += image_.unit_bytes;
+      if (use.kind == kHoleUnit) ++holes_;
       ++frontier_;
     }
   }
@@ -150,9 +151,9 @@ class Surveyor {
     memory.live_runs = survey_.runs.units * unit;
     // The frontier that was walked may have passed what was read as committed: never below it.
     const uint64_t committed = std::max<uint64_t>(view_.writable(image_.window_marks_at), frontier_ + 1);
-    memory.committed = committed * unit;
+    memory.committed = (committed - holes_) * unit;
     memory.never_used = (committed - frontier_) * unit;  // unit 0 among them
-    memory.reserved = view_.reserved(image_.window_marks_at) * unit;
+    memory.reserved = (view_.reserved(image_.window_marks_at) - holes_) * unit;
     memory.window = image_.window_units * unit;
     memory.metadata = image_.metadata_fixed_bytes + view_.writable(image_.chunk_marks_at) * image_.chunk_bytes +
                       view_.writable(image_.block_marks_at) * image_.block_chunk_bytes +
@@ -167,6 +168,7 @@ class Surveyor {
   std::vector<ClassFigures> classes_;
   Survey survey_ = {};
   uint64_t frontier_ = 0;  // units that were looked at
+  uint64_t holes_ = 0;     // of these, units of which nothing is ours
 
   friend std::vector<UnitUse> outside::look_at_units(const View& view);
 };
@@ -184,12 +186,8 @@ std::vector<UnitUse> Surveyor::look_at_units(const View& view, std::vector<Class
   const auto tail_first = static_cast<uint32_t>(tail >> 24 & 0xffffff),
              tail_count = static_cast<uint32_t>(tail & 0xffffff);
 
-  std::vector<bool> is_kept(end);
-  for (const KeptRun run : view.kept_runs()) {
-    for (uint64_t unit = run.first; unit < std::min<uint64_t>(run.first + uint64_t{run.units}, end); ++unit) {
-      is_kept[unit] = true;
-    }
-  }
+  const std::vector<bool> is_kept = marked_units(view.kept_runs(), end);
+  const std::vector<bool> is_in_hole = marked_units(view.holes(), end);
 
   std::vector<UnitUse> units;
   units.reserve(end);
@@ -228,6 +226,8 @@ std::vector<UnitUse> Surveyor::look_at_units(const View& view, std::vector<Class
       cover(1, {kFreeDirtyUnit, unit, 0});
     } else if (unit - tail_first < tail_count) {
       cover(1, {kFreeZeroUnit, unit, 0});
+    } else if (is_in_hole[unit]) {
+      cover(1, {kHoleUnit, unit, 0});
     } else {
       cover(1, {kTransitUnit, unit, 0});
     }

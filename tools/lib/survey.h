@@ -3,8 +3,9 @@
 //
 //   capacity = live + in_magazines + in_depot + deferred + in_hand + free_in_slabs - overcounted
 //
-// and in bytes committed = the sum of Memory's kinds - overcounted_bytes. `live` is what remains, as in reslab_get_stats;
-// an object that moved while a running process was read may have been met in two places, which shows as overcounted.
+// and in bytes committed = the sum of Memory's kinds - overcounted_bytes. `live` is what remains, as in
+// reslab_get_stats; an object that moved while a running process was read may have been met in two places, which shows
+// as overcounted.
 #pragma once
 
 #include <array>
@@ -84,7 +85,8 @@ struct Survey {
 Survey take_survey(const View& view);
 
 // What a unit is, for pictures: its class (run_class for runs), or one of these.
-inline constexpr uint32_t kFreeDirtyUnit = 0x10000, kFreeZeroUnit = 0x10001, kTransitUnit = 0x10002;
+inline constexpr uint32_t kFreeDirtyUnit = 0x10000, kFreeZeroUnit = 0x10001, kTransitUnit = 0x10002,
+                          kHoleUnit = 0x10003;
 struct UnitUse {
   uint32_t kind;
   uint32_t first;  // unit of the slab or run

@@ -149,12 +149,22 @@ uint32_t View::class_at(uint64_t address) const {
   return static_cast<uint32_t>(read<uint64_t>(at + image_.slab_state) >> 16 & 0xffff);
 }
 
-std::vector<KeptRun> View::kept_runs() const {
-  std::vector<KeptRun> runs;
-  for (const uint64_t word : read_many<uint64_t>(image_.kept_runs_at, image_.kept_runs_count)) {
+std::vector<UnitRun> View::runs(uint64_t at, uint64_t places) const {
+  std::vector<UnitRun> runs;
+  for (const uint64_t word : read_many<uint64_t>(at, places)) {
     if (word != 0) runs.push_back({static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32)});
   }
   return runs;
+}
+
+std::vector<bool> marked_units(const std::vector<UnitRun>& runs, uint32_t end) {
+  std::vector<bool> marked(end);
+  for (const UnitRun run : runs) {
+    for (uint64_t unit = run.first; unit < std::min<uint64_t>(run.first + uint64_t{run.units}, end); ++unit) {
+      marked[unit] = true;
+    }
+  }
+  return marked;
 }
 
 std::string View::read_text(uint64_t address, size_t most) const {

@@ -55,10 +55,11 @@ struct BlockHead {
 };
 inline constexpr uint32_t kPooledBlock = 0, kBlockInHand = 1, kBlockInDepot = 2;
 
-// A whole free run that is kept as it is, for the next one of its length.
-struct KeptRun {
+struct UnitRun {
   uint32_t first, units;
 };
+// For each unit below `end`, whether it is in one of the runs.
+std::vector<bool> marked_units(const std::vector<UnitRun>& runs, uint32_t end);
 
 class View {
  public:
@@ -97,7 +98,10 @@ class View {
   // The class of an address in the window as it is now; 0: none.
   uint32_t class_at(uint64_t address) const;
 
-  std::vector<KeptRun> kept_runs() const;
+  // Whole free runs that are kept as they are, for the next one of their length.
+  std::vector<UnitRun> kept_runs() const { return runs(image_.kept_runs_at, image_.kept_runs_count); }
+  // What the arena has passed over.
+  std::vector<UnitRun> holes() const { return runs(image_.holes_at, image_.holes_count); }
 
   uint32_t frontier() const;  // no more than the window has units
   std::vector<uint32_t> ready_slots() const;
@@ -133,6 +137,7 @@ class View {
 
  private:
   void read_classes();
+  std::vector<UnitRun> runs(uint64_t at, uint64_t places) const;
   void append_shapes(uint64_t infos_at, size_t count);
   void name_cache_classes();
   bool is_possible(const ClassShape& shape) const;

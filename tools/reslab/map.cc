@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `reslab map`: the arena as a picture, a cell for each unit of 64 KiB (or several, in a large heap), row after row. The
-// colour says what the unit is, its strength how much of it is in use: pale cells among strong ones are fragmentation.
+// `reslab map`: the arena as a picture, a cell for each unit of 64 KiB (or several, in a large heap), row after row.
+// The colour says what the unit is, its strength how much of it is in use: pale cells among strong ones are
+// fragmentation.
 
 #include <fmt/format.h>
 
@@ -27,6 +28,7 @@ std::string colour_of(const View& view, const UnitUse& use) {
   if (use.kind == kFreeDirtyUnit) return "#c8c8c8";
   if (use.kind == kFreeZeroUnit) return "#f2f2f2";
   if (use.kind == kTransitUnit) return "#ff00ff";
+  if (use.kind == kHoleUnit) return "#000000";
   if (use.kind == view.image().run_class) return "#5b4636";
   const double bytes = view.classes()[use.kind].object_bytes;
   const double share = std::clamp(std::log2(bytes / 16) / std::log2(262144 / 16.0), 0.0, 1.0);
@@ -38,6 +40,7 @@ std::string words_of(const View& view, const UnitUse& use) {
   if (use.kind == kFreeDirtyUnit) return "free, kept";
   if (use.kind == kFreeZeroUnit) return "free, given back";
   if (use.kind == kTransitUnit) return "in transit";
+  if (use.kind == kHoleUnit) return "not reslab's";
   if (use.kind == view.image().run_class) return "large block";
   const std::string name = class_name(view, use.kind), bytes = std::to_string(view.classes()[use.kind].object_bytes);
   return fmt::format("{}{} bytes, {:.0f} % in use", name == bytes ? "" : name + ": ", bytes,

@@ -129,9 +129,9 @@ void claim_a_large_run() {
   again([] { take(kLarge); });
 }
 
-// Address space that another thread is reserving or giving back at this moment, between its system call and the word
-// that tells of it, can be told from a foreign mapping by nobody: such a call may find no memory, and must leave all as
-// it was.
+// Address space that another thread is giving back at this moment, or metadata that it is reserving, between its system
+// call and the word that tells of it, can be told from a foreign mapping by nobody: such a call may find no memory, and
+// must leave all as it was.
 void take_what_can_be_had(size_t bytes) {
   errno = 0;
   void* object = reslab_malloc(bytes);
@@ -160,6 +160,7 @@ void give_back_and_grow() {
 
 // Once nobody is at it, there is memory again, and all that was given out can be written to, metadata included.
 void memory_is_to_be_had() {
+  if (arena().reserved() < arena().committed()) violation("what is writable ends behind what is reserved");
   take(kLarge);
   take(kHuge);
 }
@@ -167,6 +168,16 @@ void memory_is_to_be_had() {
 void little_is_reserved() {
   arena().give_back_reservation(0);
   take(40 * kUnitBytes);  // reserves a little again
+}
+
+// The metadata stays reserved for all the limit allows, as after a setrlimit.
+void little_of_the_window_is_reserved() {
+  arena().give_back_reservation();
+  take(40 * kUnitBytes);
+}
+
+void claim_a_huge_run() {
+  again([] { take(kHuge); });
 }
 
 // --- the tail that is retired under strict overcommit ----------------------------------------------------------------
@@ -218,6 +229,12 @@ constexpr Case kCases[] = {
      .setup = little_is_reserved,
      .threads = {reserve_for_a_large_run, reserve_for_a_huge_run, give_the_rest_back},
      .check = memory_is_to_be_had},
+    {.name = "extend_past_each_other",
+     .what = "threads that reserve more of the window at the same time, and all get what they want",
+     .setup = little_of_the_window_is_reserved,
+     .threads = {claim_a_large_run, claim_a_huge_run, claim_a_large_run},
+     .check = memory_is_to_be_had,
+     .passes = {"extent_reserved", "frontier_passes"}},
     {.name = "retired_tail",
      .what = "a tail that is retired and comes back when it is needed",
      .setup = free_tail,

@@ -26,22 +26,24 @@ class OwnArena : public testing::Test {
   void TearDown() override { unmake(); }
 
   // A fresh arena of which only `reserved_units` are reserved.
-  void make(uint32_t reserved_units) {
+  void make(uint32_t reserved_units, uint32_t units = kUnits) {
     unmake();
     base_ = reinterpret_cast<char*>(uintptr_t{8} << 40);  // where the kernel puts nothing of its own accord
-    ASSERT_TRUE(vm_reserve_at(base_, size_t{reserved_units} << kUnitShift));
-    chunks_ = static_cast<char*>(vm_reserve(kChunks * kChunkBytes, 0));
-    class_of_.assign(kUnits, 0);
-    bitmaps_ = std::vector<std::atomic<uint64_t>>(2 * kWords + kWords / 64 + 1);
+    ASSERT_EQ(vm_reserve_at(base_, size_t{reserved_units} << kUnitShift), Place::kOurs);
+    chunks_bytes_ = (units / kUnitsInChunk + 1) * kChunkBytes;
+    chunks_ = static_cast<char*>(vm_reserve(chunks_bytes_, 0));
+    class_of_.assign(units, 0);
+    const size_t words = units / 64 + 1;
+    bitmaps_ = std::vector<std::atomic<uint64_t>>(2 * words + words / 64 + 1);
     arena_ = new Arena();
-    arena_->init({reinterpret_cast<uintptr_t>(base_), kUnits, chunks_, class_of_.data()}, reserved_units,
+    arena_->init({reinterpret_cast<uintptr_t>(base_), units, chunks_, class_of_.data()}, reserved_units,
                  bitmaps_.data());
   }
 
   void unmake() {
     if (arena_ == nullptr) return;
     vm_release(base_, size_t{arena_->reserved()} << kUnitShift);
-    vm_release(chunks_, kChunks * kChunkBytes);
+    vm_release(chunks_, chunks_bytes_);
     delete arena_;
     arena_ = nullptr;
   }
@@ -70,11 +72,9 @@ class OwnArena : public testing::Test {
   }
 
  private:
-  static constexpr size_t kWords = kUnits / 64 + 1;
-  static constexpr size_t kChunks = kUnits / kUnitsInChunk;
-
   char* base_ = nullptr;
   char* chunks_ = nullptr;
+  size_t chunks_bytes_ = 0;
   std::vector<uint16_t> class_of_;
   std::vector<std::atomic<uint64_t>> bitmaps_;
   Arena* arena_ = nullptr;
