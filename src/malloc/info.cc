@@ -80,7 +80,7 @@ struct Escaped {
       if (c == '<') line.text("&lt;");
       else if (c == '&') line.text("&amp;");
       else if (c == '"') line.text("&quot;");
-      else line.text(c < ' ' && c >= 0 ? "?" : name, 1);
+      else line.text(static_cast<unsigned char>(c) < ' ' ? "?" : name, 1);
     }
     __builtin_memcpy(text, line.c_str(), line.length() + 1);
   }
