@@ -21,12 +21,15 @@
 #ifndef RESLAB_RESLAB_HPP
 #define RESLAB_RESLAB_HPP
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <memory_resource>
 #include <new>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -225,13 +228,56 @@ struct entry {
 
 inline std::atomic<entry*> entries{nullptr};
 
+// Destructors run on one thread at a time, so that rcu_barrier can wait for those that others have begun. Whoever finds
+// another at it leaves his entry to a later call.
+class runner {
+ public:
+  runner() noexcept : runs_(!runs_here) {
+    if (!runs_) return;
+    runs_here = true;
+    runs_ = !is_taken.exchange(true, std::memory_order_acquire);
+    runs_here = runs_;
+  }
+  ~runner() {
+    if (!runs_) return;
+    is_taken.store(false, std::memory_order_release);
+    runs_here = false;
+#ifdef __cpp_lib_atomic_wait
+    is_taken.notify_all();
+#endif
+  }
+  runner(const runner&) = delete;
+  runner& operator=(const runner&) = delete;
+
+  explicit operator bool() const noexcept { return runs_; }
+
+  // Of this thread, below.
+  static bool is_here() noexcept { return runs_here; }
+  static void wait_for_other() noexcept {
+#ifdef __cpp_lib_atomic_wait
+    is_taken.wait(true, std::memory_order_relaxed);
+#else
+    std::this_thread::yield();
+#endif
+  }
+  // In a child after fork nobody runs destructors but the thread that forked.
+  static void in_child() noexcept { is_taken.store(runs_here, std::memory_order_relaxed); }
+
+ private:
+  static inline std::atomic<bool> is_taken{false};
+  static inline thread_local bool runs_here = false;
+  bool runs_;
+};
+
+inline const int forks_are_noticed = pthread_atfork(nullptr, nullptr, runner::in_child);
+
 inline void push(entry* first, entry* last) noexcept {
   last->next = entries.load(std::memory_order_relaxed);
   while (!entries.compare_exchange_weak(last->next, first, std::memory_order_release, std::memory_order_relaxed)) {}
 }
 
 // Runs those whose grace period has ended, puts the others back.
-inline void run_ready() noexcept {
+inline void run_ready(const runner&) noexcept {
   entry* later_first = nullptr;
   entry* later_last = nullptr;
   for (entry* now = entries.exchange(nullptr, std::memory_order_acquire); now != nullptr;) {
@@ -252,7 +298,7 @@ inline void add(entry* fresh, void (*run)(entry*) noexcept) noexcept {
   fresh->run = run;
   fresh->cookie = reslab_gp_start();
   push(fresh, fresh);
-  run_ready();
+  if (const runner here; here) run_ready(here);
 }
 
 template <class T, class D>
@@ -269,11 +315,18 @@ inline constexpr bool is_only_memory = std::is_trivially_destructible_v<T>&& std
 
 [[nodiscard]] inline bool rcu_synchronize() noexcept { return reslab_gp_wait(reslab_gp_get()) == 0; }
 
-// Also runs the destructors of what other threads have retired before.
+// Also runs the destructors of what other threads have retired before, and waits for those that they run. A destructor
+// that is run here is refused: it would wait for itself.
 [[nodiscard]] inline bool rcu_barrier() noexcept {
-  if (!rcu_synchronize() || reslab_rcu_barrier() != 0) return false;
-  rcu_detail::run_ready();
-  return true;
+  using rcu_detail::runner;
+  if (runner::is_here() || !rcu_synchronize() || reslab_rcu_barrier() != 0) return false;
+  for (;;) {  // ends: may wait
+    if (const runner here; here) {
+      rcu_detail::run_ready(here);
+      return true;
+    }
+    runner::wait_for_other();
+  }
 }
 
 // `deleter(object)` runs after a grace period. Throws std::bad_alloc where there is no memory to remember it by.

@@ -2,6 +2,8 @@
 // rcu_retire and rcu_obj_base of reslab.hpp: destructors run once, after the readers have gone.
 
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <string>
@@ -29,6 +31,17 @@ struct Text {
   ~Text() { destroyed.fetch_add(1); }
 };
 
+// One whose destructor takes its time, and asks for what it may not have.
+struct Slow {
+  static inline std::atomic<bool> begun{false}, let_go{false}, ended{false};
+  ~Slow() {
+    begun = true;
+    RCU_CHECK(!reslab::rcu_barrier());
+    while (!let_go) sleep_ms(1);
+    ended = true;
+  }
+};
+
 template <class T>
 T* make() {
   return new (reslab_malloc(sizeof(T))) T();
@@ -42,6 +55,43 @@ void* retire_some(void*) {
     reslab::rcu_retire(make<int>());
   }
   return nullptr;
+}
+
+void* destroy_slowly(void*) {
+  reslab::rcu_retire(make<Slow>());
+  while (!Slow::begun) {  // runs what is ready
+    reslab::rcu_retire(make<Text>());
+    sleep_ms(1);
+  }
+  return nullptr;
+}
+
+void* let_go_later(void*) {
+  sleep_ms(100);
+  Slow::let_go = true;
+  return nullptr;
+}
+
+// In the child nobody is at it any more.
+void barrier_in_child() {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    _exit(reslab::rcu_barrier() ? 0 : 1);
+  }
+  int status = 0;
+  RCU_CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+void barriers_wait_for_destructors_of_others() {
+  pthread_t slow, helper;
+  RCU_CHECK(pthread_create(&slow, nullptr, destroy_slowly, nullptr) == 0);
+  while (!Slow::begun) sleep_ms(1);
+  barrier_in_child();
+  RCU_CHECK(pthread_create(&helper, nullptr, let_go_later, nullptr) == 0);
+  RCU_CHECK(reslab::rcu_barrier() && Slow::ended);
+  pthread_join(slow, nullptr);
+  pthread_join(helper, nullptr);
 }
 
 }  // namespace
@@ -69,5 +119,6 @@ int main(int count, char** arguments) {
   RCU_CHECK(reslab::rcu_barrier());
   if (destroyed.load() != 3 + 4 * 10000) RCU_FAIL("%d objects were destroyed", destroyed.load());
   RCU_CHECK(stats().pending_objects == 0);
+  barriers_wait_for_destructors_of_others();
   return 0;
 }
