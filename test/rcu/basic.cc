@@ -135,6 +135,23 @@ void few_cookies_are_incomplete() {
   reader.let_go();
 }
 
+// A number with what it may end in: k, m or g.
+uint64_t option(const char* name) {
+  char text[32] = "";
+  RCU_CHECK(reslab_option_get(name, text, sizeof text) == 0);
+  char* end;
+  uint64_t number = strtoull(text, &end, 10);
+  for (const char* unit = "kmg"; *end != '\0' && *unit != '\0'; ++unit) {
+    number <<= 10;
+    if (*unit == *end) ++end;
+  }
+  RCU_CHECK(end != text && *end == '\0');
+  return number;
+}
+
+// Before anybody sets it.
+void begins_with_the_limit_of_the_options() { RCU_CHECK(stats().limit_bytes == option("rcu_limit")); }
+
 // Nobody asks for anything: a page that is not full is taken in by its age alone.
 void pages_age() {
   barrier();
@@ -143,6 +160,7 @@ void pages_age() {
   const uint64_t start = now_ms();
   while (stats().freed != before.freed + 5 && now_ms() - start < 20'000) sleep_ms(5);
   RCU_CHECK(stats().freed == before.freed + 5);
+  if (stats().by_bit == before.by_bit) RCU_CHECK(now_ms() - start >= option("rcu_age") / 2);
 }
 
 // Lesson 13.
@@ -321,6 +339,7 @@ int main(int count, char** arguments) {
     const char* name;
     void (*run)();
   } steps[] = {
+      {"begins_with_the_limit_of_the_options", begins_with_the_limit_of_the_options},
       {"keeps_what_comes_before_init", keeps_what_comes_before_init},
       {"refuses_another_flavor", refuses_another_flavor},
       {"frees_every_size_and_origin", frees_every_size_and_origin},
