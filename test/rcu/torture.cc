@@ -75,6 +75,7 @@ void require_whole(const Object* object, uint64_t generation, const char* when) 
 // One read section, which may be a long one.
 void look(Random& random, unsigned work) {
   flavor->read_lock();
+  const reslab_gp_cookie inside = reslab_gp_get();
   const Object* object = slots[random.below(kSlots)].load(std::memory_order_acquire);
   if (object != nullptr) {
     const uint64_t generation = object->generation.load(std::memory_order_relaxed);
@@ -82,6 +83,7 @@ void look(Random& random, unsigned work) {
     for (unsigned i = 0; i < work; ++i) asm volatile("pause");
     require_whole(object, generation, "later");
   }
+  RCU_CHECK(!reslab_gp_poll(inside));  // this reader has not left
   flavor->read_unlock();
   flavor->read_quiescent_state();
   looks.fetch_add(1, std::memory_order_relaxed);
