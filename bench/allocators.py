@@ -65,6 +65,11 @@ def reslab(library: Path, mode: str) -> Allocator:
     return Allocator(name, str(library), mode, {"RESLAB_OPTIONS": f"mode={mode}"})
 
 
+def profiled(library: Path) -> Allocator:
+    """With the heap profile at the rate that docs/heap-profile.md recommends: only where it is asked for."""
+    return Allocator("reslab-profiled", str(library), "rseq", {"RESLAB_OPTIONS": "mode=rseq:profile=512k"})
+
+
 def every_installed(reslab_library: Path | None, peers: dict[str, str] = PEERS) -> list[Allocator]:
     """reslab in both modes where it is built, then the system's malloc and each peer installed."""
     found = []

@@ -57,7 +57,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--only", default=".", metavar="REGEX", help="cases whose name matches (default: all)")
     add("--allocator", action="append", default=[], type=peer_by_path, metavar="NAME=PATH",
         help="a peer that is not installed; may be repeated")
-    add("--allocators", metavar="NAME,...", help="only these (default: all that are found)")
+    add("--allocators", metavar="NAME,...", help="only these; reslab-profiled among them (default: all found)")
     add("--seconds", type=number(float), help="of a micro case (default: 0.1), of memory's steady (default: 60)")
     add("--share", type=number(float), help="of a workload's work, for short runs (default: all of it)")
     add("--cpu", type=int, default=max(os.sched_getaffinity(0)), help="for micro (default: %(default)s)")
@@ -127,6 +127,8 @@ def choose(args: argparse.Namespace, kind: str) -> list[Allocator]:
     if kind == "micro" and os.access(args.build / "bench/micro_static", os.X_OK):
         found.insert(2, allocators.LINKED)
     found += args.allocator
+    if "reslab-profiled" in (args.allocators or "").split(","):
+        found.append(allocators.profiled(args.reslab))
     names = [a.name for a in found]
     if len(set(names)) != len(names):
         sys.exit(f"bench.py: two allocators of one name: {', '.join(names)}")
