@@ -22,20 +22,31 @@ void BlockPool::set_state(uint32_t block, BlockState state, ClassId cls) {
   header(block).state_and_class.store(value, std::memory_order_relaxed);
 }
 
+void BlockPool::hold(uint32_t block, ClassId cls) {
+  header(block).owner.store(thread_id(), std::memory_order_relaxed);
+  set_state(block, BlockState::kInHand, cls);
+}
+
+// The owner must be gone before anybody can take the block: who looks for what he left behind (heap/in_hand.h) would find
+// his name on a block that is in another's hand.
+void BlockPool::let_go(uint32_t block, BlockState state, ClassId cls) {
+  set_state(block, state, cls);
+  header(block).owner.store(0, std::memory_order_relaxed);  // relaxed: the push releases it
+}
+
 uint32_t BlockPool::take(ClassId cls, Contract contract) {
   uint32_t block = pooled_.pop(next_of());
   if (block == 0) block = make(contract);
   if (block == 0) return 0;
   RESLAB_HOOK("block_taken");
-  header(block).owner.store(thread_id(), std::memory_order_relaxed);
   set_count(block, 0);
-  set_state(block, BlockState::kInHand, cls);
+  hold(block, cls);
   return block;
 }
 
 void BlockPool::recycle(uint32_t block) {
   set_count(block, 0);
-  set_state(block, BlockState::kPooled, kNoClass);
+  let_go(block, BlockState::kPooled, kNoClass);
   // Every pop from a pool that lost its races only looks empty, and a push that loses leaves the block marked as pooled
   // and unlisted: the audit counts such blocks, heap/fork relists them. It takes 64 lost races in a row.
   pooled_.push(block, next_of());

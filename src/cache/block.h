@@ -28,7 +28,7 @@ struct BlockHeader {
   std::atomic<uint32_t> next;
   std::atomic<uint16_t> count;
   std::atomic<uint16_t> state_and_class;  // state in the top 2 bits
-  std::atomic<uint64_t> owner;            // thread id while in hand
+  std::atomic<uint64_t> owner;            // thread id while in hand, else 0
 };
 static_assert(sizeof(BlockHeader) == 16 && kMaxClasses <= 1u << 14);
 
@@ -64,6 +64,10 @@ class BlockPool {
   void set_count(uint32_t block, uint32_t n) {
     header(block).count.store(static_cast<uint16_t>(n), std::memory_order_release);
   }
+  // In hand of this thread from here on; and on its way to a stack, or into the pool. A block in hand has an owner at any
+  // moment: the owner is written first, and goes last.
+  void hold(uint32_t block, ClassId cls);
+  void let_go(uint32_t block, BlockState state, ClassId cls);
   void set_state(uint32_t block, BlockState state, ClassId cls);
   BlockState state(uint32_t block) {
     return static_cast<BlockState>(header(block).state_and_class.load(std::memory_order_relaxed) >> 14);

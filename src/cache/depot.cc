@@ -2,7 +2,6 @@
 #include "cache/depot.h"
 
 #include "base/hooks.h"
-#include "base/thread_line.h"
 #include "slab/class_table.h"
 
 namespace reslab {
@@ -12,10 +11,10 @@ constinit std::atomic<Depot*> published_depot{nullptr};
 bool Depot::put(ClassId cls, uint32_t block) {
   DepotClass& own = classes_[cls];
   const auto count = int64_t{blocks().count(block)};
-  blocks().set_state(block, BlockState::kInDepot, cls);
+  blocks().let_go(block, BlockState::kInDepot, cls);
   RESLAB_HOOK("depot_put");
   if (!own.full.push(block, blocks().next_of())) {
-    blocks().set_state(block, BlockState::kInHand, cls);
+    blocks().hold(block, cls);
     return false;
   }
   own.objects.fetch_add(count, std::memory_order_relaxed);
@@ -40,8 +39,7 @@ uint32_t Depot::take(ClassId cls) {
     forget_drift(cls);
     return 0;
   }
-  blocks().header(block).owner.store(thread_id(), std::memory_order_relaxed);
-  blocks().set_state(block, BlockState::kInHand, cls);
+  blocks().hold(block, cls);
   RESLAB_HOOK("depot_take");
   const auto count = int64_t{blocks().count(block)};
   const int64_t left = own.objects.fetch_sub(count, std::memory_order_relaxed) - count;

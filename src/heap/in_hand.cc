@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/in_hand.h"
 
+#include "base/hooks.h"
 #include "base/thread_line.h"
 #include "slab/slab.h"
 
@@ -19,8 +20,10 @@ uint32_t recover_abandoned_blocks(BlockPool& pool) {
   const uint32_t made = pool.blocks_made();
   uint32_t recovered = 0;
   for (uint32_t block = 1; block < made; ++block) {
-    const bool is_mine = pool.header(block).owner.load(std::memory_order_relaxed) == self;
-    if (is_mine && pool.state(block) == BlockState::kInHand) recovered += recover_block(pool, block);
+    // Nobody else can take a block that has an owner, so what is true of one of ours stays true.
+    if (pool.header(block).owner.load(std::memory_order_relaxed) != self) continue;
+    RESLAB_HOOK("block_mine");
+    if (pool.state(block) == BlockState::kInHand) recovered += recover_block(pool, block);
   }
   return recovered;
 }

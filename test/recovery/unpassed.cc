@@ -41,6 +41,7 @@ const Reason kReasons[] = {
     {"once in a process, for each CPU or for each class on it, which is before the first jump",
      always,
      {"magazine_open", "root_adopt", "root_adopted", "root_made", "slot_ready"}},
+    {"no jump has left a block in hand before", always, {"block_mine"}},
     {"there are blocks enough, from before the first jump on", always, {"block_make"}},
     {"there is address space enough, and no limit on it",
      always,

@@ -181,6 +181,22 @@ void trim_everything() {
   again([] { reslab_trim(0); });
 }
 
+// The block it has had in hand for its refill is pooled again, and the next one who needs a block has that.
+void refill_and_trim() {
+  again([] {
+    take(kBytes);
+    reslab_trim(0);
+  });
+}
+
+void refill_another_class() {
+  constexpr size_t kOtherBytes = 3000;
+  again([] {
+    take(kOtherBytes);
+    give(kTable);
+  });
+}
+
 constexpr Case kCases[] = {
     {.name = "last_frees_against_sweep",
      .what = "the last two objects of a slab freed while it is swept, retired or relisted",
@@ -235,6 +251,12 @@ constexpr Case kCases[] = {
      .threads = {free_two, trim_everything, allocate_two},
      .bound = 2,
      .bound_of_three = 2},
+    {.name = "trim_against_refill",
+     .what = "reslab_trim, which looks for blocks that were left in hand, against refills with the same blocks",
+     .setup = none_out,
+     .threads = {refill_and_trim, refill_another_class, refill_another_class},
+     .bound = 2,
+     .bound_of_three = 1},
 };
 
 }  // namespace
