@@ -53,7 +53,7 @@ bool describe_run(Line& line, const void* address) {
 
 void describe_address(Line& line, const void* address) {
   const uint32_t unit = unit_of(address);
-  if (unit == 0 || arena().is_in_hole(unit)) {
+  if (unit == 0) {
     say(line, Report::kNotOurs);
   } else if (unit >= arena().frontier()) {
     say(line, Report::kNeverHandedOut);
@@ -62,7 +62,7 @@ void describe_address(Line& line, const void* address) {
     if (is_slab_class(place.cls)) {
       describe_small(line, place);
     } else if (!describe_run(line, address)) {
-      say(line, Report::kNothingThere);
+      say(line, arena().is_in_hole(unit) ? Report::kNotOurs : Report::kNothingThere);
     }
   }
 }
