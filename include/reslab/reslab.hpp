@@ -29,7 +29,6 @@
 #include <memory>
 #include <memory_resource>
 #include <new>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -235,16 +234,15 @@ class runner {
   runner() noexcept : runs_(!runs_here) {
     if (!runs_) return;
     runs_here = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     runs_ = !is_taken.exchange(true, std::memory_order_acquire);
     runs_here = runs_;
   }
   ~runner() {
     if (!runs_) return;
     is_taken.store(false, std::memory_order_release);
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // a handler must not take its own thread for another one
     runs_here = false;
-#ifdef __cpp_lib_atomic_wait
-    is_taken.notify_all();
-#endif
   }
   runner(const runner&) = delete;
   runner& operator=(const runner&) = delete;
@@ -253,13 +251,6 @@ class runner {
 
   // Of this thread, below.
   static bool is_here() noexcept { return runs_here; }
-  static void wait_for_other() noexcept {
-#ifdef __cpp_lib_atomic_wait
-    is_taken.wait(true, std::memory_order_relaxed);
-#else
-    std::this_thread::yield();
-#endif
-  }
   // In a child after fork nobody runs destructors but the thread that forked.
   static void in_child() noexcept { is_taken.store(runs_here, std::memory_order_relaxed); }
 
@@ -315,8 +306,8 @@ inline constexpr bool is_only_memory = std::is_trivially_destructible_v<T>&& std
 
 [[nodiscard]] inline bool rcu_synchronize() noexcept { return reslab_gp_wait(reslab_gp_get()) == 0; }
 
-// Also runs the destructors of what other threads have retired before, and waits for those that they run. A destructor
-// that is run here is refused: it would wait for itself.
+// Also runs the destructors of what other threads have retired before, and waits for those that they run: not for callers
+// who hold a lock that a destructor takes. A destructor that is run here is refused: it would wait for itself.
 [[nodiscard]] inline bool rcu_barrier() noexcept {
   using rcu_detail::runner;
   if (runner::is_here() || !rcu_synchronize() || reslab_rcu_barrier() != 0) return false;
@@ -325,7 +316,7 @@ inline constexpr bool is_only_memory = std::is_trivially_destructible_v<T>&& std
       rcu_detail::run_ready(here);
       return true;
     }
-    runner::wait_for_other();
+    if (!rcu_synchronize()) return false;  // another thread is at it: some time passes
   }
 }
 

@@ -52,8 +52,16 @@ UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
   UnitRun run = claim_free(count, align, contract);
   if (run.first == 0 && may_enter_kernel(contract) && revive_tail()) run = claim_free(count, align, contract);
   if (run.first == 0) run = claim_at_frontier(count, align, contract);
-  if (run.first == 0 && may_enter_kernel(contract) && fill_holes()) run = claim_free(count, align, contract);
-  return run;
+  return run.first != 0 || !may_enter_kernel(contract) ? run : claim_again(count, align, contract);
+}
+
+// There is no more to be had at the frontier. But where it has passed a taken place there may be free units by now, and a
+// hole that is filled leaves room for another.
+UnitRun Arena::claim_again(uint32_t count, uint32_t align, Contract contract) {
+  if (!holes_.is_any()) return {0, 0, false};
+  fill_holes();
+  const UnitRun run = claim_free(count, align, contract);
+  return run.first != 0 ? run : claim_at_frontier(count, align, contract);
 }
 
 bool Arena::claim_behind(uint32_t first, uint32_t count, bool& zero) {
@@ -96,10 +104,11 @@ UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contra
 
 // Behind what is reserved there is a mapping of somebody else, or of a thread that stands still before its mark. The
 // frontier goes on behind it: whoever claims at the frontier has seen it where it was, so nobody can have a unit of the
-// hole, and the marks follow with the next reservation (Extent). What is ours below becomes free units. False: there is
-// nothing to be had behind it.
+// hole. Then the marks go on, so that whoever is late with his finds that he is. What is ours below becomes free units.
+// False: there is nothing to be had behind it.
 bool Arena::pass_over_taken_place(uint32_t wanted) {
   const uint32_t ours = reserved();
+  if (uint64_t{ours} + kReserveUnits + wanted > window_.units) return false;
   if (ours > committed() && !commit_in_steps(committed(), ours)) return false;
   uint32_t start = frontier();
   const uint32_t first = larger(committed(), start);  // read behind the frontier: they are ours if it is still there
@@ -110,37 +119,35 @@ bool Arena::pass_over_taken_place(uint32_t wanted) {
   const Holes::Hole hole = {first, larger(2 * last, kReserveUnits)};
   const uint64_t end = uint64_t{first} + hole.count;
   // Their metadata has to be readable: walks over all units pass through.
-  if (end + wanted > window_.units || !commit_chunks(static_cast<uint32_t>(end))) return false;
-  if (!holes_.add(hole) && !(fill_holes() && holes_.add(hole))) return false;
+  if (end + wanted > window_.units || !commit_chunks(static_cast<uint32_t>(end)) || !holes_.add(hole)) return false;
   RESLAB_HOOK("frontier_passes");
   if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) {
     holes_.take(hole);
-  } else if (first > start) {
-    set_free(start, first - start, Content::kZero);
+    return true;
   }
+  RESLAB_HOOK("frontier_passed");
+  window_extent_.skip_to(static_cast<uint32_t>(end));
+  if (first > start) set_free(start, first - start, Content::kZero);
   return true;
 }
 
-// Holes whose place is empty by now become free units. False: there is none.
-bool Arena::fill_holes() {
-  bool filled = false;
-  holes_.for_each([&](Holes::Hole hole) { filled |= fill(hole); });
-  return filled;
+// Holes whose place is empty by now become free units.
+void Arena::fill_holes() {
+  holes_.for_each([&](Holes::Hole hole) { fill(hole); });
 }
 
 // What we can map in a place that the frontier has passed nobody has a unit of. One that it has not passed yet is being
 // added at this moment, and may come to nothing.
-bool Arena::fill(Holes::Hole hole) {
+void Arena::fill(Holes::Hole hole) {
   const size_t bytes = size_t{hole.count} << kUnitShift;
-  if (vm_reserve_at(address(hole.first), bytes) != Place::kOurs) return false;
+  if (vm_reserve_at(address(hole.first), bytes) != Place::kOurs) return;
   RESLAB_HOOK("hole_mapped");
   const bool is_passed = hole.first + hole.count <= frontier();
   if (is_passed && vm_make_writable(address(hole.first), bytes) && holes_.take(hole)) {
     set_free(hole.first, hole.count, Content::kZero);
-    return true;
+  } else {
+    vm_release(address(hole.first), bytes);
   }
-  vm_release(address(hole.first), bytes);
-  return false;
 }
 
 // --- kept runs -------------------------------------------------------------------------------------------------------
@@ -171,15 +178,18 @@ uint32_t Arena::release_kept() {
 
 void Arena::keep_ready() {
   const auto wanted = static_cast<int64_t>(options().nolock_ready >> kUnitShift);
-  const int64_t have = committed();
-  const int64_t missing = wanted - (have - units_in_use());
-  if (missing <= 0 || have + missing > window_.units) return;
+  const int64_t start = frontier();
+  const int64_t end = larger(committed(), static_cast<uint32_t>(start));  // the marks may have a hole to pass yet
+  const int64_t missing = wanted - (end - start) - free_.free_units() - kept_.units();
+  if (missing <= 0 || end + missing > window_.units) return;
   const uint32_t pause = ready_pause_.load(std::memory_order_relaxed);  // a hint: lost steps do no harm
   if (pause > 0) {
     ready_pause_.store(pause - 1, std::memory_order_relaxed);
-  } else if (commit(static_cast<uint32_t>(have + missing), Contract::kPlain) != Place::kOurs) {
-    ready_pause_.store(kReadyPause, std::memory_order_relaxed);
+    return;
   }
+  const Place place = commit(static_cast<uint32_t>(end + missing), Contract::kPlain);
+  if (place == Place::kTaken) pass_over_taken_place(static_cast<uint32_t>(missing));  // and the next call commits
+  if (place == Place::kNoSpace) ready_pause_.store(kReadyPause, std::memory_order_relaxed);
 }
 
 // Makes units below `needed` writable, and their metadata before them, in steps that grow with the arena and shrink
@@ -191,8 +201,8 @@ Place Arena::commit(uint32_t needed, Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     const uint32_t start = frontier();
     if (needed <= larger(committed(), start)) return Place::kOurs;
-    const uint32_t wished = smaller(larger(reserved(), start) + kReserveUnits, window_.units);
-    place = window_extent_.reserve(needed, wished, start);
+    if (reserved() < start) window_extent_.skip_to(start);  // who passed a hole stands still before he could
+    place = window_extent_.reserve(needed, smaller(reserved() + kReserveUnits, window_.units));
     if (place != Place::kOurs) break;
     if (commit_in_steps(committed(), needed)) return Place::kOurs;
     place = Place::kNoSpace;
@@ -215,14 +225,14 @@ bool Arena::commit_in_steps(uint32_t start, uint32_t needed) {
 
 bool Arena::commit_chunks(uint32_t units) {
   const uint32_t wanted = (units + kUnitsInChunk - 1) / kUnitsInChunk;
-  return chunk_extent_.reserve(wanted, wanted, 0) == Place::kOurs && chunk_extent_.commit(wanted);
+  return chunk_extent_.reserve(wanted, wanted) == Place::kOurs && chunk_extent_.commit(wanted);
 }
 
 void Arena::give_back_reservation(size_t limit_bytes) {
   window_extent_.give_back(0);
-  // One chunk more than is writable: the next commit has one.
+  // One chunk more than is writable: the next commit has one. Holes take units and no memory.
   constexpr size_t kChunkSpan = size_t{kUnitsInChunk} << kUnitShift;
-  const size_t wanted = limit_bytes / kChunkSpan + 2;
+  const size_t wanted = limit_bytes / kChunkSpan + 2 + kLongestHole / kUnitsInChunk;
   const uint32_t most = window_.units / kUnitsInChunk + 1;
   chunk_extent_.give_back(larger(chunk_extent_.writable() + 1, wanted < most ? static_cast<uint32_t>(wanted) : most));
 }

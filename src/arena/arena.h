@@ -9,8 +9,8 @@
 //   keep, claim_kept    yes    yes      yes     yes     yes: arena/run_cache.h
 //
 // Order of growth: metadata of the units is writable before they are committed, committed is published after mprotect
-// returned, the frontier never passes it (38), but where a foreign mapping is in the way: then the frontier is the
-// first to go on behind it, and leaves a hole.
+// returned, the frontier never passes it (38). Where a foreign mapping is in the way, the frontier goes on behind it
+// first, and the marks of what is committed and reserved follow: between them is a hole.
 #pragma once
 
 #include <atomic>
@@ -91,7 +91,8 @@ class Arena {
 
   const Window& window() const { return window_; }
   const UnitBitmap& free_bits() const { return free_; }
-  uint32_t frontier() const { return frontier_.load(std::memory_order_relaxed); }
+  // acquire: a hole below it is known (arena/holes.h).
+  uint32_t frontier() const { return frontier_.load(std::memory_order_acquire); }
   // The ends of what is writable and of what is reserved. Both may have holes below them.
   uint32_t committed() const { return window_extent_.writable(); }
   uint32_t reserved() const { return window_extent_.reserved(); }
@@ -121,21 +122,18 @@ class Arena {
   int64_t units_in_use(int64_t kept) const {
     return int64_t{frontier()} - 1 - holes_.units() - free_.free_units() - kept;
   }
-  // A hole counts before the marks have passed it.
-  size_t bytes_below(uint32_t end) const {
-    const uint32_t holes = holes_.units();
-    return holes < end ? size_t{end - holes} << kUnitShift : 0;
-  }
+  size_t bytes_below(uint32_t end) const { return size_t{end - holes_.units_below(end)} << kUnitShift; }
   void set_free(uint32_t first, uint32_t count, Content content);
   int64_t dirty_base(int64_t live) const;
   int64_t dirty_bound(int64_t live) const;
+  UnitRun claim_again(uint32_t count, uint32_t align, Contract contract);
   bool revive_tail();
   Place commit(uint32_t needed_units, Contract contract);
   bool commit_in_steps(uint32_t start, uint32_t needed);
   bool commit_chunks(uint32_t units);
   bool pass_over_taken_place(uint32_t wanted);
-  bool fill_holes();
-  bool fill(Holes::Hole hole);
+  void fill_holes();
+  void fill(Holes::Hole hole);
   bool take_zero_bits(uint32_t first, uint32_t count);
   void set_zero_bits(uint32_t first, uint32_t count);
   bool bit_is_zero(uint32_t unit) const {

@@ -18,11 +18,10 @@ void Extent::init(char* start, size_t stride, uint32_t reserved, uint32_t writab
   marks_.store(with_reserved(writable, reserved), std::memory_order_relaxed);  // the root's publication releases it
 }
 
-Place Extent::reserve(uint32_t needed, uint32_t wished, uint32_t from) {
+Place Extent::reserve(uint32_t needed, uint32_t wished) {
   Place place = Place::kOurs;
   for ([[maybe_unused]] int round : for_tries(kLooks)) {
-    const uint32_t seen = reserved();
-    const uint32_t start = seen < from ? from : seen;
+    const uint32_t start = reserved();
     if (needed <= start) return Place::kOurs;
     uint32_t end = wished < needed ? needed : wished;
     place = vm_reserve_at(at(start), (end - start) * stride_);
@@ -33,25 +32,32 @@ Place Extent::reserve(uint32_t needed, uint32_t wished, uint32_t from) {
     if (place == Place::kNoSpace) break;
     if (place == Place::kTaken) continue;
     RESLAB_HOOK("extent_reserved");
-    if (!publish_reserved(seen, start, end)) vm_release(at(start), (end - start) * stride_);
+    if (!publish_reserved(start, end)) vm_release(at(start), (end - start) * stride_);
   }
   return needed <= reserved() ? Place::kOurs : place;
 }
 
 // What we have mapped nobody else can map. It is ours to publish as long as the mark is where it was: others may have
-// lowered it meanwhile, or gone on behind what we have mapped. Behind a hole, what was reserved before it is of no more
-// use.
-bool Extent::publish_reserved(uint32_t seen, uint32_t start, uint32_t end) {
+// lowered it meanwhile, or skipped what we have mapped.
+bool Extent::publish_reserved(uint32_t start, uint32_t end) {
   uint64_t marks = marks_.load(std::memory_order_relaxed);
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    if (reserved_of(marks) != seen) return false;
-    const uint64_t next = with_reserved(start == seen ? marks : with_writable(marks, start), end);
-    if (!marks_.compare_exchange_weak(marks, next, std::memory_order_acq_rel)) continue;
-    const uint32_t left = writable_of(marks);
-    if (start != seen && left < seen) vm_release(at(left), (seen - left) * stride_);
-    return true;
+    if (reserved_of(marks) != start) return false;
+    if (marks_.compare_exchange_weak(marks, with_reserved(marks, end), std::memory_order_acq_rel)) return true;
   }
   return false;
+}
+
+void Extent::skip_to(uint32_t end) {
+  uint64_t marks = marks_.load(std::memory_order_acquire);
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    const uint32_t unused = writable_of(marks), reserved_end = reserved_of(marks);
+    if (reserved_end >= end) return;
+    if (!marks_.compare_exchange_weak(marks, skipped(marks, end), std::memory_order_acq_rel)) continue;
+    // As in give_back: whoever moves the mark unmaps, once.
+    if (unused < reserved_end) vm_release(at(unused), (reserved_end - unused) * stride_);
+    return;
+  }
 }
 
 bool Extent::commit(uint32_t end) {

@@ -4,8 +4,7 @@
 //   start [ writable .......| reserved, PROT_NONE ......| not ours: reserved later, if it is still empty then ]
 //
 // In elements of `stride` bytes. Both marks are one word, so that a commit cannot be published into a tail that was
-// given back meanwhile. Below the marks there may be holes, which their owner knows of: it says from where on to
-// reserve.
+// given back meanwhile. Below the marks there may be holes, which were skipped, and which the owner knows of.
 //
 //                      commit   reserve   give_back   handler on the same thread     child after fork
 //   commit, reserve    yes      yes       yes (1)     yes                            marks are right; a mapping without
@@ -26,11 +25,13 @@ class Extent {
  public:
   void init(char* start, size_t stride, uint32_t reserved, uint32_t writable);
 
-  // At least `needed` elements reserved, `wished` if they can be had; none of them below `from` that are not yet. kOurs:
-  // they are, or others were faster so often that the caller may look again.
-  // kTaken: by somebody else's mapping, or by that of a thread which has not published the mark yet; nobody can tell
-  // which.
-  Place reserve(uint32_t needed, uint32_t wished, uint32_t from);
+  // At least `needed` elements reserved, `wished` if they can be had. kOurs: they are, or others were faster so often that
+  // the caller may look again. kTaken: the place is somebody else's, or that of a thread which has not published its mark
+  // yet; nobody can tell which.
+  Place reserve(uint32_t needed, uint32_t wished);
+  // Both marks go on to `end`, if they are below. What was reserved and not writable is unmapped, and nothing of what was
+  // skipped will be touched.
+  void skip_to(uint32_t end);
   // The first `end` elements writable. False: the system refused, or they are not reserved.
   bool commit(uint32_t end);
   // Unmaps what is reserved beyond `keep` elements and not writable.
@@ -57,8 +58,10 @@ class Extent {
     return with_reserved(marks, reserved) + (uint64_t{1} << 48);
   }
 
+  static constexpr uint64_t skipped(uint64_t marks, uint32_t end) { return given_back(with_writable(marks, end), end); }
+
   char* at(uint32_t element) const { return start_ + element * stride_; }
-  bool publish_reserved(uint32_t seen, uint32_t start, uint32_t end);
+  bool publish_reserved(uint32_t start, uint32_t end);
 
   char* start_;
   size_t stride_;

@@ -37,4 +37,10 @@ uint32_t Holes::ending_at(uint32_t unit) const {
   return units;
 }
 
+uint32_t Holes::units_below(uint32_t end) const {
+  uint32_t units = 0;
+  for_each([&](Hole hole) { units += hole.first + hole.count <= end ? hole.count : 0; });
+  return units;
+}
+
 }  // namespace reslab

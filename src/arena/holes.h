@@ -31,11 +31,13 @@ class Holes {
   uint32_t ending_at(uint32_t unit) const;
   // Of all holes, for estimates: one that is being added or taken counts.
   uint32_t units() const { return units_.load(std::memory_order_relaxed); }
+  bool is_any() const { return units() != 0; }
+  uint32_t units_below(uint32_t end) const;
 
   // relaxed: who meets a unit of a hole has read the frontier, which was moved after the word was written.
   template <class Visit>
   void for_each(Visit visit) const {
-    if (units() == 0) return;
+    if (!is_any()) return;
     for (const std::atomic<uint64_t>& place : words_) {
       const uint64_t word = place.load(std::memory_order_relaxed);
       if (word != 0) visit(Hole{static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32)});

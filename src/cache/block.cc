@@ -68,7 +68,7 @@ uint32_t BlockPool::make(Contract contract) {
 bool BlockPool::extend(Contract contract) {
   const uint32_t chunks = chunk_extent_.writable() + 1;
   if (!may_enter_kernel(contract) || chunks * kBlocksInChunk > max_blocks_) return false;
-  return chunk_extent_.reserve(chunks, chunks, 0) == Place::kOurs && chunk_extent_.commit(chunks);
+  return chunk_extent_.reserve(chunks, chunks) == Place::kOurs && chunk_extent_.commit(chunks);
 }
 
 }  // namespace reslab

@@ -64,9 +64,9 @@ class BlockPool {
   void set_count(uint32_t block, uint32_t n) {
     header(block).count.store(static_cast<uint16_t>(n), std::memory_order_release);
   }
-  // In hand of this thread from here on; and on its way to a stack, or into the pool. A block in hand has an owner at any
-  // moment: the owner is written first, and goes last.
+  // A block that is on no stack is this thread's from here on. The owner is written first.
   void hold(uint32_t block, ClassId cls);
+  // It is about to go to a stack. The owner goes last, so that a block with an owner is on none.
   void let_go(uint32_t block, BlockState state, ClassId cls);
   void set_state(uint32_t block, BlockState state, ClassId cls);
   BlockState state(uint32_t block) {

@@ -199,8 +199,8 @@ class Audit {
       const bool covered = (notes_.unit(unit) & kCovered) != 0;
       const bool free = arena().free_bits().is_free(unit);
       if (covered && free) fail("C7", "unit is free and in use", unit, 0);
-      const bool away = arena().is_retired(unit) || arena().is_in_hole(unit);
-      if (!covered && !free && !away) fail("C7", "unit is neither free nor in use", unit, 0);
+      const bool has_place = covered || free || arena().is_retired(unit) || arena().is_in_hole(unit);
+      if (!has_place) fail("C7", "unit is neither free nor in use", unit, 0);
       if (!covered && __atomic_load_n(&arena().window().class_of[unit], __ATOMIC_RELAXED) != 0) {
         fail("C7", "unit map names a class where nothing is", unit, 0);
       }

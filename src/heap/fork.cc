@@ -26,9 +26,8 @@ void recover_blocks_of_the_dead(BlockPool& pool, uint64_t end) {
   const uint64_t self = thread_id();
   const uint32_t made = pool.blocks_made();
   for (uint32_t block = 1; block < made; ++block) {
-    if (pool.state(block) != BlockState::kInHand) continue;
     uint64_t owner = pool.header(block).owner.load(std::memory_order_relaxed);
-    if (owner == self || owner >= end || owner == 0) continue;  // 0: it has been let go between the two looks
+    if (owner == self || owner >= end || owner == 0) continue;
     if (pool.header(block).owner.compare_exchange_strong(owner, self, std::memory_order_relaxed)) {
       recover_block_of_dead(pool, block);
     }

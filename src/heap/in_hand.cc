@@ -20,10 +20,10 @@ uint32_t recover_abandoned_blocks(BlockPool& pool) {
   const uint32_t made = pool.blocks_made();
   uint32_t recovered = 0;
   for (uint32_t block = 1; block < made; ++block) {
-    // Nobody else can take a block that has an owner, so what is true of one of ours stays true.
+    // A block that has an owner is on no stack, so nobody else can take it. Its state may be that of before.
     if (pool.header(block).owner.load(std::memory_order_relaxed) != self) continue;
     RESLAB_HOOK("block_mine");
-    if (pool.state(block) == BlockState::kInHand) recovered += recover_block(pool, block);
+    recovered += recover_block(pool, block);
   }
   return recovered;
 }

@@ -235,6 +235,7 @@ void Walk::require_all_hooks() const {
       {"retire_tail", nullptr, nullptr},  // under vm.overcommit_memory=2
       // Where a foreign mapping is in the way: test/unit/arena_limits_test.
       {"frontier_passes", nullptr, nullptr},
+      {"frontier_passed", nullptr, nullptr},
       {"hole_mapped", nullptr, nullptr},
       {"block_mine", nullptr, nullptr},  // a block that a jump has left in hand: test/recovery
       // Groups and caches that are made, end, or come to their limit: test/unit/group_test and objects_cache_test.

@@ -100,6 +100,20 @@ TEST_F(ArenaLimitsTest, WhileAThreadStandsStillBeforeItsMarkOthersGrowAllTheSame
   EXPECT_EQ(claim_all() + 300, kLast);
 }
 
+// What calls that may not enter the kernel live on is made ready behind a foreign mapping as well, and behind a hole.
+TEST_F(ArenaLimitsTest, UnitsAreKeptReadyPastAForeignMapping) {
+  make(64);
+  ASSERT_EQ(vm_reserve_at(at(64), kUnitBytes), Place::kOurs);
+  for (int time = 0; time < 3; ++time) {
+    while (own().claim(1, 1, Contract::kAny).first != 0) continue;
+    own().keep_ready();
+    own().keep_ready();  // where the first one met the mapping
+    EXPECT_NE(own().claim(16, 1, Contract::kAny).first, 0u) << time;
+  }
+  EXPECT_TRUE(own().is_in_hole(64));
+  vm_release(at(64), kUnitBytes);
+}
+
 // Many foreign mappings, one behind the other: there is room for so many holes, and for new ones when some can be filled.
 TEST_F(ArenaLimitsTest, HolesAreFilledWhenThereIsNoPlaceForAnother) {
   constexpr uint32_t kHoles = 64, kStep = 2 * kHole;  // the hole, and what is reserved behind it

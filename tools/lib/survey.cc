@@ -153,7 +153,7 @@ class Surveyor {
     const uint64_t committed = std::max<uint64_t>(view_.writable(image_.window_marks_at), frontier_ + 1);
     memory.committed = (committed - holes_) * unit;
     memory.never_used = (committed - frontier_) * unit;  // unit 0 among them
-    memory.reserved = (view_.reserved(image_.window_marks_at) - holes_) * unit;
+    memory.reserved = (std::max(view_.reserved(image_.window_marks_at), committed) - holes_) * unit;
     memory.window = image_.window_units * unit;
     memory.metadata = image_.metadata_fixed_bytes + view_.writable(image_.chunk_marks_at) * image_.chunk_bytes +
                       view_.writable(image_.block_marks_at) * image_.block_chunk_bytes +
