@@ -38,6 +38,14 @@ def main():
         reslab.succeed("check", core)
         for kind in ("svg", "html"):
             reslab.succeed("map", core, "-o", f"{folder}/heap.{kind}")
+        with Target([resting, "hole"], mode) as target:
+            require_same(target.said, reslab.survey(target.pid))
+            core = make_core(target, folder)
+        require_same(target.said, reslab.survey(core))
+        reslab.succeed("check", core)
+        reslab.succeed("map", core, "-o", f"{folder}/hole.svg")
+        if "not reslab's" not in Path(f"{folder}/hole.svg").read_text():
+            fail("the picture shows no hole")
         for what, finding in SPOILED.items():
             with Target([resting, what], mode) as target:
                 done = reslab.run("check", make_core(target, folder))

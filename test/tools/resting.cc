@@ -6,8 +6,14 @@
 //   lost-bit        a free bit is cleared, and the counts do not know
 //   bad-magazine    a magazine's header leads beyond its slots
 //   other-version   the image says that another version wrote it
+//
+// or, which spoils nothing,
+//
+//   hole            the arena has had to go on behind a foreign page
 
 #include <dlfcn.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -60,6 +66,19 @@ uint64_t* bits_of_a_slab(const reslab::Image& image, uint32_t cls) {
   return nullptr;
 }
 
+// Under a limit the library keeps no more reserved than it uses, and reserves the rest when it grows.
+bool grow_past_a_foreign_page() {
+  const reslab::Image& image = **static_cast<reslab::Image**>(dlsym(RTLD_DEFAULT, "reslab_image"));
+  const rlimit limit = {rlim_t{1} << 42, RLIM_INFINITY};
+  if (setrlimit(RLIMIT_AS, &limit) != 0) return false;
+  const uint64_t reserved = at<uint64_t>(image.window_marks_at) >> 24 & 0xffffff;
+  auto* place = reinterpret_cast<void*>(image.window_at + reserved * image.unit_bytes);
+  if (mmap(place, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != place) return false;
+  static void* volatile kept;
+  kept = malloc(size_t{64} << 20);
+  return kept != nullptr && at<uint64_t>(image.holes_at) != 0;
+}
+
 bool spoil(const char* what) {
   reslab::Image& image = **static_cast<reslab::Image**>(dlsym(RTLD_DEFAULT, "reslab_image"));
   constexpr uint32_t kClass = 4;  // 64 bytes, dense
@@ -106,8 +125,10 @@ bool spoil(const char* what) {
 int main(int argc, char** argv) {
   std::thread(work).join();
   work();
+  const bool has_hole = argc > 1 && strcmp(argv[1], "hole") == 0;
+  if (has_hole && !grow_past_a_foreign_page()) return 1;
   reslab_test::tell_all();
-  if (argc > 1 && !spoil(argv[1])) return 1;
+  if (argc > 1 && !has_hole && !spoil(argv[1])) return 1;
   if (write(STDOUT_FILENO, "ready\n", 6) != 6) return 1;
   for (char c; read(STDIN_FILENO, &c, 1) > 0;) {}
   _exit(0);  // what is spoiled is not to be used again
