@@ -63,7 +63,10 @@ bool start(const RcuClient* client) {
 size_t arena_bytes() { return size_t{arena().window().units} << kUnitShift; }
 uint32_t slot_count() { return slots().count(); }
 // While a debug mode is on, each object goes by its bit, which knows at once of a second time.
-bool pages_work() { return in_rseq_mode() && fence_available.load(std::memory_order_relaxed) && !debug_is_on(); }
+PageWay page_way() {
+  if (debug_is_on()) return PageWay::kNone;
+  return in_rseq_mode() && fence_available.load(std::memory_order_relaxed) ? PageWay::kByCpu : PageWay::kShared;
+}
 bool in_nolock_scope() { return thread_line.nolock_depth.load(std::memory_order_relaxed) != 0; }
 
 size_t retire_object(void* object, const char* call) {
@@ -211,8 +214,9 @@ constexpr RcuCore kTable = {
     .options = options,
     .slots = slot_count,
     .arena_bytes = arena_bytes,
-    .pages_work = pages_work,
+    .page_way = page_way,
     .fence = rseq_fence,
+    .slot = slot_index,
     .retire = retire,
     .has_pending = has_pending,
     .measure = measure,

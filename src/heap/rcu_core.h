@@ -18,7 +18,11 @@
 
 namespace reslab {
 
-inline constexpr uint32_t kRcuCoreVersion = 2;
+inline constexpr uint32_t kRcuCoreVersion = 3;
+
+// How retired objects' pointers are put into pages: not at all; by sections of whoever is on a CPU, when others' can be
+// waited for; by compare-and-swap.
+enum class PageWay : uint8_t { kNone, kByCpu, kShared };
 
 struct RcuCore {
   uint32_t version;
@@ -29,8 +33,9 @@ struct RcuCore {
   const Options& (*options)();
   uint32_t (*slots)();
   size_t (*arena_bytes)();
-  bool (*pages_work)();  // sections run, and other CPUs' can be waited for
+  PageWay (*page_way)();
   bool (*fence)();
+  uint32_t (*slot)();  // that the thread is on, or shares; stale at once
 
   // Any: the emergency route. Bytes of the object, 0 for nullptr; misuse ends in a report that names `call`.
   size_t (*retire)(void* object, const char* call);

@@ -82,7 +82,9 @@ void let_reclaimer_go() {
   if (has_reclaimer()) rcu.reclaimer.let_go();
 }
 void visit_pages(void (*visit)(void*, void*), void* context) {
-  if (rcu.has_pages.load(std::memory_order_acquire)) rcu.pages.visit(visit, context);
+  if (!rcu.has_pages()) return;
+  rcu.pages.visit_full(visit, context);
+  rcu.open.visit(visit, context);
 }
 constexpr RcuClient kClient = {cookie_start,   cookie_poll,      is_in_read_section,
                                hold_reclaimer, let_reclaimer_go, visit_pages};
@@ -98,20 +100,22 @@ bool make_fork_word() {
   return true;
 }
 
-// Opens the fast path, last of all.
+// Opens one of the two fast paths, last of all.
 void open_pages(const RcuCore& core) {
-  if (!core.pages_work() || core.options().check_rcu || !rcu.pages.init(core.slots(), core.measure)) return;
   constexpr auto relaxed = std::memory_order_relaxed;
   constexpr uint32_t kFirstSpares = 32;  // until there is a reclaimer
+  const PageWay way = core.options().check_rcu ? PageWay::kNone : core.page_way();
+  if (way == PageWay::kNone || !rcu.open.init(rcu.pages, core, way)) return;
   rcu.pages.make_spares(kFirstSpares);
   rcu_fast.arena_base.store(core.fast_path->arena_base.load(relaxed), relaxed);
-  rcu_fast.class_of.store(core.fast_path->class_of.load(relaxed), relaxed);
-  rcu_fast.start_tests.store(core.fast_path->start_tests.load(relaxed), relaxed);
+  if (way == PageWay::kShared) {
+    rcu_fallback.arena_bytes.store(core.arena_bytes(), std::memory_order_release);
+    return;
+  }
   rcu_fast.rseq_offset.store(core.fast_path->rseq_offset.load(relaxed), relaxed);
   rcu_fast.slot_offset.store(core.fast_path->slot_offset.load(relaxed), relaxed);
-  rcu_fast.cpus.store(rcu.pages.cpus(), relaxed);
+  rcu_fast.cpus.store(rcu.open.by_cpu().cpus(), relaxed);
   rcu_fast.words.store(rcu.pages.words(), relaxed);
-  rcu.has_pages.store(true, std::memory_order_release);
   rcu_fast.arena_bytes.store(core.arena_bytes(), std::memory_order_release);
 }
 

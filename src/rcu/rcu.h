@@ -8,7 +8,8 @@
 
 #include "heap/rcu_core.h"
 #include "rcu/grace.h"
-#include "rcu/pages.h"
+#include "rcu/open_pages.h"
+#include "rcu/page_pool.h"
 #include "rcu/reclaimer.h"
 
 struct rcu_flavor_struct;
@@ -33,8 +34,8 @@ struct Rcu {
 
   Grace grace;
   Reclaimer reclaimer;
-  Pages pages;
-  std::atomic<bool> has_pages{false};
+  PagePool pages;
+  OpenPages open;
 
   // Asked for at every use: a free may come before this library's constructor.
   const RcuCore& core() {
@@ -42,6 +43,7 @@ struct Rcu {
     return found != nullptr ? *found : find_core();
   }
   static const RcuCore& find_core();  // a report and the end where there is none of this version
+  bool has_pages() const { return open.way() != PageWay::kNone; }
   uint64_t bit_pending() const {
     const auto pending =
         static_cast<int64_t>(bit_objects.load(std::memory_order_relaxed) - bit_taken.load(std::memory_order_relaxed));
@@ -50,7 +52,7 @@ struct Rcu {
   size_t pending_bytes() const {
     const int64_t by_bit = bit_bytes.load(std::memory_order_relaxed);
     return (by_bit > 0 ? static_cast<uint64_t>(by_bit) : 0) + reclaimer.waiting_bytes() +
-           (has_pages.load(std::memory_order_relaxed) ? pages.full_bytes() : 0);
+           (has_pages() ? pages.full_bytes() : 0);
   }
   bool is_above_limit() const {
     const size_t limit = limit_bytes.load(std::memory_order_relaxed);

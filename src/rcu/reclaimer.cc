@@ -36,7 +36,7 @@ void Reclaimer::wake_waiters() {
 
 // Spare pages ahead of need: more of them after a shortage, unless what is short is grace periods.
 void Reclaimer::refill() {
-  if (!rcu.has_pages.load(std::memory_order_relaxed)) return;
+  if (!rcu.has_pages()) return;
   const uint32_t shortages = rcu.pages.shortages();
   if (is_period_old(now_ns())) {
     shortages_seen_ = shortages;
@@ -50,8 +50,8 @@ void Reclaimer::refill() {
 void Reclaimer::take_in(Scope scope, uint64_t now) {
   const RcuCore& core = rcu.core();
   Retired taken = {0, 0};
-  if (rcu.has_pages.load(std::memory_order_relaxed)) {
-    if (scope != Scope::kFull) rcu.pages.drain(now, scope == Scope::kAll ? 0 : age_ns(), core.fence);
+  if (rcu.has_pages()) {
+    if (scope != Scope::kFull) rcu.open.drain(now, scope == Scope::kAll ? 0 : age_ns(), core.fence);
     rcu.pages.take_full([&](void* const* objects, uint32_t count) {
       const Retired page = core.take_in(objects, count);
       taken.objects += page.objects;
@@ -107,16 +107,12 @@ void Reclaimer::end_batch() {
   if (answers || waiters_.load(std::memory_order_relaxed) != 0) wake_waiters();
 }
 
-bool Reclaimer::has_work() const {
-  return (rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.full() != 0) || rcu.core().has_pending();
-}
+bool Reclaimer::has_work() const { return (rcu.has_pages() && rcu.pages.full() != 0) || rcu.core().has_pending(); }
 
 // A slab that a thread is about to list, and never does, is listed by nobody else (slab/retired.h R1).
 bool Reclaimer::is_search_due(uint64_t now) const { return rcu.bit_pending() != 0 && now - searched_ns_ >= kIdleLook; }
 
-bool Reclaimer::is_much() const {
-  return rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.full() >= kBatchPages;
-}
+bool Reclaimer::is_much() const { return rcu.has_pages() && rcu.pages.full() >= kBatchPages; }
 
 Doorbell::Call Reclaimer::call_for_page() const {
   constexpr uint32_t kFewSpares = 8;
@@ -130,7 +126,7 @@ bool Reclaimer::may_begin(uint64_t now) const {
   const bool in_pause = now < begun_ns_ + kPause && !is_much();
   if (in_pause && !rcu.is_above_limit() && shortages_seen_ == rcu.pages.shortages()) return false;
   if (has_work() || is_search_due(now)) return true;
-  return scope == Scope::kAged && rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.has_open();
+  return scope == Scope::kAged && rcu.open.any();
 }
 
 void Reclaimer::look_for_stall(uint64_t now) {
@@ -161,15 +157,13 @@ void Reclaimer::sleep(uint64_t now) {
     bell_.sleep(Doorbell::Call::kUrgent, 10 * kMs, [&] { return goes_on() && !rcu.grace.poll(cookie_); });
     return;
   }
-  const bool has_open = rcu.has_pages.load(std::memory_order_relaxed) && rcu.pages.has_open();
+  const bool has_open = rcu.open.any();
   if (has_work() && now < begun_ns_ + kPause) {
     bell_.sleep(Doorbell::Call::kUrgent, begun_ns_ + kPause - now, [&] { return is_idle() && !is_much(); });
     return;
   }
-  bell_.sleep(Doorbell::Call::kAny, has_open || !is_settled_ ? look : kIdleLook, [&] {
-    return is_idle() && !has_work() &&
-           (has_open || !rcu.has_pages.load(std::memory_order_relaxed) || !rcu.pages.has_open());
-  });
+  bell_.sleep(Doorbell::Call::kAny, has_open || !is_settled_ ? look : kIdleLook,
+              [&] { return is_idle() && !has_work() && (has_open || !rcu.open.any()); });
 }
 
 // Gives memory back: now and then while objects come, and once they have stopped.
@@ -236,12 +230,14 @@ void Reclaimer::forget() {
   cookie_ = 0;
   const RcuCore& core = rcu.core();
   Retired pending = core.adopt();
-  if (rcu.has_pages.load(std::memory_order_relaxed)) {
+  if (rcu.has_pages()) {
     rcu.pages.finish_take([&](void* const* objects, uint32_t count) {
       const Retired rest = core.retire_rest(objects, count);
       pending.objects += rest.objects;
       pending.bytes += rest.bytes;
     });
+    rcu.open.finish_drains();
+    rcu.pages.count_full();
   }
   waiting_bytes_.store(0, std::memory_order_relaxed);
   taken_.store(freed_.load(std::memory_order_relaxed), std::memory_order_relaxed);

@@ -2,7 +2,7 @@
 // The reclaimer: the one thread that takes retired objects in, begins grace periods for them, and frees them afterwards.
 //
 // One batch at a time: taken in (pages and pending bits become waiting bits), stamped with a cookie no earlier than the
-// last of them (pages.h G4, retired.h R1, grace.h C2), and freed when its period has ended. What is retired meanwhile
+// last of them (page_pool.h G4, retired.h R1, grace.h C2), and freed when its period has ended. What is retired meanwhile
 // stays in pages and pending bits for the next. So while a period lasts no memory is spent on it but the spare pages.
 //
 // Who may run against whom: everything in retire.cc against this, on any thread and in handlers; of this, nothing against

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// reslab_free_rcu. The common case is one restartable section; then a new page, then the object's own bit.
+// reslab_free_rcu. The common case is one restartable section, or one compare-and-swap where there are none; then a new
+// page, then the object's own bit.
 
 #include "arena/geometry.h"
 #include "base/for_tries.h"
@@ -11,6 +12,7 @@
 namespace reslab {
 
 constinit RcuFast rcu_fast = {};
+constinit RcuFallback rcu_fallback = {};
 
 namespace {
 
@@ -19,9 +21,9 @@ constexpr char kCall[] = "reslab_free_rcu";
 // Does it lie where objects do? In one subtraction: past the arena's bytes is also what is not aligned (its low bits are
 // rotated to the top), NULL, and everything before the pages are there. Whether it is the start of an object is looked at
 // when it is taken in, with everything else that this path has no time for.
-[[gnu::always_inline]] inline bool may_be_object(const void* object) {
+[[gnu::always_inline]] inline bool may_be_object(const void* object, const std::atomic<size_t>& bytes) {
   // acquire, and before the base: nothing of the rest is there before this is.
-  const size_t arena_bytes = rcu_fast.arena_bytes.load(std::memory_order_acquire);
+  const size_t arena_bytes = bytes.load(std::memory_order_acquire);
   const uintptr_t offset = reinterpret_cast<uintptr_t>(object) - rcu_fast.arena_base.load(std::memory_order_relaxed);
   return __builtin_expect((offset >> 4 | offset << 60) < arena_bytes >> 4, 1);
 }
@@ -39,22 +41,35 @@ void tell_of(Doorbell::Call call) {
   tell_reclaimer(above ? Doorbell::Call::kUrgent : call);
 }
 
-bool push_to_page(void* object) {
+template <class Push, class Renew>
+[[gnu::always_inline]] inline bool push_to_page(void* object, Push push, Renew renew) {
   for ([[maybe_unused]] int round : for_tries(kRestarts)) {
-    const Section section = section_retire(object);
+    const Section section = push(object);
     if (section == Section::kDone) return true;
     if (section == Section::kSameAsTop) rcu.core().report_twice(kCall, object);
     if (section == Section::kUnregistered) return false;
     if (section == Section::kAborted) continue;
-    if (rcu.pages.renew() == Renewal::kNoPage) return false;
+    if (renew() == Renewal::kNoPage) return false;
     tell_of(rcu.reclaimer.call_for_page());
   }
   return false;
 }
 
+bool push_to_cpu_page(void* object) {
+  return push_to_page(object, section_retire, [] { return rcu.open.by_cpu().renew(rcu.core().slot()); });
+}
+
+bool push_to_shared_page(void* object) {
+  const uint32_t slot = rcu.core().slot();
+  return push_to_page(
+      object, [slot](void* one) { return rcu.open.shared().push(slot, one); },
+      [slot] { return rcu.open.shared().renew(slot); });
+}
+
 [[gnu::noinline]] void retire_slow(void* object) {
+  if (may_be_object(object, rcu_fallback.arena_bytes) && push_to_shared_page(object)) return;
   if (object == nullptr) return;
-  if (may_be_object(object) && push_to_page(object)) return;
+  if (may_be_object(object, rcu_fast.arena_bytes) && push_to_cpu_page(object)) return;
   rcu.bit_objects.fetch_add(1, std::memory_order_relaxed);  // before the bit: who never comes back is looked for
   const auto bytes = static_cast<int64_t>(rcu.core().retire(object, kCall));
   RESLAB_HOOK("rcu_retired");
@@ -67,6 +82,8 @@ bool push_to_page(void* object) {
 }  // namespace reslab
 
 extern "C" void reslab_free_rcu(void* ptr) noexcept {
-  if (__builtin_expect(reslab::may_be_object(ptr) && reslab::section_retire(ptr) == reslab::Section::kDone, 1)) return;
-  reslab::retire_slow(ptr);
+  using namespace reslab;
+  const bool is_retired = may_be_object(ptr, rcu_fast.arena_bytes) && section_retire(ptr) == Section::kDone;
+  if (__builtin_expect(is_retired, 1)) return;
+  retire_slow(ptr);
 }

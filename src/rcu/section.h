@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two restartable sections of the pages, as pseudo-code; platform/rseq.h says what a section is. `cpu` is
+// The two restartable sections of the pages (rcu/cpu_pages.h), as pseudo-code; platform/rseq.h says what a section is. `cpu` is
 // cpus + (slot << kCpuShift), read inside the section.
 //
 //   retire(object)                      end = cpu.header.end, THEN top = cpu.header.top (1)
@@ -18,7 +18,6 @@
 #include <cstdint>
 
 #include "platform/rseq.h"
-#include "slab/size_classes.h"
 
 namespace reslab {
 
@@ -29,16 +28,20 @@ inline constexpr unsigned kCpuShift = 7;
 struct alignas(64) RcuFast {
   std::atomic<size_t> arena_bytes;
   std::atomic<uintptr_t> arena_base;
-  std::atomic<const uint16_t*> class_of;
-  std::atomic<const StartTest*> start_tests;
   std::atomic<ptrdiff_t> rseq_offset;
   std::atomic<ptrdiff_t> slot_offset;
   std::atomic<char*> cpus;
-  std::atomic<uint64_t*> words;  // of all pages
+  std::atomic<std::atomic<uint64_t>*> words;  // of all pages
 };
 static_assert(sizeof(RcuFast) == 64);
 
+// The same limit where pages are filled by compare-and-swap. One of the two is 0 for ever.
+struct RcuFallback {
+  std::atomic<size_t> arena_bytes;
+};
+
 extern constinit RcuFast rcu_fast __attribute__((visibility("hidden")));
+extern constinit RcuFallback rcu_fallback __attribute__((visibility("hidden")));
 
 }  // namespace reslab
 

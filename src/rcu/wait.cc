@@ -136,11 +136,11 @@ int reslab_rcu_get_stats(reslab_rcu_stats* out, size_t out_size) noexcept {
   if (out == nullptr) return EINVAL;
   reslab_rcu_stats stats = {};
   const Reclaimer& reclaimer = rcu.reclaimer;
-  const bool has_pages = rcu.has_pages.load(std::memory_order_acquire);
+  const bool has_pages = rcu.has_pages();
   const uint32_t full = has_pages ? rcu.pages.full() : 0;
   stats.freed = reclaimer.freed();
   stats.taken = reclaimer.taken();
-  stats.pending_objects = stats.taken - stats.freed + rcu.bit_pending() + uint64_t{full} * Pages::kPointers;
+  stats.pending_objects = stats.taken - stats.freed + rcu.bit_pending() + uint64_t{full} * PagePool::kPointers;
   stats.pending_bytes = rcu.pending_bytes();
   stats.by_bit = rcu.bit_objects.load(std::memory_order_relaxed);
   stats.grace_periods = rcu.grace.ended();

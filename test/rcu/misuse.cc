@@ -284,11 +284,9 @@ bool with_debug() { return has_debug("FZPU"); }
 bool with_poison() { return has_debug("P"); }
 // No object goes by a page, where it would only be looked at with the others of that page.
 bool by_bits() {
-  reslab_status status = {};
   char checks[4] = "";
-  reslab_get_status(&status, sizeof status);
   reslab_option_get("check_rcu", checks, sizeof checks);
-  return status.mode == RESLAB_MODE_FALLBACK || strcmp(checks, "1") == 0 || with_debug();
+  return strcmp(checks, "1") == 0 || with_debug();
 }
 
 struct Case {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reclaimer takes away the page that a push is in flight to: the push commits behind the closing, and before the
-// fence is done. Its object must be found in the page (rcu/pages.h G2). Played by one thread: the fence is the program's
+// fence is done. Its object must be found in the page (rcu/cpu_pages.h G2). Played by one thread: the fence is the program's
 // own, and in it the push commits.
 #include <algorithm>
 
@@ -20,7 +20,7 @@ bool fence() {
   expect(is_closed(header), "the page is open while its pushes are waited for");
   expect(rcu.pages.full() == 0, "the page counts as full before the fence");
   const uint32_t top = top_of(header).load();
-  rcu.pages.words()[top] = reinterpret_cast<uintptr_t>(in_flight);
+  rcu.pages.words()[top].store(reinterpret_cast<uintptr_t>(in_flight));
   top_of(header).store(top + 1);
   return true;
 }
@@ -29,11 +29,11 @@ bool fence() {
 
 int main(int argc, char** argv) {
   start(argc, argv);
-  expect(with_rseq() && rcu.has_pages.load(), "pages are what this is about");
+  expect(with_rseq() && rcu.has_pages(), "pages are what this is about");
   void* before = reslab_malloc(64);
   in_flight = reslab_malloc(64);
   reslab_free_rcu(before);
-  rcu.pages.drain(1, 0, fence);
+  rcu.open.drain(1, 0, fence);
   expect(fences == 1, "%d fences for one page", fences);
   const std::vector<void*> taken = take_full_pages();
   expect(taken.size() == 2 && taken[0] == before && taken[1] == in_flight,

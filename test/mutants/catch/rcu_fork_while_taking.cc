@@ -41,10 +41,10 @@ void take_half(void* const* objects, uint32_t count) {
 
 int main(int argc, char** argv) {
   start(argc, argv);
-  expect(with_rseq() && rcu.has_pages.load(), "pages are what this is about");
+  expect(rcu.has_pages(), "pages are what this is about");
   live_before = live_objects();
-  for (uint32_t i = 0; i < Pages::kPointers; ++i) reslab_free_rcu(reslab_malloc(32));
-  rcu.pages.drain(1, 0, [] { return true; });
+  for (uint32_t i = 0; i < PagePool::kPointers; ++i) reslab_free_rcu(reslab_malloc(32));
+  drain_pages();
   expect(rcu.pages.full() == 1, "there is no full page");
   rcu.pages.take_full(take_half);
   return 0;

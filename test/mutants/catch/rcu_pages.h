@@ -12,10 +12,11 @@
 
 namespace catcher {
 
-// The header of the one page that is being filled.
+// Of a page that is filled by restartable sections: the header of the one that is.
 inline std::atomic<uint64_t>& open_header() {
   for (uint32_t slot = 0; slot < reslab::rcu.core().slots(); ++slot) {
-    auto& header = *reinterpret_cast<std::atomic<uint64_t>*>(reslab::rcu.pages.cpus() + (slot << reslab::kCpuShift));
+    auto& header =
+        *reinterpret_cast<std::atomic<uint64_t>*>(reslab::rcu.open.by_cpu().cpus() + (slot << reslab::kCpuShift));
     if (header.load() != 0) return header;
   }
   expect(false, "no page is being filled");
@@ -25,6 +26,11 @@ inline std::atomic<uint32_t>& top_of(std::atomic<uint64_t>& header) {
   return reinterpret_cast<std::atomic<uint32_t>*>(&header)[0];
 }
 inline bool is_closed(const std::atomic<uint64_t>& header) { return header.load() >> 32 == 0; }
+
+// Takes the pages that are being filled away, which are full then.
+inline void drain_pages() {
+  reslab::rcu.open.drain(1, 0, [] { return true; });
+}
 
 // What the full pages hold, which are spare afterwards.
 inline std::vector<void*> take_full_pages() {
