@@ -37,25 +37,24 @@ inline uint64_t thread_id() {
   return id != 0 ? id : draw_thread_id();
 }
 
-// Marks a slow path, and numbers its thread. A call that a siglongjmp leaves stays marked, so "none below" can be
-// believed, "some below" not always: heap/context.h knows when to forget it.
-class SlowCall {
+// Marks a slow path. A call that a siglongjmp leaves stays marked, so "none below" can be believed, "some below" not
+// always: heap/context.h knows when to forget it.
+class SlowFrame {
  public:
-  SlowCall() : below_(thread_line.slow_frame.load(std::memory_order_relaxed)) {
+  SlowFrame() : below_(thread_line.slow_frame.load(std::memory_order_relaxed)) {
     thread_line.slow_frame.store(frame(), std::memory_order_relaxed);
-    thread_id();
 #ifdef RESLAB_CHECKS
     locks_below_ = thread_line.locks_held.exchange(0, std::memory_order_relaxed);  // an interrupted frame's
 #endif
   }
-  ~SlowCall() {
+  ~SlowFrame() {
 #ifdef RESLAB_CHECKS
     thread_line.locks_held.store(locks_below_, std::memory_order_relaxed);
 #endif
     thread_line.slow_frame.store(below_, std::memory_order_relaxed);
   }
-  SlowCall(const SlowCall&) = delete;
-  SlowCall& operator=(const SlowCall&) = delete;
+  SlowFrame(const SlowFrame&) = delete;
+  SlowFrame& operator=(const SlowFrame&) = delete;
 
   // Does this call interrupt another one? A mark just below our own frame's address is of a call that was left by a
   // jump: no frame above it can be alive. For statistics only: an alternate stack may lie anywhere.
@@ -73,6 +72,12 @@ class SlowCall {
 #ifdef RESLAB_CHECKS
   uint16_t locks_below_;
 #endif
+};
+
+// The same of a thread that has a number, or draws it: all but those who keep aside (heap/fork.h).
+class SlowCall : public SlowFrame {
+ public:
+  SlowCall() { thread_id(); }
 };
 
 }  // namespace reslab

@@ -3,6 +3,7 @@
 
 #include "base/counters.h"
 #include "base/hooks.h"
+#include "base/thread_line.h"
 #include "heap/root.h"
 #include "heap/run.h"
 
@@ -10,7 +11,10 @@ namespace reslab {
 
 bool must_keep_aside() { return root().fork_page->word.load(std::memory_order_seq_cst) == kForkRepairing; }
 
-void* aside_allocate(const Request& request) { return run_allocate_fresh(request); }
+void* aside_allocate(const Request& request) {
+  const SlowFrame frame;
+  return run_allocate_fresh(request);
+}
 
 void* aside_allocate_of(ClassId cls, Contract contract) {
   const ClassInfo& info = cache_class_info(cls);
@@ -41,6 +45,7 @@ bool keep_unlinked(void* object) {
 // Without a bound on its length: that is for lists which nobody may be serving. When the tries are used up the object is
 // lost, and counted.
 void aside_free(void* object, Contract contract) {
+  const SlowFrame frame;
   DeferredList& kept = root().aside;
   const bool is_kept = is_linkable(object) ? kept.push(object, UINT32_MAX) : keep_unlinked(object);
   if (!is_kept) counters.add(Counter::kForkLostObjects);

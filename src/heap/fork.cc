@@ -84,6 +84,7 @@ void settle_units(Root& root, uint32_t frontier) {
   root.arena.forget_kept();
   for (const ClassId cls : all_classes()) slab_forget_class(cls);
   for (uint32_t unit = 1; unit < frontier;) {
+    RESLAB_HOOK("fork_settle_unit");
     const ClassId cls = slab_identity(unit).cls;
     if (cls == kRunClass) {
       unit += slab_at(unit).run_units.load(std::memory_order_relaxed);
@@ -125,6 +126,7 @@ void share(Root& root, uint32_t seen) {
 }
 
 void settle(Root& root) {
+  root.under_repair.thread.store(0, std::memory_order_relaxed);
   // seq_cst, then the list: against aside_free.
   root.fork_page->word.store(kForkSettled, std::memory_order_seq_cst);
   aside_give_back(root.aside, Contract::kPlain);
@@ -133,22 +135,45 @@ void settle(Root& root) {
 void repair(Root& root, uint32_t seen) {
   ForkPage& page = *root.fork_page;
   const bool whole = !SlowCall::any_below();
+  const SlowCall call;  // before the word: a repair without a frame below is one that a jump has left
   // Before the word is set: those who see the word claim above this. Another thread can not have claimed earlier: it
   // would have marked the child as shared, and the exchange fails.
-  page.frontier.store(root.arena.frontier(), std::memory_order_relaxed);
-  if (!page.word.compare_exchange_strong(seen, kForkRepairing, std::memory_order_acq_rel)) return;
-  const SlowCall call;
+  const uint32_t frontier = root.arena.frontier();
+  page.frontier.store(frontier, std::memory_order_relaxed);
+  root.under_repair.frontier.store(frontier, std::memory_order_relaxed);
+  root.under_repair.thread.store(thread_id(), std::memory_order_release);
+  uint32_t word = seen;
+  // What is under way although it was not is what a handler has left, in the process it has forked for one: it is gone on
+  // with here.
+  if (!page.word.compare_exchange_strong(word, kForkRepairing, std::memory_order_acq_rel) && word != kForkRepairing) {
+    root.under_repair.thread.store(0, std::memory_order_relaxed);
+    return;
+  }
   if (seen == kForkUnnoticed) {
     root.lost_frames.store(true, std::memory_order_relaxed);
     release_locks(root);
     recover_blocks_of_the_dead(root.blocks, UINT64_MAX);
   }
   if (!whole) {
+    root.under_repair.thread.store(0, std::memory_order_relaxed);
     page.word.store(kForkPartly, std::memory_order_release);
     return;
   }
-  repair_all(root, page.frontier.load(std::memory_order_relaxed));
+  repair_all(root, frontier);
   settle(root);
+}
+
+// In a handler that has forked on top of a repair: that goes on when the handler returns, so this is the middle of it.
+bool is_inside_repair(const Root& root) {
+  return SlowCall::any_below() && root.under_repair.thread.load(std::memory_order_relaxed) == thread_id();
+}
+
+void stay_inside_repair(Root& root) {
+  ForkPage& page = *root.fork_page;
+  page.frontier.store(root.under_repair.frontier.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  uint32_t unnoticed = kForkUnnoticed;
+  // Failure: a handler on top of this one was first.
+  page.word.compare_exchange_strong(unnoticed, kForkRepairing, std::memory_order_acq_rel);
 }
 
 // The lists of a shared child stay as they are; what slabs they lack is found as after the death of a thread
@@ -156,6 +181,7 @@ void repair(Root& root, uint32_t seen) {
 void recover_shared(Root& root) {
   const uint64_t first_number = root.fork_page->first_number.load(std::memory_order_relaxed);
   if (thread_id() >= first_number) return;  // which blocks are the forking thread's it alone knows
+  const SlowCall call;                      // what it takes over is in the hand of this thread
   recover_blocks_of_the_dead(root.blocks, first_number);
   root.fork_page->word.store(kForkSettled, std::memory_order_release);
 }
@@ -167,6 +193,8 @@ void recover_after_fork(Root& root, Contract contract) {
   if (seen == kForkSettled || seen == kForkRepairing) return;
   if (!has_number()) {
     if (seen != kForkShared) share(root, seen);
+  } else if (seen == kForkUnnoticed && is_inside_repair(root)) {
+    stay_inside_repair(root);
   } else if (contract != Contract::kPlain) {
     return;
   } else if (seen == kForkShared) {
@@ -185,6 +213,8 @@ void resume_repair(Root& root) {
   // Who keeps aside draws no number.
   if (page.word.load(std::memory_order_relaxed) != kForkRepairing || !has_number()) return;
   const SlowCall call;
+  // Again: a handler that came before the mark was there has resumed it, and is done.
+  if (page.word.load(std::memory_order_relaxed) != kForkRepairing) return;
   repair_all(root, page.frontier.load(std::memory_order_relaxed));
   settle(root);
 }

@@ -16,7 +16,8 @@
 // that happens at the fork itself. A thread that comes to reslab without one, as a thread of the child does, marks the
 // child as shared: then only blocks in hand of dead threads are given back. Whoever comes while a repair is under way,
 // the repairing thread's own handlers included, keeps aside (heap/aside.h). A handler that leaves the repair by a jump
-// leaves it under way; the thread's next maintenance call begins it again.
+// leaves it under way; the thread's next maintenance call begins it again. One that forks in the middle of it makes a
+// grandchild in which it is still under way, in the frame that the handler returns to.
 #pragma once
 
 #include <atomic>
@@ -41,8 +42,13 @@ struct ForkPage {
   std::atomic<uint64_t> first_number;  // of a shared child: smaller ones are the forking thread's and the dead's
 };
 
-// What the table says, for a call under `contract` that finds the word unsettled. A fork in the middle makes the
-// grandchild begin again.
+// What a grandchild knows of the repair that it was forked in the middle of.
+struct UnderRepair {
+  std::atomic<uint64_t> thread;  // that repairs; 0: none
+  std::atomic<uint32_t> frontier;
+};
+
+// What the table says, for a call under `contract` that finds the word unsettled.
 void recover_after_fork(Root& root, Contract contract);
 
 // Where the process begins: lets fork number its thread in the child. Forks that run no handlers (_Fork, clone) by a

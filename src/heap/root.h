@@ -39,6 +39,7 @@ struct Root {
   size_t reserved_bytes;  // of the window, at the start
   uint64_t deferred_key;
   ForkPage* fork_page;
+  UnderRepair under_repair;
   DeferredList aside;  // heap/aside.h
   std::atomic<void*> aside_unlinked[64];
   Options options;

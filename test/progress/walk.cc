@@ -260,6 +260,7 @@ void Walk::require_all_hooks() const {
        nullptr},  // of a large class with hardly an object; test/unit/heap_memory_back goes there
       {"magazine_shrink", nullptr, nullptr},  // of another CPU, where this thread was before
       {"fork_repair", nullptr, nullptr},      // in a child: test/unit/heap_fork_threads_test.cc stops there
+      {"fork_settle_unit", nullptr, nullptr},
       {"fork_units_settled", nullptr, nullptr},
       {"aside_freed", nullptr, nullptr},
       {"unit_rollback", nullptr, nullptr},

@@ -99,7 +99,7 @@ void with_repair_stopped_at(const char* hook, const std::function<void(Objects&)
   });
 }
 
-constexpr const char* kPlaces[] = {"fork_repair", "fork_units_settled"};
+constexpr const char* kPlaces[] = {"fork_repair", "fork_settle_unit", "fork_units_settled"};
 
 TEST(HeapForkThreads, AThreadThatComesInTheMiddleOfTheRepairKeepsAside) {
   for (const char* place : kPlaces) {
