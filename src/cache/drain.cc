@@ -111,8 +111,12 @@ void finish_drain_of_dead(uint32_t slot, ClassId cls, DrainVisit visit) {
   const uint64_t now = header.load(std::memory_order_relaxed);
   const uint64_t open = reopened(now, saved.load(std::memory_order_relaxed));
   if (now != 0 && header_end(now) == 0 && header_end(open) != 0) {
-    empty_slots(slot, cls, header_top(open), visit);
-    header.store(header_of(class_info(cls).begin, header_end(open)), std::memory_order_relaxed);
+    if (now == kClosedHeader) {
+      empty_slots(slot, cls, header_top(open), visit);
+      header.store(header_of(class_info(cls).begin, header_end(open)), std::memory_order_relaxed);
+    } else {  // a section has committed over it, and others of this process may: nothing was taken out of it
+      restore(header, open);
+    }
   }
   saved.store(0, std::memory_order_relaxed);
 }
