@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/check.h"
 
+#include <signal.h>
+
 #include "base/text.h"
 #include "cache/magazine.h"
 #include "heap/root.h"
 #include "heap/run.h"
+#include "platform/syscall.h"
 #include "platform/vm.h"
 #include "slab/retired.h"
 
@@ -312,12 +315,41 @@ class Audit {
 
 }  // namespace
 
+namespace {
+
+// While it lives the reclaimer holds still, and this thread takes no signals: a handler that left by a jump would leave it
+// so for ever.
+class HeldReclaimer {
+ public:
+  HeldReclaimer() : client_(rcu_client.load(std::memory_order_acquire)) {
+    if (client_ == nullptr) return;
+    const uint64_t all = ~uint64_t{0};
+    set_mask(&all, &mask_);
+    is_held_ = client_->hold();
+  }
+  ~HeldReclaimer() {
+    if (is_held_) client_->let_go();
+    if (client_ != nullptr) set_mask(&mask_, nullptr);
+  }
+  HeldReclaimer(const HeldReclaimer&) = delete;
+  HeldReclaimer& operator=(const HeldReclaimer&) = delete;
+
+ private:
+  static void set_mask(const uint64_t* mask, uint64_t* before) {
+    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(mask), reinterpret_cast<long>(before),
+             sizeof *mask);
+  }
+
+  const RcuClient* client_;
+  uint64_t mask_ = 0;
+  bool is_held_ = false;
+};
+
+}  // namespace
+
 int check_heap(int fd) {
-  const RcuClient* client = rcu_client.load(std::memory_order_acquire);
-  if (client != nullptr) client->hold();
-  const int violations = Audit(fd).run();
-  if (client != nullptr) client->let_go();
-  return violations;
+  const HeldReclaimer still;
+  return Audit(fd).run();
 }
 
 }  // namespace reslab

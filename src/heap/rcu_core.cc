@@ -97,7 +97,17 @@ size_t measure(void* const* objects, uint32_t count) {
   return looked_at == 0 ? 0 : bytes / looked_at * count;
 }
 
+// As for maintenance: what a jump has left of a repair is done, and where another thread is at one nobody frees yet.
+bool may_wait(const char* call, uintptr_t frame) {
+  if (!may_maintain(call, frame) || !ensure_root(Contract::kPlain)) return false;
+  resume_repair(root());
+  return !must_keep_aside();
+}
+
 // --- the reclaimer's ---------------------------------------------------------------------------------------------------
+
+// A thread without a number marks the child of a fork as shared: from then on nobody repairs it.
+bool enter() { return ensure_root(Contract::kAny) && !must_keep_aside(); }
 
 Retired take_in(void* const* objects, uint32_t count) {
   const SlowCall slow;
@@ -221,6 +231,7 @@ constexpr RcuCore kTable = {
     .has_pending = has_pending,
     .measure = measure,
     .report_twice = report_twice,
+    .enter = enter,
     .take_in = take_in,
     .take_pending = take_all_pending,
     .give_back = give_back,
@@ -228,7 +239,7 @@ constexpr RcuCore kTable = {
     .adopt = adopt,
     .retire_rest = retire_rest,
     .in_nolock_scope = in_nolock_scope,
-    .may_maintain = may_maintain,
+    .may_wait = may_wait,
 };
 
 }  // namespace

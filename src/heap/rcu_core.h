@@ -45,17 +45,18 @@ struct RcuCore {
   void (*report_twice)(const char* call, const void* object);
 
   // reclaimer, plain
+  bool (*enter)();  // before any of these; false: a forked child is being repaired, ask again
   Retired (*take_in)(void* const* objects, uint32_t count);
   Retired (*take_pending)(Search search);
   Retired (*give_back)();     // all that waits: its grace period has ended
   void (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more
-  Retired (*adopt)();         // in a child after fork, before any of these
+  Retired (*adopt)();         // in a child after fork, by the thread that makes the reclaimer
   // Likewise: some of these may have been taken in already.
   Retired (*retire_rest)(void* const* objects, uint32_t count);
 
   // The caller's context.
   bool (*in_nolock_scope)();
-  bool (*may_maintain)(const char* call, uintptr_t frame);
+  bool (*may_wait)(const char* call, uintptr_t frame);
 };
 
 }  // namespace reslab

@@ -47,7 +47,7 @@ bool may_wait_for_readers(const char* call, uintptr_t frame) {
     refuse(call, "inside a nolock scope");
     return false;
   }
-  if (!core.may_maintain(call, frame)) {
+  if (!core.may_wait(call, frame)) {
     refuse(call, "in a handler");
     return false;
   }

@@ -13,6 +13,10 @@ void Grace::run(const rcu_flavor_struct& flavor, void (*when_ended)()) {
     since_ns_.store(now_ns(), std::memory_order_relaxed);
     gp_.store(gp + 1, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);  // C2
+    if (stop_.load(std::memory_order_relaxed)) {          // who stops this looks at gp_ then: one sees the other
+      gp_.store(gp, std::memory_order_relaxed);
+      return;
+    }
     flavor.update_synchronize_rcu();
     since_ns_.store(0, std::memory_order_relaxed);
     gp_.store(gp + 2, std::memory_order_seq_cst);  // release: C4

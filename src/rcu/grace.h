@@ -44,7 +44,7 @@ class Grace {
     uint64_t wanted = wanted_.load(std::memory_order_relaxed);
     // Bounded: a race is lost to somebody who wants as much, or to at most one who wants less (C5).
     for (int left = 4; left > 0 && wanted < cookie; --left) {
-      if (wanted_.compare_exchange_weak(wanted, cookie, std::memory_order_seq_cst)) return;
+      if (wanted_.compare_exchange_strong(wanted, cookie, std::memory_order_seq_cst)) return;
     }
   }
   Doorbell& bell() { return bell_; }
@@ -61,6 +61,9 @@ class Grace {
   }
   // In a child after fork: a period that was running never ends; its number is that of the next.
   void forget();
+  // By the child's only thread, outside any section, where no period can end any more: all cookies there are have elapsed
+  // (C5).
+  void end_alone() { gp_.store(gp_.load(std::memory_order_relaxed) + 4, std::memory_order_seq_cst); }
 
  private:
   bool is_idle() const {

@@ -56,7 +56,7 @@ const RcuCore& Rcu::find_core() {
 namespace {
 
 // The word lives in a page that reads as zero in a forked child.
-constexpr uint32_t kInChild = 0, kOwned = 1;
+constexpr uint32_t kInChild = 0, kAdopting = 1, kOwned = 2;
 constinit std::atomic<std::atomic<uint32_t>*> fork_word{nullptr};
 constinit std::atomic<bool> prepared{false};
 constinit pthread_t reclaimer_thread, grace_thread;
@@ -75,12 +75,12 @@ namespace {
 
 uint64_t cookie_start() { return reslab_gp_start().gp; }
 bool cookie_poll(uint64_t gp) { return reslab_gp_poll({gp}); }
-void hold_reclaimer() {
-  if (has_reclaimer()) rcu.reclaimer.hold();
+bool hold_reclaimer() {
+  if (!has_reclaimer()) return false;
+  rcu.reclaimer.hold();
+  return true;
 }
-void let_reclaimer_go() {
-  if (has_reclaimer()) rcu.reclaimer.let_go();
-}
+void let_reclaimer_go() { rcu.reclaimer.let_go(); }
 void visit_pages(void (*visit)(void*, void*), void* context) {
   if (!rcu.has_pages()) return;
   rcu.pages.visit_full(visit, context);
@@ -156,15 +156,13 @@ class NoSignals {
 
 int make_threads() {
   grace_has_ended.store(false, std::memory_order_relaxed);
-  int error = pthread_create(&grace_thread, nullptr, run_grace, nullptr);
-  if (error == 0) {
-    error = pthread_create(&reclaimer_thread, nullptr, run_reclaimer, nullptr);
-    if (error != 0) {
-      rcu.grace.stop();
-      pthread_join(grace_thread, nullptr);
-      rcu.grace.forget();
-    }
-  }
+  int error = pthread_create(&reclaimer_thread, nullptr, run_reclaimer, nullptr);
+  if (error != 0) return error;
+  error = pthread_create(&grace_thread, nullptr, run_grace, nullptr);
+  if (error == 0) return 0;
+  rcu.reclaimer.stop();  // which waits for no reader
+  pthread_join(reclaimer_thread, nullptr);
+  rcu.reclaimer.rearm();
   return error;
 }
 
@@ -181,27 +179,22 @@ uint32_t count_threads() {
   return known && info.st_nlink > 2 ? static_cast<uint32_t>(info.st_nlink - 2) : 0;
 }
 
-bool is_reader() {
-  const rcu_flavor_struct* flavor = rcu.flavor.load(std::memory_order_acquire);
-  return flavor != nullptr && !is_qsbr(flavor) && flavor->read_ongoing() != 0;
-}
-
-// A child: the parent's threads are not here, and what they were doing is undone. One thread does this; others that come
-// meanwhile find what the parent had, and find out when they look again (wait.cc).
-void become_owner() {
-  std::atomic<uint32_t>* word = fork_word.load(std::memory_order_acquire);
+// A child: the parent's threads are not here, and what they were doing is undone. One thread does this, and cannot be kept
+// from its end by a jump. False: another is at it, who makes the threads as well; who waits looks again (wait.cc).
+bool become_owner() {
+  std::atomic<uint32_t>& word = *fork_word.load(std::memory_order_acquire);
+  if (word.load(std::memory_order_acquire) == kOwned) return true;
+  const NoSignals undisturbed;
   uint32_t expected = kInChild;
-  if (word == nullptr || !word->compare_exchange_strong(expected, kOwned, std::memory_order_acq_rel)) return;
+  if (!word.compare_exchange_strong(expected, kAdopting, std::memory_order_acq_rel)) return expected == kOwned;
   // A thread in synchronize_rcu holds liburcu's locks, in the child for ever.
   if (rcu.grace.is_running()) rcu.liburcu_locked.store(true, std::memory_order_relaxed);
   rcu.grace.forget();
   rcu.reclaimer.forget();
-  rcu.threads.store(Threads::kNone, std::memory_order_release);
+  rcu.threads.store(Threads::kNone, std::memory_order_relaxed);
+  word.store(kOwned, std::memory_order_release);
+  return true;
 }
-
-}  // namespace
-
-namespace {
 
 bool prepare_once() {
   const RcuCore* core = reslab_rcu_core(kRcuCoreVersion);
@@ -225,14 +218,16 @@ bool prepare_rcu() {
 }
 
 bool reclaim_alone() {
-  if (count_threads() != 1 || is_reader()) return false;
+  if (count_threads() != 1 || is_in_read_section() || !rcu.core().enter()) return false;
+  const NoSignals undisturbed;  // a jump would leave half of it, and a handler could be here again
   rcu.reclaimer.free_all_alone();
+  rcu.grace.end_alone();
   return true;
 }
 
 int start_reclaiming() {
   if (!prepare_rcu()) return ENOTSUP;
-  become_owner();
+  if (!become_owner()) return 0;
   if (rcu.liburcu_locked.load(std::memory_order_relaxed)) return reclaim_alone() ? 0 : EDEADLK;
   if (rcu.threads.load(std::memory_order_acquire) == Threads::kRunning) return 0;
   const NoSignals undisturbed;
@@ -255,13 +250,13 @@ __attribute__((constructor(102))) void prepare_early() { prepare_rcu(); }
 // holds nothing of ours, and this library stays mapped.
 __attribute__((destructor)) void stop_threads() {
   std::atomic<uint32_t>* word = fork_word.load(std::memory_order_acquire);
-  if (word == nullptr || word->load(std::memory_order_relaxed) == kInChild) return;  // the parent's to stop
+  if (word == nullptr || word->load(std::memory_order_relaxed) != kOwned) return;  // the parent's to stop
   Threads running = Threads::kRunning;
   if (!rcu.threads.compare_exchange_strong(running, Threads::kStopped, std::memory_order_acq_rel)) return;
   rcu.reclaimer.stop();
   pthread_join(reclaimer_thread, nullptr);
-  const bool idle = !rcu.grace.is_running();
   rcu.grace.stop();
+  const bool idle = !rcu.grace.is_running();  // behind the stop: none begins any more
   if (idle || grace_has_ended.load(std::memory_order_acquire)) pthread_join(grace_thread, nullptr);
   else pthread_detach(grace_thread);
 }

@@ -207,9 +207,16 @@ bool Reclaimer::stay_held() {
   return true;
 }
 
+bool Reclaimer::enter() {
+  if (rcu.core().enter()) return true;
+  bell_.sleep(Doorbell::Call::kUrgent, 10 * kMs, [this] { return !stop_.load(std::memory_order_relaxed); });
+  return false;
+}
+
 void Reclaimer::run() {
+  bool entered = false;
   while (!stop_.load(std::memory_order_acquire)) {
-    if (stay_held()) continue;
+    if (stay_held() || !(entered = entered || enter())) continue;
     const uint64_t now = now_ns();
     refill();
     look_for_stall(now);

@@ -51,6 +51,8 @@ class Reclaimer {
     stop_.store(true, std::memory_order_seq_cst);
     bell_.wake();
   }
+  // Once it has ended: another may run.
+  void rearm() { stop_.store(false, std::memory_order_relaxed); }
 
   // --- in a child after fork
   void forget();
@@ -60,6 +62,7 @@ class Reclaimer {
  private:
   enum class Scope : uint8_t { kFull, kAged, kAll };
 
+  bool enter();
   void refill();
   void end_batch();
   bool begin_batch(uint64_t now);

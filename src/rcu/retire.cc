@@ -41,8 +41,9 @@ void tell_of(Doorbell::Call call) {
   tell_reclaimer(above ? Doorbell::Call::kUrgent : call);
 }
 
+// `has_full` becomes true with a new page in the place of a full one.
 template <class Push, class Renew>
-[[gnu::always_inline]] inline bool push_to_page(void* object, Push push, Renew renew) {
+[[gnu::always_inline]] inline bool push_to_page(void* object, bool& has_full, Push push, Renew renew) {
   for ([[maybe_unused]] int round : for_tries(kRestarts)) {
     const Section section = push(object);
     if (section == Section::kDone) return true;
@@ -50,31 +51,40 @@ template <class Push, class Renew>
     if (section == Section::kUnregistered) return false;
     if (section == Section::kAborted) continue;
     if (renew() == Renewal::kNoPage) return false;
-    tell_of(rcu.reclaimer.call_for_page());
+    has_full = true;
   }
   return false;
 }
 
-bool push_to_cpu_page(void* object) {
-  return push_to_page(object, section_retire, [] { return rcu.open.by_cpu().renew(rcu.core().slot()); });
+bool push_to_cpu_page(void* object, bool& has_full) {
+  return push_to_page(object, has_full, section_retire, [] { return rcu.open.by_cpu().renew(rcu.core().slot()); });
 }
 
-bool push_to_shared_page(void* object) {
+bool push_to_shared_page(void* object, bool& has_full) {
   const uint32_t slot = rcu.core().slot();
   return push_to_page(
-      object, [slot](void* one) { return rcu.open.shared().push(slot, one); },
+      object, has_full, [slot](void* one) { return rcu.open.shared().push(slot, one); },
       [slot] { return rcu.open.shared().renew(slot); });
 }
 
+bool push_to_any_page(void* object, bool& has_full) {
+  if (may_be_object(object, rcu_fallback.arena_bytes)) return push_to_shared_page(object, has_full);
+  return may_be_object(object, rcu_fast.arena_bytes) && push_to_cpu_page(object, has_full);
+}
+
+// Tells the reclaimer once, whatever there was to tell of.
 [[gnu::noinline]] void retire_slow(void* object) {
-  if (may_be_object(object, rcu_fallback.arena_bytes) && push_to_shared_page(object)) return;
+  bool has_full = false;
+  if (push_to_any_page(object, has_full)) {
+    if (has_full) tell_of(rcu.reclaimer.call_for_page());
+    return;
+  }
   if (object == nullptr) return;
-  if (may_be_object(object, rcu_fast.arena_bytes) && push_to_cpu_page(object)) return;
   rcu.bit_objects.fetch_add(1, std::memory_order_relaxed);  // before the bit: who never comes back is looked for
   const auto bytes = static_cast<int64_t>(rcu.core().retire(object, kCall));
   RESLAB_HOOK("rcu_retired");
   rcu.bit_bytes.fetch_add(bytes, std::memory_order_seq_cst);
-  tell_of(Doorbell::Call::kAny);
+  tell_of(has_full ? rcu.reclaimer.call_for_page() : Doorbell::Call::kAny);
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ struct RcuClient {
   uint64_t (*gp_start)();        // class any+wake; a cookie
   bool (*gp_poll)(uint64_t gp);  // class any
   bool (*in_read_section)();     // the calling thread; false for qsbr, which has no sections to see
-  // For the audit, maintenance: from hold() on the reclaimer does nothing, until let_go().
-  void (*hold)();
+  // For the audit, maintenance: from hold() on the reclaimer does nothing, until let_go(). False: there is none.
+  bool (*hold)();
   void (*let_go)();
   // Meanwhile: visit(context, object) for each object that was retired and lies in a page.
   void (*visit_pages)(void (*visit)(void* context, void* object), void* context);

@@ -3,7 +3,11 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -326,6 +330,49 @@ void nolock_scopes_are_found() {
   RCU_CHECK(stats().freed == before.freed + 1);
 }
 
+// A handler that leaves the audit by a jump, or would: the reclaimer goes on.
+sigjmp_buf out_of_audit;
+void leave_audit(int) { siglongjmp(out_of_audit, 1); }
+
+void goes_on_after_audits_that_are_left() {
+  signal(SIGALRM, leave_audit);
+  for (int i = 1; i <= 60; ++i) {
+    if (sigsetjmp(out_of_audit, 1) != 0) continue;
+    const itimerval soon = {{}, {0, 20 * i}};
+    setitimer(ITIMER_REAL, &soon, nullptr);
+    audit();
+    pause();
+  }
+  signal(SIGALRM, SIG_DFL);
+  reslab_free_rcu(reslab_malloc(64));
+  barrier();
+}
+
+// The child of a fork in the middle of a grace period, which never ends there: what the child, alone, has waited for has
+// elapsed.
+void elapses_for_a_child_alone() {
+  StalledReader reader;
+  const reslab_gp_cookie before = reslab_gp_start();
+  while (stats().gp_age_ms == 0) sleep_ms(1);
+  const reslab_gp_cookie cookie = reslab_gp_get();
+  const pid_t child = fork();
+  RCU_CHECK(child >= 0);
+  if (child == 0) {
+    alarm(20);
+    reslab_free_rcu(reslab_malloc(64));
+    RCU_CHECK(reslab_rcu_init(flavor) == 0 && stats().liburcu_locked);
+    RCU_CHECK(reslab_gp_wait(cookie) == 0 && reslab_gp_poll(cookie) && reslab_gp_poll(before));
+    const reslab_gp_cookie later = reslab_gp_get();
+    RCU_CHECK(!reslab_gp_poll(later) && reslab_gp_wait(later) == 0 && reslab_gp_poll(later));
+    RCU_CHECK(reslab_rcu_barrier() == 0 && stats().pending_objects == 0);
+    _exit(0);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) RCU_CHECK(errno == EINTR);
+  RCU_CHECK(status == 0);
+  reader.let_go();
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -354,6 +401,8 @@ int main(int count, char** arguments) {
       {"counts_who_may_not_wait", counts_who_may_not_wait},
       {"works_in_handlers", works_in_handlers},
       {"nolock_scopes_are_found", nolock_scopes_are_found},
+      {"goes_on_after_audits_that_are_left", goes_on_after_audits_that_are_left},
+      {"elapses_for_a_child_alone", elapses_for_a_child_alone},
   };
   for (const auto& step : steps) {
     const uint64_t start = now_ms();

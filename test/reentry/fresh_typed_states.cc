@@ -29,7 +29,7 @@ const RcuClient kClient = {
     .gp_start = [] { return uint64_t{1}; },
     .gp_poll = [](uint64_t) { return is_over; },
     .in_read_section = [] { return false; },
-    .hold = [] {},
+    .hold = [] { return true; },
     .let_go = [] {},
     .visit_pages = [](void (*)(void*, void*), void*) {},
 };

@@ -17,7 +17,7 @@ constexpr RcuClient kClient = {
     .gp_start = [] { return uint64_t{1}; },
     .gp_poll = [](uint64_t) { return false; },
     .in_read_section = [] { return false; },
-    .hold = [] {},
+    .hold = [] { return true; },
     .let_go = [] {},
     .visit_pages =
         [](void (*visit)(void*, void*), void* context) {
