@@ -85,7 +85,9 @@ void empty_depot(ClassId cls) {
 void empty_magazine(uint32_t slot, ClassId cls) {
   const ClassInfo& info = class_info(cls);
   if (header_end(header_word(slot, cls).load(std::memory_order_relaxed)) == 0) return;
-  set_warmth(slot, cls, 0);
+  // Of the slot that was asked for, wherever the thread is by now.
+  class_slot(slot, cls).warmth.store(0, std::memory_order_relaxed);
+  magazine_shrink(slot, cls, 0);
   uint32_t popped = kBlockObjects;
   for (uint32_t left = info.magazine / kBlockObjects + 1; left > 0 && popped == kBlockObjects; --left) {
     const uint32_t block = blocks().take(cls, Contract::kPlain);

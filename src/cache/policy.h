@@ -55,6 +55,11 @@ inline bool grow_magazine(uint32_t slot, ClassId cls, Cause cause) {
   const ClassInfo& info = class_info(cls);
   const uint32_t warmth = class_slot(slot, cls).warmth.load(std::memory_order_relaxed);
   const uint32_t now = capacity_at(info, warmth);
+  const uint32_t end = header_end(header_word(slot, cls).load(std::memory_order_relaxed));
+  if (end != 0 && end < info.begin + now) {  // another thread's resize was meant for the slot that it had just left
+    magazine_resize(cls, now);
+    return true;
+  }
   if (now >= info.magazine) return false;
   if (is_sparse(cls) && (cause == Cause::kOverflow || warmth > first_warmth(info))) return false;
   const uint32_t next = capacity_at(info, warmth + 1);

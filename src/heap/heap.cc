@@ -4,6 +4,8 @@
 #include "base/options.h"
 #include "base/report.h"
 #include "base/thread_line.h"
+#include "cache/depot.h"
+#include "cache/give_back.h"
 #include "heap/account.h"
 #include "heap/aside.h"
 #include "heap/charged.h"
@@ -18,7 +20,13 @@
 namespace reslab {
 namespace {
 
-constexpr size_t kMoveBytes = size_t{512} << 10;  // from here on moving pages is cheaper than copying them
+// From here on moving pages is cheaper than copying them. Moved pages are a mapping of their own for ever, of which a
+// process has 65,530: in a large heap only large runs are worth two of them.
+size_t least_move_bytes() {
+  constexpr size_t kMoveBytes = size_t{512} << 10;
+  const int64_t share = arena().units_in_use() * static_cast<int64_t>(kUnitBytes) / 8192;
+  return share > static_cast<int64_t>(kMoveBytes) ? static_cast<size_t>(share) : kMoveBytes;
+}
 
 ClassId class_for(const Request& request) {
   if (request.bytes > kMaxSmallBytes || request.align > kUnitBytes) return kNoClass;
@@ -68,9 +76,21 @@ void* reallocate_run(void* object, uint32_t unit, size_t bytes, Contract contrac
   const size_t old_bytes = run_bytes(unit);
   void* resized = nullptr;
   if (run_resize_in_place(unit, bytes, contract)) resized = object;
-  else if (may_enter_kernel(contract) && old_bytes >= kMoveBytes) resized = run_move(unit, bytes);
+  else if (may_enter_kernel(contract) && old_bytes >= least_move_bytes()) resized = run_move(unit, bytes);
   if (resized != nullptr && profile_is_on()) sample_growth(unit_of(resized), old_bytes, contract);
   return resized;
+}
+
+// Before a plain call fails: what caches hold may be what it needs. The depot is empty afterwards, so a process without
+// memory does this once.
+bool empty_caches() {
+  if (depot().bytes() == 0) return false;
+  let_go(slot_index());
+  return true;
+}
+
+void* allocate_uncharged(const Request& request, ClassId cls) {
+  return cls == kNoClass ? run_allocate(request) : cache_alloc_slow(cls, request.contract, request.retry);
 }
 
 bool fits_in_place(const ObjectPlace& place, size_t bytes) {
@@ -110,8 +130,11 @@ void* heap_allocate_untracked(const Request& request, const char* call) {
   } else {
     const SlowCall slow;
     if (slow.is_nested()) note_reentry(call);
-    if (cls == kNoClass) return run_allocate(request);
-    object = cache_alloc_slow(cls, request.contract, request.retry);
+    object = allocate_uncharged(request, cls);
+    if (object == nullptr && request.contract == Contract::kPlain && empty_caches()) {
+      object = allocate_uncharged(request, cls);
+    }
+    if (cls == kNoClass) return object;
   }
   if (object != nullptr && request.fill == Fill::kZero) __builtin_memset(object, 0, request.bytes);
   return object;

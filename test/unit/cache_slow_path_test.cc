@@ -2,6 +2,7 @@
 // cache: what happens behind a magazine that cannot serve: refill, flush, deferred frees, other buckets, single bits.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>
+#include <sys/resource.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "cache/magazine.h"
 #include "heap/root.h"
 #include "support/audit.h"
+#include "support/child.h"
 #include "support/cpus.h"
 #include "support/ledger.h"
 #include "support/opaque.h"
@@ -78,6 +80,39 @@ TEST_F(SlowPath, FreesBeyondTheMagazineAreFlushedAndFoundByTheNextRefill) {
   for (void*& object : objects) object = reslab_malloc(kBytes);
   EXPECT_LE(unit::class_stats_of(kClass).capacity, capacity + 5000) << "what was freed was used again";
   free_all(objects);
+}
+
+// A thread that was to shrink a magazine, and is on another slot by then, shrinks the one it meets: that one grows back.
+TEST_F(SlowPath, AMagazineThatWasShrunkByMistakeGrowsBack) {
+  const auto traffic = [] {
+    std::vector<void*> objects(3000);
+    for (void*& object : objects) object = reslab_malloc(kBytes);
+    free_all(objects);
+  };
+  const ClassInfo& info = class_info(kClass);
+  for (int i = 0; i < 100; ++i) traffic();
+  const uint32_t slot = slot_index();
+  ASSERT_EQ(header_end(header_word(slot, kClass).load()), info.begin + info.magazine) << "it is as warm as can be";
+  header_word(slot, kClass).store(header_of(header_top(header_word(slot, kClass).load()), info.begin));
+  traffic();
+  EXPECT_EQ(header_end(header_word(slot, kClass).load()), info.begin + info.magazine);
+}
+
+// --- memory is short -----------------------------------------------------------------------------------------------
+
+// What the depot holds of one class is all there is for another.
+TEST_F(SlowPath, APlainCallEmptiesTheDepotBeforeItFails) {
+  unit::in_child([] {
+    std::vector<void*> objects(60000);
+    for (void*& object : objects) object = reslab_malloc(kBytes);
+    free_all(objects);
+    ASSERT_GT(depot().bytes(), size_t{1} << 20);
+    const struct rlimit limit = {4096, RLIM_INFINITY};  // 0 would be none
+    ASSERT_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
+    for (int left = 1 << 20; reslab_malloc(3000) != nullptr && left > 0; --left) continue;
+    EXPECT_EQ(depot().bytes(), 0u);
+    EXPECT_EQ(unit::class_stats_of(kClass).in_depot, 0u);
+  });
 }
 
 // --- deferred frees ------------------------------------------------------------------------------------------------
