@@ -171,8 +171,9 @@ constexpr StartTest start_test(const ClassInfo& info) {
   return {info.inverse,
           (info.capacity - 1) * (info.inverse * info.object_bytes)};  // the product wraps to its remainder
 }
+// The test passes a tail behind the last object where the size is a power of two.
 constexpr bool is_object_start(const ClassInfo& info, size_t offset) {
-  return offset * info.inverse <= start_test(info).last;
+  return offset * info.inverse <= start_test(info).last && object_index(info, offset) < info.capacity;
 }
 
 }  // namespace reslab

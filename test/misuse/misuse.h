@@ -28,6 +28,8 @@
 #pragma weak reslab_reserve_refill
 #pragma weak reslab_reserve_destroy
 #pragma weak reslab_trim
+#pragma weak reslab_group_create
+#pragma weak reslab_group_malloc
 #pragma weak free_sized
 #endif
 

@@ -96,6 +96,17 @@ TEST(SizeClasses, TheReciprocalFindsEveryStartAndEveryIndexInEverySlab) {
   }
 }
 
+// Charged slabs end in tags. A power of two goes without a remainder into every offset of the tail.
+TEST(SizeClasses, TheTailOfASlabIsNoObjectWhateverTheSize) {
+  for (size_t bytes = 16; bytes <= 16384; bytes *= 2) {
+    ClassInfo info = class_info(class_of_size(bytes));
+    const size_t last = (info.capacity - 2) * bytes;
+    --info.capacity;
+    EXPECT_TRUE(is_object_start(info, last)) << bytes;
+    EXPECT_FALSE(is_object_start(info, last + bytes)) << bytes;
+  }
+}
+
 TEST(SizeClasses, AnAlignedClassIsTheSmallestWhoseObjectsAreAllAligned) {
   for (size_t align = 16; align <= kUnitBytes; align *= 2) {
     for (size_t bytes = 0; bytes <= kMaxSmallBytes; bytes += bytes < 4096 ? 1 : 509) {
