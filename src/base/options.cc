@@ -154,8 +154,20 @@ void print_help() {
   }
 }
 
-void parse_one(Options& options, Speak speak, const char*& cursor) {
-  const Piece name = take_until(cursor, '=', ':');
+Piece take_name(const char*& cursor) { return take_until(cursor, '=', ':'); }
+
+// Each unknown name is named once.
+bool was_named_before(const char* all, Piece name) {
+  for (const char* cursor = all; cursor < name.data; ++cursor) {
+    const Piece earlier = take_name(cursor);
+    if (earlier.data != name.data && earlier.equals(name)) return true;
+    take_until(cursor, ':', ':');
+  }
+  return false;
+}
+
+void parse_one(Options& options, Speak speak, const char* all, const char*& cursor) {
+  const Piece name = take_name(cursor);
   Piece value = {"1", 1};  // a bare name switches a flag on
   const bool has_value = *cursor == '=';
   if (has_value) {
@@ -169,6 +181,7 @@ void parse_one(Options& options, Speak speak, const char*& cursor) {
     return;
   }
   if (entry == nullptr) {
+    if (was_named_before(all, name)) return;
     complain(speak, "unknown option", name, "is ignored (RESLAB_OPTIONS=help lists all)");
   } else if (!parse_value(options, *entry, value)) {
     complain(speak, "bad value for option", name, "is ignored");
@@ -182,10 +195,10 @@ constinit const Options default_options = make_defaults();
 void parse_options(Options& options, Speak speak) {
   options = default_options;
   if (getauxval(AT_SECURE) != 0) return;
-  const char* cursor = getenv("RESLAB_OPTIONS");
-  if (cursor == nullptr) return;
-  while (*cursor != '\0') {
-    parse_one(options, speak, cursor);
+  const char* all = getenv("RESLAB_OPTIONS");
+  if (all == nullptr) return;
+  for (const char* cursor = all; *cursor != '\0';) {
+    parse_one(options, speak, all, cursor);
     if (*cursor == ':') ++cursor;
   }
   if (options.help && speak == Speak::kYes) print_help();

@@ -22,6 +22,7 @@ COMPLAINTS = {
     "stats=0": [],
     "frobnicate=1": ["unknown option 'frobnicate' is ignored"],
     "frobnicate": ["unknown option 'frobnicate' is ignored"],
+    "frobnicate=1:stats=0:frobnicate": ["unknown option 'frobnicate' is ignored"],
     "frobnicate=1:stats=0:mangle=2": ["unknown option 'frobnicate' is ignored", "unknown option 'mangle' is ignored"],
     "Mode=rseq": ["unknown option 'Mode' is ignored"],
     "mod=rseq": ["unknown option 'mod' is ignored"],
