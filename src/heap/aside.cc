@@ -12,7 +12,7 @@ namespace reslab {
 bool must_keep_aside() { return root().fork_page->word.load(std::memory_order_seq_cst) == kForkRepairing; }
 
 void* aside_allocate(const Request& request) {
-  const SlowFrame frame;
+  const SlowFrame frame;  // a grandchild that a handler makes must not take the units in its hand for lost ones
   return run_allocate_fresh(request);
 }
 
@@ -45,7 +45,6 @@ bool keep_unlinked(void* object) {
 // Without a bound on its length: that is for lists which nobody may be serving. When the tries are used up the object is
 // lost, and counted.
 void aside_free(void* object, Contract contract) {
-  const SlowFrame frame;
   DeferredList& kept = root().aside;
   const bool is_kept = is_linkable(object) ? kept.push(object, UINT32_MAX) : keep_unlinked(object);
   if (!is_kept) counters.add(Counter::kForkLostObjects);

@@ -81,16 +81,16 @@ void* reallocate_run(void* object, uint32_t unit, size_t bytes, Contract contrac
   return resized;
 }
 
-// Before a plain call fails: what caches hold may be what it needs. The depot is empty afterwards, so a process without
-// memory does this once.
-bool empty_caches() {
-  if (depot().bytes() == 0) return false;
-  let_go(slot_index());
-  return true;
-}
-
 void* allocate_uncharged(const Request& request, ClassId cls) {
   return cls == kNoClass ? run_allocate(request) : cache_alloc_slow(cls, request.contract, request.retry);
+}
+
+// Before a plain call fails: what caches hold may be what it needs. The depot is empty afterwards, so a process without
+// memory does this once.
+[[gnu::noinline]] void* allocate_from_caches(const Request& request, ClassId cls) {
+  if (request.contract != Contract::kPlain || depot().bytes() == 0) return nullptr;
+  let_go(slot_index());
+  return allocate_uncharged(request, cls);
 }
 
 bool fits_in_place(const ObjectPlace& place, size_t bytes) {
@@ -131,9 +131,7 @@ void* heap_allocate_untracked(const Request& request, const char* call) {
     const SlowCall slow;
     if (slow.is_nested()) note_reentry(call);
     object = allocate_uncharged(request, cls);
-    if (object == nullptr && request.contract == Contract::kPlain && empty_caches()) {
-      object = allocate_uncharged(request, cls);
-    }
+    if (object == nullptr) object = allocate_from_caches(request, cls);
     if (cls == kNoClass) return object;
   }
   if (object != nullptr && request.fill == Fill::kZero) __builtin_memset(object, 0, request.bytes);

@@ -147,6 +147,12 @@ def check_catchers_are_used(everything):
         raise mutant.BadMutant(f"no mutant is caught by {', '.join(sorted(idle))}")
 
 
+def check_all_apply(everything, source):
+    """Also those that are not asked for: a change of the sources should hear of it at once."""
+    for one in everything:
+        one.broken((source / one.file).read_text())
+
+
 def run_all(chosen, test, jobs):
     """Prints what becomes of each mutant; how many were not caught."""
     problems = 0
@@ -193,6 +199,7 @@ def main():
     try:
         everything = mutant.load_all(HERE / "breakages")
         check_catchers_are_used(everything)
+        check_all_apply(everything, arguments.source)
         chosen = pick(everything, arguments.only)
         chosen = [one for one in chosen if (one.catcher if arguments.harnesses is None else one.harnesses)]
         if arguments.list:

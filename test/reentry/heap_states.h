@@ -48,7 +48,7 @@ void next_class_has_some(size_t bytes);
 // Nothing in the magazine, and something has run out.
 void units_are_back(size_t bytes);         // what was hoarded is free
 void nowhere_and_no_memory(size_t bytes);  // strict calls have taken all that is writable
-void nowhere_and_none_to_be_had(size_t bytes);
+void memory_in_the_depot_only(size_t bytes);
 void one_unit_left(size_t bytes);
 void only_empty_slabs(size_t bytes);
 void depot_with_drift(size_t bytes);

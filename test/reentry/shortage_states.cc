@@ -34,10 +34,16 @@ void one_unit_left(size_t bytes) {
   the_last = reslab_realloc(the_last, kRunBytes - kUnit);
 }
 
-// The system refuses to make further memory writable, too.
-void nowhere_and_none_to_be_had(size_t bytes) {
-  nowhere_and_no_memory(bytes);
+// The system refuses to make further memory writable, too, but the depot has blocks of another class.
+void memory_in_the_depot_only(size_t bytes) {
+  constexpr size_t kOther = 6144, kObjects = 100;  // less than the depot may hold
+  units_are_back(bytes);
+  stock.take(kOther, kObjects);
+  stock.give(0);
+  hoard_units();
   limit_data();
+  // Nor are there empty slabs of others, which a call that is not plain takes as well.
+  for (void* object; (object = reslab_malloc_nolock(bytes, RESLAB_GROW)) != nullptr;) hoard(object);
 }
 
 // No unit is free, but two classes have several slabs that are empty, and one of them a slab that is not.

@@ -17,6 +17,8 @@ std::vector<Operation> shortages() {
        kFaults | kRare},
       {"nolock refill, units in empty slabs only", "reslab_malloc_nolock", 96, 0, 0, kObject, 96, only_empty_slabs,
        "slab_retire", kMayFail | kRare},
+      {"refill, memory is in the depot only", "malloc", 96, 0, 0, kObject, 96, memory_in_the_depot_only, nullptr,
+       kMayFail | kRare},
       {"refill behind jumps out of the depot", "malloc", kSmall, 0, 0, kObject, kSmall, depot_with_drift, nullptr, 0},
       {"refill from the other list", "malloc", kSlab, 0, 0, kObject, kSlab, partial_slabs_on_other_list, "slab_popped",
        kFaults | kRare},
