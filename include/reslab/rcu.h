@@ -53,7 +53,8 @@ void reslab_free_rcu(void* ptr) RESLAB_NOEXCEPT;
 RESLAB_API
 int reslab_free_rcu_wait(void* ptr) RESLAB_NOEXCEPT;
 
-/* A moment, as a number of a grace period. The value 0 is the past: it always has elapsed. */
+/* A moment, as a number of a grace period: for poll and wait, and for nothing else. The value 0 is the past: it always has
+ * elapsed. May be stored, and is as good in the child of a fork as in its parent. */
 typedef struct { uint64_t gp; } reslab_gp_cookie;
 
 /* Most distinct cookies that can be incomplete at a time: the period that runs, and the next. */

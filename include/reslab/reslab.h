@@ -127,7 +127,7 @@ enum {
   RESLAB_NORETRY = 1u << 2 /* only the size's own bucket: do not try larger ones */
 };
 
-/* A hint, or-ed into the flags: memory of NUMA node `n` (0 to 65,533) if that costs nothing. Never an obligation. */
+/* A hint, or-ed into the flags: NUMA node `n` (0 to 65,533). Accepted, and without effect in this version. */
 #define RESLAB_NODE(n) (((unsigned)(n) + 1u) << 16)
 
 /* The largest size in bytes that the allocating functions of this section serve. */
@@ -299,11 +299,12 @@ int reslab_group_destroy(reslab_group* group) RESLAB_NOEXCEPT;
 /* From here to the matching leave, what this thread's plain calls of the malloc family allocate is charged to the group,
  * and to none when `group` is NULL; nests (five changes of group deep; those below are charged to the fifth). A
  * handler inherits the scope of the thread it interrupts. reslab_realloc charges whoever was charged for the object. From
- * the first call of the process on, plain allocations take a few instructions more, to look for a scope. Class any. */
+ * the process's first call of this function on, all its plain allocations take a few instructions more, to look for a
+ * scope. Class any. */
 RESLAB_API
 void reslab_group_enter(reslab_group* group) RESLAB_NOEXCEPT;
 
-/* Ends the scope that was entered last. Class any. */
+/* Ends the scope that was entered last; without one it does nothing. Class any. */
 RESLAB_API
 void reslab_group_leave(void) RESLAB_NOEXCEPT;
 
@@ -434,7 +435,6 @@ enum {
 enum {
   RESLAB_FEATURE_RSEQ_FENCE = 1u << 0,    /* membarrier's rseq fence: other CPUs' caches can be drained */
   RESLAB_FEATURE_WIPE_ON_FORK = 1u << 1,  /* MADV_WIPEONFORK: the child of any form of fork is recognised */
-  RESLAB_FEATURE_MREMAP_INSIDE = 1u << 2, /* MREMAP_DONTUNMAP: large blocks move without copying */
   RESLAB_FEATURE_STRICT_COMMIT = 1u << 3  /* vm.overcommit_memory=2: committed memory is charged at once */
 };
 

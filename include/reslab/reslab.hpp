@@ -228,7 +228,8 @@ struct entry {
 inline std::atomic<entry*> entries{nullptr};
 
 // Destructors run on one thread at a time, so that rcu_barrier can wait for those that others have begun. Whoever finds
-// another at it leaves his entry to a later call.
+// another at it leaves his entry to a later call: a destructor that does not return, or is left by a jump, keeps all others
+// waiting.
 class runner {
  public:
   runner() noexcept : runs_(!runs_here) {

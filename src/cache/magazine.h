@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The magazine of a class on the current slot, in both modes, as the slow paths use it; the fast path inlines the
-// sections directly (malloc/entry.h). One result type for both: platform/rseq.h.
+// sections directly (api/fast.h). One result type for both: platform/rseq.h.
 //
 // Without rseq the same arrays hold atomic slots: pop is an exchange with NULL, push a compare-and-swap from NULL, and
 // `top` is only a hint where to begin (11). One locked operation each, nothing to hold, so a thread may stop anywhere.

@@ -54,7 +54,7 @@ uint32_t gather_from(uint32_t unit, SlabIdentity identity, uint32_t block, uint3
 }
 
 // The active slab has no free bits left: it is deactivated, and this is the point where the deferred frees of the CPU
-// are flushed, as the design asks. `cls` is whose active slab it was seen as; by now the unit may be anything.
+// are flushed: a natural pause. `cls` is whose active slab it was seen as; by now the unit may be anything.
 void retire_active(uint32_t slot, ClassId cls, uint32_t unit) {
   RESLAB_HOOK("retire_active");
   if (!remove_active(slot, cls, unit)) return;

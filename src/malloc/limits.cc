@@ -10,8 +10,6 @@
 #include "heap/root.h"
 #include "platform/syscall.h"
 
-#define RESLAB_EXPORT extern "C" __attribute__((visibility("default")))
-
 using namespace reslab;
 
 namespace {

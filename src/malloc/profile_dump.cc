@@ -95,7 +95,7 @@ void prepare_profile_dumps() {
   if (!profile_is_on() || number == 0) return;
   struct sigaction action = {};
   action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_ONSTACK;
   if (number < NSIG && sigaction(static_cast<int>(number), &action, nullptr) == 0) return;
   Line line;
   line.text("reslab: RESLAB_OPTIONS: profile_signal=")

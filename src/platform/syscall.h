@@ -2,7 +2,7 @@
 // System calls without libc: errno is left alone (so `any` calls keep it for nothing), no cancellation point, nothing
 // that another preload library could have interposed. Results are the kernel's own: negative errno values on failure.
 //
-// This is the complete list of what the core asks of the kernel. mmap, munmap, mremap, mprotect and madvise may be used
+// src/README.md lists all that the core asks of the kernel. mmap, munmap, mremap, mprotect and madvise may be used
 // by plain calls at any time; all others only while the root is made, in maintenance calls, and in reports (45).
 #pragma once
 

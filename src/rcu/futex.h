@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sleeping and waking, and the clock: past libc, so that errno stays as it is.
+// Sleeping and waking past libc, so that errno stays as it is; and the clock, which is libc's.
 #pragma once
 
 #include <linux/futex.h>

@@ -94,7 +94,7 @@ RetireResult retire_to_waiting(const ObjectBit& bit);
 enum class Search : uint8_t { kListed, kAll };
 Retired take_pending(Search search, void (*twice)(void* object));
 
-// The next unit with waiting bits, off the list; 0: none. `visit(word, bits)` gets each word's, cleared before.
+// The next unit with waiting bits, off the list; 0: none. Its words are the caller's to read and clear.
 uint32_t pop_waiting();
 
 // For a child after fork, before anything else of this group: what the parent's reclaimer was waiting for is pending.

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "expect.h"
+#include "expect_preloaded.h"
 
 static volatile int written_by_child;
 static atomic_int stop_threads;
@@ -19,14 +19,6 @@ static int ended_with(pid_t child) {
   int status = 0;
   if (waitpid(child, &status, 0) != child) return -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void expect_mode_by_lookup(void) {
-  int (*get_status)(struct reslab_status*, size_t) = NULL;
-  *(void**)&get_status = dlsym(RTLD_DEFAULT, "reslab_get_status");
-  struct reslab_status status = {0};
-  EXPECT(get_status != NULL && get_status(&status, sizeof status) == 0);
-  expect_mode_of(&status);
 }
 
 /* True when the child's store was seen by the parent. Deeper than main, so that the return address is at stake. */

@@ -7,7 +7,7 @@
 #include <dlfcn.h>
 #include <link.h>
 
-#include "expect.h"
+#include "expect_preloaded.h"
 
 static int note_cxx_runtime(struct dl_phdr_info* info, size_t size, void* found) {
   (void)size;
@@ -23,6 +23,7 @@ static int has_cxx_runtime(void) {
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
+  expect_mode_by_lookup();
   char* text = opaque(malloc(100));
   EXPECT(text != NULL);
   memset(text, 'x', 100);

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>
+#include <sys/auxv.h>
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
 
 #include <string>
 
@@ -28,6 +32,20 @@ TEST(Cpu, ThereAreSlotsForEveryCpuThatMayCome) {
   ASSERT_GT(n, 0u);
   EXPECT_GT(detect_cpu(ModeOption::kAuto, SlotsOption::kAuto).slots, range[n - 1]);
 }
+
+#if defined(__GLIBC__) && defined(__x86_64__)
+// What nobody asks for otherwise in these tests: the choice of every user.
+TEST(Cpu, LeftAloneItTakesRseqAndTheDenseNumbersWhereTheyAre) {
+  if (__rseq_size == 0 || known_rseq_defect() != nullptr) GTEST_SKIP() << "no rseq here";
+  constexpr unsigned long kFeatureSize = 27, kWithMmCid = 28;  // AT_RSEQ_FEATURE_SIZE; as of Linux 6.3
+  const CpuSetup setup = detect_cpu(ModeOption::kAuto, SlotsOption::kAuto);
+  EXPECT_EQ(setup.mode, Mode::kRseq);
+  size_t nodes[2];
+  const bool one_node = read_numbers("/sys/devices/system/node/possible", nodes, 2) < 2;
+  const bool dense = getauxval(kFeatureSize) >= kWithMmCid && one_node;
+  EXPECT_EQ(setup.source, dense ? SlotSource::kMmCid : SlotSource::kCpuId);
+}
+#endif
 
 TEST(Cpu, SlotsAreNumberedByCpuWhereThatIsAskedFor) {
   if (detect_cpu(ModeOption::kAuto, SlotsOption::kAuto).mode != Mode::kRseq) GTEST_SKIP() << "no rseq here";

@@ -60,7 +60,6 @@ std::vector<std::string> feature_names(uint64_t features) {
   std::vector<std::string> names;
   if ((features & RESLAB_FEATURE_RSEQ_FENCE) != 0) names.push_back("rseq_fence");
   if ((features & RESLAB_FEATURE_WIPE_ON_FORK) != 0) names.push_back("wipe_on_fork");
-  if ((features & RESLAB_FEATURE_MREMAP_INSIDE) != 0) names.push_back("mremap_inside");
   if ((features & RESLAB_FEATURE_STRICT_COMMIT) != 0) names.push_back("strict_commit");
   return names;
 }
