@@ -34,8 +34,9 @@ struct rcu_flavor_struct; /* <urcu/flavor.h> */
 /* Begins reclaiming, by a thread of its own, with the grace periods of `flavor`: &urcu_memb_flavor, &urcu_mb_flavor,
  * &urcu_qsbr_flavor, &urcu_bp_flavor ...; NULL is urcu_memb_flavor. The functions below may be called before it: what
  * they retire is kept. 0, also when it has been called before with the same flavour; EBUSY after another one; EAGAIN when
- * no thread could be made; ENOMEM; ENOTSUP when reslab is of another version. In the child of a fork it begins anew, and
- * EDEADLK says that the fork has left liburcu locked; it says so, too, once the process is ending. Class plain. */
+ * no thread could be made, or in a forked child that another call is repairing; ENOMEM; ENOTSUP when reslab is of another
+ * version. In the child of a fork it begins anew, and EDEADLK says that the fork has left liburcu locked; it says so,
+ * too, once the process is ending. Class plain. */
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_rcu_init(const struct rcu_flavor_struct* flavor) RESLAB_NOEXCEPT;
 

@@ -182,6 +182,7 @@ void recover_shared(Root& root) {
   const uint64_t first_number = root.fork_page->first_number.load(std::memory_order_relaxed);
   if (thread_id() >= first_number) return;  // which blocks are the forking thread's it alone knows
   const SlowCall call;                      // what it takes over is in the hand of this thread
+  root.under_repair.thread.store(0, std::memory_order_relaxed);
   recover_blocks_of_the_dead(root.blocks, first_number);
   root.fork_page->word.store(kForkSettled, std::memory_order_release);
 }
@@ -212,6 +213,8 @@ void resume_repair(Root& root) {
   ForkPage& page = *root.fork_page;
   // Who keeps aside draws no number.
   if (page.word.load(std::memory_order_relaxed) != kForkRepairing || !has_number()) return;
+  const uint64_t repairs = root.under_repair.thread.load(std::memory_order_relaxed);
+  if (repairs != 0 && repairs != thread_id()) return;
   const SlowCall call;
   // Again: a handler that came before the mark was there has resumed it, and is done.
   if (page.word.load(std::memory_order_relaxed) != kForkRepairing) return;

@@ -85,7 +85,7 @@ void* allocate_uncharged(const Request& request, ClassId cls) {
   return cls == kNoClass ? run_allocate(request) : cache_alloc_slow(cls, request.contract, request.retry);
 }
 
-// Before a plain call fails: what caches hold may be what it needs. The depot is empty afterwards, so a process without
+// Before malloc fails: what caches hold may be what it needs. The depot is empty afterwards, so a process without
 // memory does this once.
 [[gnu::noinline]] void* allocate_from_caches(const Request& request, ClassId cls) {
   if (request.contract != Contract::kPlain || depot().bytes() == 0) return nullptr;

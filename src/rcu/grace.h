@@ -57,6 +57,7 @@ class Grace {
   void run(const rcu_flavor_struct& flavor, void (*when_ended)());
   void stop() {
     stop_.store(true, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // before the caller looks whether it is running
     bell_.wake();
   }
   // In a child after fork: a period that was running never ends; its number is that of the next.

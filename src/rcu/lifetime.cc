@@ -67,7 +67,7 @@ constinit std::atomic<bool> grace_has_ended{false};
 // In a child after fork there is none, whatever the state says until somebody looks (become_owner).
 bool has_reclaimer() {
   const std::atomic<uint32_t>* word = fork_word.load(std::memory_order_acquire);
-  return word != nullptr && word->load(std::memory_order_relaxed) == kOwned &&
+  return word != nullptr && word->load(std::memory_order_acquire) == kOwned &&
          rcu.threads.load(std::memory_order_acquire) == Threads::kRunning;
 }
 
@@ -227,6 +227,7 @@ bool reclaim_alone() {
 
 int start_reclaiming() {
   if (!prepare_rcu()) return ENOTSUP;
+  if (!rcu.core().enter()) return EAGAIN;  // a forked child that is being repaired
   if (!become_owner()) return 0;
   if (rcu.liburcu_locked.load(std::memory_order_relaxed)) return reclaim_alone() ? 0 : EDEADLK;
   if (rcu.threads.load(std::memory_order_acquire) == Threads::kRunning) return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pages of pointers, which reslab_free_rcu writes to: those that nobody fills now. Full ones wait for the reclaimer, spare
-// ones for whoever needs one. Between the two a page is out, and belongs to one of the two ways of filling it: the restartable
-// sections of a slot (rcu/cpu_pages.h), or compare-and-swap (rcu/shared_pages.h).
+// Pages of pointers, which reslab_free_rcu writes to: those that nobody fills now. Full ones wait for the reclaimer,
+// spare ones for whoever needs one. Between the two a page is out, and belongs to one of the two ways of filling it: the
+// restartable sections of a slot (rcu/cpu_pages.h), or compare-and-swap (rcu/shared_pages.h).
 //
 //   page     [ prev | 0 | 510 words ]           4 KiB; page 0 is none
 //   word     the pointer of a retired object, or none: 0, or the mark of the page's use
@@ -101,12 +101,13 @@ class PagePool {
   template <class Visit>
   void finish_take(Visit visit) {
     const uint32_t page = taking_;
-    taking_ = 0;
     if (page == 0) return;
     const PageState state = load_state(page);
-    if (state.kind != PageKind::kFull) return;  // it was done with
-    for_each_run(page, state.count, visit);
-    make_spare(page);
+    if (state.kind == PageKind::kFull) {  // otherwise it was done with
+      for_each_run(page, state.count, visit);
+      make_spare(page);
+    }
+    taking_ = 0;  // last: a fork in the middle of this finds it
   }
   // Likewise, last of all: the parent's threads may have been about to count.
   void count_full();

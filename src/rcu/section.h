@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two restartable sections of the pages (rcu/cpu_pages.h), as pseudo-code; platform/rseq.h says what a section is. `cpu` is
-// cpus + (slot << kCpuShift), read inside the section.
+// The two restartable sections of the pages (rcu/cpu_pages.h), as pseudo-code; platform/rseq.h says what a section is.
+// `cpu` is cpus + (slot << kCpuShift), read inside the section.
 //
 //   retire(object)                      end = cpu.header.end, THEN top = cpu.header.top (1)
 //                                       top >= end: no page, a full one, or closed

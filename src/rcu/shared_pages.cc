@@ -18,7 +18,7 @@ Section SharedPages::push(uint32_t slot_index, void* object) {
   const uint64_t header = slot.header.load(std::memory_order_acquire);  // acquire: the page's marks
   const uint32_t begin = begin_of(header), end = end_of(header), use = use_of(header);
   if (header == 0) return Section::kBoundary;
-  const uint64_t hint = slot.hint.load(std::memory_order_relaxed);
+  const uint64_t hint = slot.hint.load(std::memory_order_acquire);  // acquire: all words before it are filled (G2)
   const auto hinted = static_cast<uint32_t>(hint);
   uint32_t index = use_of(hint) == use && hinted - begin <= end - begin ? hinted : begin;
   const auto pointer = reinterpret_cast<uintptr_t>(object);
@@ -32,7 +32,7 @@ Section SharedPages::push(uint32_t slot_index, void* object) {
     // release: G4. Nothing is read through what is there instead.
     if (words[index].compare_exchange_strong(word, pointer, std::memory_order_release, std::memory_order_relaxed)) {
       RESLAB_HOOK("rcu_shared_pushed");
-      slot.hint.store(in_use(use, index + 1), std::memory_order_relaxed);
+      slot.hint.store(in_use(use, index + 1), std::memory_order_release);
       return Section::kDone;
     }
     if (!is_pointer(word)) return Section::kAborted;  // closed, or another use's
@@ -110,12 +110,17 @@ void SharedPages::drain(uint64_t now_ns, uint64_t age_ns) {
 void SharedPages::finish_drains() {
   const uint64_t header = draining_.load(std::memory_order_relaxed);
   if (header == 0) return;
-  draining_.store(0, std::memory_order_relaxed);
-  for (uint32_t slot = 0; slot < slot_count_; ++slot) {
-    if (slots_[slot].header.load(std::memory_order_relaxed) == header) return;
-  }
   const PageState state = PageState::of(pool_->state(page_of(header)).load(std::memory_order_relaxed));
-  if (state.use == use_of(header) && state.kind == PageKind::kOut) close(header);
+  const bool is_out = state.use == use_of(header) && state.kind == PageKind::kOut;
+  if (is_out && !is_on_a_slot(header)) close(header);
+  draining_.store(0, std::memory_order_release);  // last: a fork in the middle of this finds it
+}
+
+bool SharedPages::is_on_a_slot(uint64_t header) const {
+  for (uint32_t slot = 0; slot < slot_count_; ++slot) {
+    if (slots_[slot].header.load(std::memory_order_relaxed) == header) return true;
+  }
+  return false;
 }
 
 void SharedPages::visit(void (*see)(void* context, void* object), void* context) const {

@@ -58,6 +58,7 @@ class SharedPages {
   static constexpr uint32_t end_of(uint64_t header) { return (page_of(header) + 1) * PagePool::kWords; }
 
   bool is_full(uint64_t header) const;
+  bool is_on_a_slot(uint64_t header) const;
   void take_off(Slot& slot, uint64_t header);
   void close(uint64_t header);
 

@@ -258,7 +258,7 @@ void Walk::require_all_hooks() const {
       {"active_emptied", nullptr, nullptr},  // and takes up again: test/schedules has all ways of it
       {"slab_purge", nullptr,
        nullptr},  // of a large class with hardly an object; test/unit/heap_memory_back goes there
-      {"magazine_shrink", nullptr, nullptr},  // of another CPU, where this thread was before
+      {"magazine_shrink", nullptr, nullptr},  // of another CPU, or at the ebb
       {"fork_repair", nullptr, nullptr},      // in a child: test/unit/heap_fork_threads_test.cc stops there
       {"fork_settle_unit", nullptr, nullptr},
       {"fork_units_settled", nullptr, nullptr},

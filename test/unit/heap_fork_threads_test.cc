@@ -121,6 +121,20 @@ TEST(HeapForkThreads, AThreadThatComesInTheMiddleOfTheRepairKeepsAside) {
   }
 }
 
+// As one has that has begun to free what was retired.
+TEST(HeapForkThreads, ANumberAloneDoesNotMakeAThreadTheOneThatRepairs) {
+  for (const char* place : kPlaces) {
+    with_repair_stopped_at(place, [](Objects&) {
+      std::thread([] {
+        thread_id();
+        EXPECT_EQ(reslab_trim(0), 0u);
+        EXPECT_EQ(errno, EDEADLK);
+        EXPECT_EQ(fork_word(), kForkRepairing);
+      }).join();
+    });
+  }
+}
+
 TEST(HeapForkThreads, SoDoesAHandlerOfTheRepairingThread) {
   for (const char* place : kPlaces) {
     with_repair_stopped_at(place, [](Objects& objects) {

@@ -87,6 +87,12 @@ reslab_class_stats class_stats(size_t object_bytes) {
   return {};
 }
 
+void wait_for_child(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  expect(status == 0, "a child ended with status %#x", static_cast<unsigned>(status));
+}
+
 void expect_report(void (*misuse)(), const char* words) {
   int ends[2];
   expect(pipe(ends) == 0, "no pipe");

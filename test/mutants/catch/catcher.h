@@ -7,6 +7,7 @@
 #pragma once
 
 #include <reslab/reslab.h>
+#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +40,9 @@ void expect_same_live(const std::map<uint32_t, uint64_t>& before);
 
 reslab_stats stats();
 reslab_class_stats class_stats(size_t object_bytes);
+
+// Fails unless the child process ends with 0.
+void wait_for_child(pid_t child);
 
 // Fails unless `misuse()`, in a child process, ends in a report on stderr that contains `words`, and in SIGABRT.
 void expect_report(void (*misuse)(), const char* words);

@@ -3,7 +3,6 @@
 // that: the grandchild's repair leaves alone what the interrupted call has in hand.
 #include <pthread.h>
 #include <semaphore.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -20,12 +19,6 @@ constexpr size_t kRun = 300000;
 sem_t may_begin, is_done;
 pthread_t other;
 pid_t grandchild = -1;
-
-void wait_for(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  expect(status == 0, "a child ended with status %#x", static_cast<unsigned>(status));
-}
 
 // In the grandchild this thread is alone, and its plain calls repair.
 void* inner;
@@ -74,7 +67,7 @@ void let_other_allocate(void*) {
     reslab_free(opaque(reslab_malloc(kRun)));
   }
   expect(grandchild > 0, "nothing was forked");
-  wait_for(grandchild);
+  wait_for_child(grandchild);
   expect_sound_heap();
   _exit(0);
 }
@@ -86,5 +79,5 @@ int main(int argc, char** argv) {
   reslab_free(opaque(reslab_malloc(64)));
   const pid_t child = fork();
   if (child == 0) be_the_child();
-  wait_for(child);
+  wait_for_child(child);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A handler forks on top of the repair of a forked child: in the grandchild the repair goes on when the handler returns, so
 // what the handler frees there is kept aside, and the heap is whole afterwards.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "catcher.h"
@@ -18,18 +17,12 @@ void* objects[kObjects];
 std::map<uint32_t, uint64_t> live_before;
 bool came;
 
-void wait_for(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  expect(status == 0, "a child ended with status %#x", static_cast<unsigned>(status));
-}
-
 // More than the caches hold, of slabs that the repair has not come to.
 void fork_and_free(void*) {
   if (came) return;
   came = true;
   const pid_t grandchild = fork();
-  if (grandchild != 0) return wait_for(grandchild);
+  if (grandchild != 0) return wait_for_child(grandchild);
   for (void*& object : objects) {
     reslab_free_nolock(object);
     object = nullptr;
@@ -70,5 +63,5 @@ int main(int argc, char** argv) {
   for (void*& object : objects) object = opaque(reslab_malloc(64));
   const pid_t child = fork();
   if (child == 0) be_the_child();
-  wait_for(child);
+  wait_for_child(child);
 }

@@ -4,7 +4,6 @@
 #include <reslab/rcu.h>
 #include <semaphore.h>
 #include <setjmp.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "catcher.h"
@@ -76,7 +75,5 @@ int main(int argc, char** argv) {
   }
   const pid_t child = fork();
   if (child == 0) be_the_child();
-  int status = 0;
-  waitpid(child, &status, 0);
-  expect(status == 0, "the child ended with status %#x", static_cast<unsigned>(status));
+  wait_for_child(child);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fork while the reclaimer has taken a page off its slot, and not marked it full yet: in the child its objects are freed,
 // and each once.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hooks.h"
@@ -30,9 +29,7 @@ void be_child() {
 void fork_here(void*) {
   const pid_t child = fork();
   if (child == 0) be_child();
-  int status = 0;
-  waitpid(child, &status, 0);
-  expect(status == 0, "the child ended with status %#x", static_cast<unsigned>(status));
+  wait_for_child(child);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fork while the reclaimer has taken in half of a page: in the child both halves are freed, each object once.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "rcu_pages.h"
@@ -32,9 +31,7 @@ void take_half(void* const* objects, uint32_t count) {
   rcu.core().take_in(objects, count / 2);
   const pid_t child = fork();
   if (child == 0) be_child();
-  int status = 0;
-  waitpid(child, &status, 0);
-  expect(status == 0, "the child ended with status %#x", static_cast<unsigned>(status));
+  wait_for_child(child);
 }
 
 }  // namespace
