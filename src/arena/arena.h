@@ -75,6 +75,10 @@ class Arena {
   // The same with the bound of the options; called by plain frees behind their release. `idle_units`: of the units in
   // use, those whose pages are purged as well, since hardly any object in them is.
   void purge_above_bound(int64_t idle_units = 0);
+  // Would that much be above it, were these units dirty and free?
+  bool has_dirty_above_bound(int64_t idle_units) const {
+    return dirty_units() + idle_units > dirty_bound(units_in_use() - idle_units);
+  }
 
   // The process limits its address space: gives back what was reserved and never committed, and the metadata of units
   // that it can then never have (36).

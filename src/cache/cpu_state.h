@@ -23,7 +23,8 @@ static_assert(sizeof(ClassSlot) == 32);
 
 struct CpuState {
   DeferredList deferred;
-  uint8_t reserved[64 - sizeof(DeferredList)];
+  std::atomic<uint32_t> ebb;  // the last that has emptied its magazines (cache/tide.h)
+  uint8_t reserved[64 - sizeof(DeferredList) - sizeof(uint32_t)];
 };
 static_assert(sizeof(CpuState) == 64);
 static_assert(kSlowBytes + sizeof(CpuState) + (kMaxClasses - 4) * sizeof(ClassSlot) <= kRegionBytes - 8,

@@ -56,8 +56,9 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   if (sparse) purge_scattered(cls);  // behind it: slabs that go whole are free memory by then
   if (tide.look_is_due()) {
     relist_lost_slabs(1);
-    if (tide.falls_to(used_bytes())) let_go(slot);
+    tide.look(used_bytes());
   }
+  if (tide.is_ebbing() && cpu_state(slot).ebb.load(std::memory_order_relaxed) != tide.number()) let_go(slot);
   return true;
 }
 

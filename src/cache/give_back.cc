@@ -19,6 +19,7 @@ namespace {
 
 constexpr uint32_t kSweepBudget = 16;       // partial slabs looked at in one search for empty ones
 constexpr uint32_t kLongSweepPause = 2048;  // after a whole round that found none
+constexpr uint32_t kScatteredBudget = 64;   // slabs of a class of which one call gives free pages back
 constexpr uint32_t kSweepPause = 64;        // flushes to let pass after a search that found none
 
 [[noreturn]] void report_double_free(void* object) {
@@ -46,6 +47,33 @@ void sweep(ClassId cls, SlabClass& own, int32_t empty) {
   if ((whole ? slab_sweep_all(cls) : slab_sweep(cls, kSweepBudget)) > 0) return;
   own.sweep_pause.store(whole ? kLongSweepPause : kSweepPause, std::memory_order_relaxed);
   if (whole) own.unreachable.store(own.empty_slabs.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
+// Units in the slabs of all classes beyond those that their objects fill.
+int64_t idle_slab_units() {
+  int64_t bytes = 0;
+  for (const ClassId cls : all_classes()) {
+    const int64_t free = slab_class(cls).free_objects.load(std::memory_order_relaxed);
+    if (free > 0) bytes += free * class_info(cls).object_bytes;
+  }
+  return bytes >> kUnitShift;
+}
+
+void release_actives(ClassId cls) {
+  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+    if (slots().is_ready(slot)) release_active(slot, cls);
+  }
+}
+
+// What lies in slabs between objects that are cached elsewhere is free memory like any other: above the bound it goes.
+void purge_between_objects() {
+  const int64_t idle = idle_slab_units();
+  if (arena().has_dirty_above_bound(idle)) {
+    for (const ClassId cls : all_classes()) {
+      if (pages_can_go(class_info(cls))) slab_sweep(cls, kScatteredBudget, FreePages::kPurge);
+    }
+  }
+  arena().purge_above_bound(idle);
 }
 
 }  // namespace
@@ -109,29 +137,29 @@ void give_back_empties(ClassId cls) {
     return;
   }
   sweep(cls, own, empty);
-  arena().purge_above_bound();
+  arena().purge_above_bound(tide.is_ebbing() ? idle_slab_units() : 0);
 }
 
 void purge_scattered(ClassId cls) {
-  constexpr int64_t kLarge = 64;  // slabs
-  constexpr uint32_t kBudget = 64;
-  constexpr int64_t kHardlyAny = 8;  // one in so many, as slab_purge_pages demands of each slab
+  constexpr int64_t kLarge = 64;     // slabs
+  constexpr int64_t kHardlyAny = 8;  // one in so many
   const ClassInfo& info = class_info(cls);
   const int64_t slabs = slab_class(cls).slabs.load(std::memory_order_relaxed);
   const int64_t used = objects_used(cls);
   if (slabs < kLarge || used > 2 * slabs || used > slabs * info.capacity / kHardlyAny || !pages_can_go(info)) return;
-  slab_sweep(cls, kBudget, FreePages::kPurge);
+  slab_sweep(cls, kScatteredBudget, FreePages::kPurge);
   arena().purge_above_bound(slabs * info.slab_units);
 }
 
 void let_go(uint32_t slot) {
+  cpu_state(slot).ebb.store(tide.number(), std::memory_order_relaxed);
   for (const ClassId cls : all_classes()) {
     empty_magazine(slot, cls);
-    release_active(slot, cls);
+    release_actives(cls);
     empty_depot(cls);
     if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) > 0) slab_sweep_all(cls);
   }
-  arena().purge_above_bound();
+  purge_between_objects();
 }
 
 }  // namespace reslab

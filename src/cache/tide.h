@@ -4,9 +4,10 @@
 //
 // Each flush looks now and then. When no more than a quarter is in use of what was since the last ebb, the flush empties
 // this CPU's magazines and the depot, and the ebb lasts until the heap grows again: meanwhile frees warm no magazine,
-// those that are cold hand objects straight to their slabs, and empty slabs are not kept. So a process that frees all it
-// has and goes idle is small, without a thread and without a further call. Other CPUs' magazines are left to themselves:
-// draining them takes a system call that a plain call must not make (45).
+// those that are cold hand objects straight to their slabs, empty slabs are not kept, and each further half is an ebb
+// again. So a process that frees all it has and goes idle is small, without a thread and without a further call. Other
+// CPUs' magazines are emptied by the first flush there; until then they are left to themselves, since draining them takes
+// a system call that a plain call must not make (45), and the pages between what they hold go back to the system.
 #pragma once
 
 #include <atomic>
@@ -39,17 +40,20 @@ class Tide {
     return looks % kLooks == 0;
   }
 
-  // Whether `used_bytes` is an ebb that has not been seen yet; then it is the mark for the next one. One of several
-  // threads that see it at once gets it.
-  bool falls_to(uint64_t used_bytes) {
+  // If `used_bytes` is an ebb that has not been seen yet, it begins, and is the mark for the next one. One of several
+  // threads that see it at once counts it.
+  void look(uint64_t used_bytes) {
     uint64_t high = high_bytes_.load(std::memory_order_relaxed);
     if (used_bytes > high) high_bytes_.store(used_bytes, std::memory_order_relaxed);
-    if (high < kWorthwhile || used_bytes > high / 4) return false;
-    if (!high_bytes_.compare_exchange_strong(high, used_bytes, std::memory_order_relaxed)) return false;
+    if (high < kWorthwhile || used_bytes > high / (is_ebbing() ? 2 : 4)) return;
+    if (!high_bytes_.compare_exchange_strong(high, used_bytes, std::memory_order_relaxed)) return;
     refills_left_.store(kRefillsOfEbb, std::memory_order_relaxed);
+    number_.store(number() + 1, std::memory_order_relaxed);
     ebbing_.store(true, std::memory_order_relaxed);
-    return true;
   }
+
+  // Of the last ebb; 0: there was none.
+  uint32_t number() const { return number_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr uint32_t kLooks = 32;
@@ -59,6 +63,7 @@ class Tide {
   std::atomic<uint64_t> high_bytes_{0};  // most in use that a look has seen since the last ebb
   std::atomic<uint32_t> looks_{0};
   std::atomic<uint32_t> refills_left_{0};
+  std::atomic<uint32_t> number_{0};
   std::atomic<bool> ebbing_{false};
 };
 

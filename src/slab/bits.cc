@@ -77,7 +77,7 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, 
     if (got < want) word = word + 1 == info.words ? 0 : word + 1;
   }
   slab.search_from.store(word, std::memory_order_relaxed);
-  slab.pages_purged.store(0, std::memory_order_relaxed);
+  slab.free_when_purged.store(0, std::memory_order_relaxed);
   return got;
 }
 
@@ -99,7 +99,7 @@ void* slab_take_one(uint32_t unit, SlabIdentity seen) {
           return nullptr;
         }
         slab_note_free(slab_at(unit), slab_class(seen.cls), info, -1);
-        slab_at(unit).pages_purged.store(0, std::memory_order_relaxed);
+        slab_at(unit).free_when_purged.store(0, std::memory_order_relaxed);
         slab_at(unit).grace_period.store(0, std::memory_order_relaxed);
         const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(bit)));
         return unit_address(unit) + index * info.object_bytes;

@@ -57,9 +57,11 @@ void slab_purge_pages(uint32_t unit, SlabIdentity seen) {
   const ClassInfo& info = class_info(seen.cls);
   if (!pages_can_go(info)) return;
   Slab& slab = slab_at(unit);
-  const auto free = static_cast<uint32_t>(slab.free_hint.load(std::memory_order_relaxed));
-  if (free < info.capacity - info.capacity / 8 || slab.pages_purged.load(std::memory_order_relaxed) != 0) return;
-  slab.pages_purged.store(1, std::memory_order_relaxed);  // before: whoever takes objects from now on says so after
+  const int32_t free = slab.free_hint.load(std::memory_order_relaxed);
+  const auto capacity = static_cast<int32_t>(info.capacity);
+  if (2 * (capacity - free) > capacity - slab.free_when_purged.load(std::memory_order_relaxed)) return;
+  slab.free_when_purged.store(free,
+                              std::memory_order_relaxed);  // before: whoever takes objects from now on says so after
   const HeldBits held(slab_bits(unit, info), info.words);
   RESLAB_HOOK("slab_purge");
   const size_t pages = info.slab_units * kUnitBytes / kPageBytes;

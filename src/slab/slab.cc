@@ -97,7 +97,7 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   slab.run_units.store(0, std::memory_order_relaxed);
   slab.free_hint.store(static_cast<int32_t>(info.capacity), std::memory_order_relaxed);
   slab.search_from.store(0, std::memory_order_relaxed);
-  slab.pages_purged.store(0, std::memory_order_relaxed);
+  slab.free_when_purged.store(0, std::memory_order_relaxed);
   slab.grace_period.store(0, std::memory_order_relaxed);
   if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, cls);  // no fault later (12)
   RESLAB_HOOK("slab_create");

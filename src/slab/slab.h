@@ -42,11 +42,11 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<uint32_t> next;          // link of the partial list
   std::atomic<uint32_t> pending_next;  // link of the list for deferred reclamation
   std::atomic<int32_t> free_hint;
-  std::atomic<uint32_t> run_units;       // of a run: its length; 0 for slabs
-  std::atomic<uint32_t> account;         // of a run: who is charged (heap/account.h)
-  std::atomic<uint32_t> search_from;     // word where the last take left off
-  std::atomic<uint32_t> pages_purged;    // of its free objects, and none was taken since
-  std::atomic<uint32_t> pending_listed;  // slab/retired.h
+  std::atomic<uint32_t> run_units;        // of a run: its length; 0 for slabs
+  std::atomic<uint32_t> account;          // of a run: who is charged (heap/account.h)
+  std::atomic<uint32_t> search_from;      // word where the last take left off
+  std::atomic<int32_t> free_when_purged;  // objects, when its pages were last given back; 0: some were taken since
+  std::atomic<uint32_t> pending_listed;   // slab/retired.h
   uint32_t waiting_next;
   uint32_t reserved_half;
   std::atomic<uint64_t> grace_period;  // 1 + the cookie that a type-safe slab waits for, or 0
@@ -173,8 +173,8 @@ uint32_t slab_sweep(ClassId cls, uint32_t budget, FreePages pages = FreePages::k
 // The same for all that are listed, on either list.
 uint32_t slab_sweep_all(ClassId cls);
 
-// Of a slab that is marked as listed and popped by the caller: if no more than an eighth of it is in use, the pages with
-// none of that go back to the system (slab/purge.cc).
+// Of a slab that is marked as listed and popped by the caller: if no more than half is in use of what was when this was
+// last done, the pages with none of that go back to the system (slab/purge.cc).
 void slab_purge_pages(uint32_t unit, SlabIdentity seen);
 
 // Not while free objects are poisoned (heap/debug.h): their pages would read as zero.

@@ -3,6 +3,7 @@
 // thread, in whatever order it freed. Measured as anonymous resident memory, in a child of its own for each case.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>
+#include <sched.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -96,9 +97,13 @@ void allocate_all(List& list, size_t bytes) {
   }
 }
 
-void free_all(List& list, Order order) {
+void put_in(Order order, List& list) {
   if (order == Order::kLifo) std::reverse(list.begin(), list.end());
   if (order == Order::kRandom) std::shuffle(list.begin(), list.end(), std::minstd_rand(2));
+}
+
+void free_all(List& list, Order order) {
+  put_in(order, list);
   for (void* object : list) reslab_free(object);
 }
 
@@ -153,6 +158,44 @@ TEST_P(MemoryBack, SoIsOneWhoseObjectsAnotherThreadFreed) {
     EXPECT_LE(end, start + start / 10 + kKept + kKeptByAnotherCpu + kept_where_no_lock_is_had(4 * kMiB))
         << where_it_is();
   });
+}
+
+void run_on(int cpu) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+// Frees all in order, and goes to the other CPU so many times on the way: what it leaves in the caches of the one it has
+// left must not keep the heap.
+void free_all_moving(List& list, uint32_t moves) {
+  const size_t stretch = static_cast<size_t>(list.end() - list.begin()) / (moves + 1) + 1;
+  size_t freed = 0;
+  for (void* object : list) {
+    if (freed % stretch == 0) run_on(freed / stretch % 2 == 0 ? 0 : 1);
+    reslab_free(object);
+    ++freed;
+  }
+}
+
+// Magazines that are numbered by CPU follow the move; concurrency ids may stay with the thread.
+TEST_P(MemoryBack, SoIsOneWhoseThreadMoves) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "needs two CPUs";
+  for (const uint32_t moves : {1u, 100u}) {
+    unit::in_child([moves] {
+      const size_t bytes = GetParam().bytes;
+      List list(kTotal / (bytes != 0 ? bytes : 16) + 1);
+      run_on(0);
+      const size_t start = anonymous_bytes();
+      allocate_all(list, bytes);
+      put_in(GetParam().order, list);
+      free_all_moving(list, moves);
+      EXPECT_LE(anonymous_bytes(), start + start / 10 + kKept + kKeptByAnotherCpu + kept_where_no_lock_is_had(4 * kMiB))
+          << where_it_is();
+      unit::expect_sound_heap();
+    });
+  }
 }
 
 // One object of every second slab stays, as where another CPU's magazine has them: the slabs cannot go, but their pages
