@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The preloaded library's start and end: what an option needs that must not wait for the first handler, and the
-// statistics and the heap profile when the process exits.
+// The process's start and end, where reslab is its malloc: what an option needs that must not wait for the first handler,
+// and the statistics and the heap profile when the process exits.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -40,7 +40,14 @@ struct KeptStderr {
 };
 constinit KeptStderr kept_stderr = {-1, {}};
 
+#ifdef RESLAB_STATIC
+// A static program has the unwinder that it was linked with, or none: dlopen would want the very libc it was made with.
+void* load_library(const char*) { return nullptr; }
+void* find_symbol(void*, const char*) { return nullptr; }
+#else
 void* load_library(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
+void* find_symbol(void* library, const char* name) { return dlsym(library, name); }
+#endif
 
 bool wants_stacks() {
   const DebugTables* debug = root().debug;
@@ -51,7 +58,7 @@ bool wants_stacks() {
 __attribute__((constructor(102))) void start() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;
   if (options().stats) kept_stderr.keep();
-  if (wants_stacks()) prepare_unwinder(load_library, dlsym);
+  if (wants_stacks()) prepare_unwinder(load_library, find_symbol);
   prepare_profile_dumps();
 }
 
@@ -66,3 +73,5 @@ __attribute__((destructor(101))) void end() {
 
 }  // namespace
 }  // namespace reslab
+
+extern "C" __attribute__((visibility("hidden"))) const char reslab_lifetime = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process that lowers its own address-space limit: reslab's untouched reservation would count against it and make
-// every later mmap and pthread_create fail (36). So the preload library sees the call and gives the unused tail back; what
-// is needed later is reserved step by step, like any other allocator's memory.
+// every later mmap and pthread_create fail (36). So where reslab is the malloc it sees the call and gives the unused tail
+// back; what is needed later is reserved step by step, like any other allocator's memory.
 
 #include <sys/resource.h>
 

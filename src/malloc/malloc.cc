@@ -11,6 +11,10 @@
 
 using namespace reslab;
 
+// So that whoever takes malloc out of the static library has the start and the end of the process with it.
+extern "C" __attribute__((visibility("hidden"))) const char reslab_lifetime;
+__attribute__((used)) static const char* const lifetime = &reslab_lifetime;
+
 RESLAB_EXPORT void* malloc(size_t size) noexcept { return malloc_entry(size); }
 RESLAB_EXPORT void free(void* ptr) noexcept { free_entry(ptr); }
 RESLAB_EXPORT void cfree(void* ptr) noexcept { free_entry(ptr); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// vfork, as the preload library has it. The child of a native vfork runs in its parent's memory with the parent's rseq
+// vfork, where reslab is the malloc. The child of a native vfork runs in its parent's memory with the parent's rseq
 // registration gone: its sections would no longer be aborted, and a malloc in the child of a threaded program would
 // corrupt the parent's heap (10). POSIX lets vfork be fork, so it is, unless the option vfork=native says otherwise;
 // then the child must not allocate.

@@ -2,7 +2,7 @@
 """RESLAB_OPTIONS as a user meets it: what is unknown or wrong is named once on stderr and ignored, help lists
 everything, and no value keeps the program from running.
 
-Usage: options.py PROGRAM LIBRARY MODE OPTIONS.DEF
+Usage: options.py PROGRAM LIBRARY STATIC-PROGRAM MODE OPTIONS.DEF
 """
 
 import os
@@ -10,6 +10,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 from programs import environment, failed, finish
 
@@ -44,7 +45,7 @@ COMPLAINTS = {
 
 
 class Subject:
-    """The program under preload, in one mode."""
+    """The program under preload, or as it was linked if there is no library, in one mode."""
 
     def __init__(self, program, library, mode):
         self._program = program
@@ -53,7 +54,7 @@ class Subject:
 
     def run(self, options, stderr=subprocess.PIPE, **arguments):
         """The finished program, its exit status None if it did not finish."""
-        env = {**environment(self.mode, options), "LD_PRELOAD": self.library}
+        env = {**environment(self.mode, options), **({"LD_PRELOAD": self.library} if self.library else {})}
         try:
             return subprocess.run([self._program], env=env, stdout=subprocess.PIPE, stderr=stderr, text=True,
                                   timeout=10, check=False, **arguments)
@@ -92,9 +93,22 @@ def check_statistics(subject):
     run = subject.run("stats=1")
     if run.returncode != 0 or not re.search(r"^reslab: .*\ballocs\b", run.stderr, re.MULTILINE):
         failed(f"stats=1: ended with {run.returncode}, stderr {run.stderr!r}")
+    if f"\nreslab: stats: mode={subject.mode}\n" not in run.stderr:
+        failed(f"stats=1: not in mode {subject.mode}: {run.stderr!r}")
+
+
+def check_statistics_behind_stderr(subject):
     early = Subject("/bin/ls", subject.library, subject.mode).run("stats=1")  # closes stderr before the library ends
     if early.returncode != 0 or not re.search(r"^reslab: stats: allocs=", early.stderr, re.MULTILINE):
         failed(f"stats=1 of ls: ended with {early.returncode}, stderr {early.stderr!r}")
+
+
+def check_statistics_file(subject):
+    with tempfile.TemporaryDirectory() as folder:
+        run = subject.run(f"stats_file={folder}/%p")
+        written = [path.read_text() for path in pathlib.Path(folder).iterdir()]
+    if run.returncode != 0 or len(written) != 1 or f"\nmode={subject.mode}\n" not in written[0]:
+        failed(f"stats_file: ended with {run.returncode}, stderr {run.stderr!r}, written {written}")
     run = subject.run("stats_file=/no/such/folder/file")
     if run.returncode != 0 or not re.search("^reslab: cannot write .*'/no/such/folder/file'", run.stderr, re.MULTILINE):
         failed(f"stats_file in no folder: ended with {run.returncode}, stderr {run.stderr!r}")
@@ -108,13 +122,16 @@ def check_closed_stderr(subject):
 
 
 def main():
-    program, library, mode, table = sys.argv[1:]
-    subject = Subject(program, library, mode)
-    check_complaints(subject)
-    check_help(subject, pathlib.Path(table).read_text())
-    check_statistics(subject)
-    check_closed_stderr(subject)
-    finish(len(COMPLAINTS) + 4, "option strings")
+    program, library, static_program, mode, table = sys.argv[1:]
+    preloaded, static = Subject(program, library, mode), Subject(static_program, None, mode)
+    check_complaints(preloaded)
+    for subject in (preloaded, static):
+        check_help(subject, pathlib.Path(table).read_text())
+        check_statistics(subject)
+        check_statistics_file(subject)
+        check_closed_stderr(subject)
+    check_statistics_behind_stderr(preloaded)
+    finish(len(COMPLAINTS) + 9, "option strings")
 
 
 if __name__ == "__main__":
