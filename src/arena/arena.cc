@@ -306,7 +306,10 @@ int64_t Arena::dirty_base(int64_t live) const {
   return least > share ? least : share;
 }
 
-int64_t Arena::dirty_bound(int64_t live) const { return bound_.units(live, dirty_base(live), options().dirty_cycles); }
+int64_t Arena::dirty_bound(int64_t live) const {
+  const int64_t base = dirty_base(live);
+  return options().dirty_recent ? bound_.units(live, base, options().dirty_cycles) : base;
+}
 
 void Arena::purge_above_bound(int64_t idle_units) {
   const int64_t dirty = dirty_units() - purge_floor_.load(std::memory_order_relaxed);
