@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tiny projects outside build with an installed reslab, and their programs find the malloc they should.
+"""Tiny projects outside build with an installed reslab, and their programs find the malloc they should: installed as
+packagers do, or by the checkout's own command, which is then asked to run one program more.
 
-Usage: packaging.py BUILD SOURCE make|make-static|cmake|meson
+Usage: packaging.py BUILD SOURCE make|make-static|cmake|dev|meson
 """
 
 import os
@@ -68,9 +69,39 @@ def with_meson(source, work):
     run_programs(work / "build", names_of("", "-static") + ["rcu-c"], work / "build/subprojects/reslab/src")
 
 
+TELLS = """
+import sys
+print("on reslab:", "libreslab.so.1" in open("/proc/self/maps").read(), sys.argv[1:], sys.stdin.read())
+sys.exit(7)
+"""
+
+
+def with_dev(source, work):
+    dev = source / "dev"
+    run(dev, "build")
+    tree = source / "build/dist"
+    for path in ("include/reslab/reslab.h", "lib/libreslab.a", "lib/libreslab-malloc.a", "bin/reslab"):
+        if not (tree / path).is_file():
+            fail(f"./dev build leaves no {path}")
+    with_make("", tree / "lib", work, static=False)
+    run(tree / "bin/reslab", "--version")
+
+    done = subprocess.run([dev, "run", "--", sys.executable, "-c", TELLS, "an argument", "--help"], input="input",
+                          capture_output=True, text=True, timeout=60)
+    if (done.returncode, done.stdout) != (7, "on reslab: True ['an argument', '--help'] input\n"):
+        fail(f"./dev run: status {done.returncode}", done.stdout + done.stderr)
+    done = subprocess.run([dev, "run", "no-such-command"], capture_output=True, text=True, timeout=60)
+    if done.returncode == 0 or "no command 'no-such-command'" not in done.stderr:
+        fail(f"./dev run of what is not there: status {done.returncode}", done.stderr)
+    done = subprocess.run([dev, "no-such-thing"], capture_output=True, text=True, timeout=60)
+    if done.returncode == 0 or "no command 'no-such-thing'" not in done.stderr:
+        fail(f"./dev with a command that is not there: status {done.returncode}", done.stderr)
+
+
 def main():
     build, source, kind = sys.argv[1:]
-    needed = {"make": "pkg-config", "make-static": "pkg-config", "cmake": "cmake", "meson": "meson"}[kind]
+    needed = {"make": "pkg-config", "make-static": "pkg-config", "cmake": "cmake", "dev": "pkg-config",
+              "meson": "meson"}[kind]
     if shutil.which(needed) is None:
         sys.exit(77)
     with tempfile.TemporaryDirectory(prefix="reslab-packaging-") as folder:
@@ -78,6 +109,9 @@ def main():
         shutil.copytree(HERE / "projects", work)
         if kind == "meson":
             with_meson(Path(source), work)
+            return
+        if kind == "dev":
+            with_dev(Path(source), work)
             return
         root = Path(folder) / "root"
         libraries = install(build, root)
