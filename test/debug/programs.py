@@ -9,9 +9,12 @@
 
 import argparse
 import os
+import pathlib
+import re
 import statistics
 import subprocess
 import sys
+import tempfile
 
 TIME_LIMIT_S = 120
 MODES = ["", "debug=F", "debug=Z", "debug=P", "debug=U", "debug=G", "debug=FZPUG:quarantine=4m", "debug=FZPUG,64,128"]
@@ -51,24 +54,30 @@ def start(name, arguments, debug, **pipes):
 
 
 def run(name, arguments, debug):
-    process = start(name, arguments, debug, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        out, err = process.communicate(PROGRAMS[name][1], timeout=TIME_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
-        err += f"\nno end within {TIME_LIMIT_S} s"
-    return process.returncode, out, err
+    """What it ended with and said, and the mode that it ran in."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = ":".join(filter(None, [debug, f"stats_file={folder}/%p"]))
+        process = start(name, arguments, told, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            out, err = process.communicate(PROGRAMS[name][1], timeout=TIME_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            err += f"\nno end within {TIME_LIMIT_S} s"
+        written = pathlib.Path(folder, str(process.pid))
+        mode = re.search("^mode=(.*)$", written.read_text() if written.exists() else "", re.MULTILINE)
+    return process.returncode, out, err, mode and mode[1]
 
 
 def check(arguments):
     failures = 0
     for name in PROGRAMS:
         for debug in MODES:
-            code, out, err = run(name, arguments, debug)
-            if code != 0 or not out.endswith("done\n") or err:
+            code, out, err, mode = run(name, arguments, debug)
+            if code != 0 or not out.endswith("done\n") or err or mode != arguments.mode:
                 failures += 1
-                print(f"FAILED {name} with {debug or 'no mode'}: ended with {code}, said {err[-2000:]!r}", file=sys.stderr)
+                print(f"FAILED {name} with {debug or 'no mode'}: ended with {code}, in mode {mode}, said {err[-2000:]!r}",
+                      file=sys.stderr)
     print(f"{len(PROGRAMS) * len(MODES)} runs, {failures} failures")
     return 0 if failures == 0 else 1
 

@@ -77,7 +77,8 @@ PRINTED = {
 
 
 def look_at_printed(script, printed, mode):
-    commands = [f"source {script}", f"set environment RESLAB_OPTIONS mode={mode}", "break all_is_made", "run",
+    commands = [f"source {script}", f"set environment RESLAB_OPTIONS mode={mode}",
+                f"set environment RESLAB_TEST_MODE {mode}", "break all_is_made", "run",
                 *(f"print {name}" for name in PRINTED)]
     done = subprocess.run(["gdb", "--batch", "--nx", *(word for command in commands for word in ("-ex", command)), printed],
                           capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)

@@ -22,7 +22,7 @@ class Target:
 
     def __init__(self, command, mode, preload=None, options=""):
         env = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "RESLAB_OPTIONS")}
-        env["RESLAB_OPTIONS"] = f"mode={mode}" + options
+        env |= {"RESLAB_OPTIONS": f"mode={mode}" + options, "RESLAB_TEST_MODE": mode}  # see mode_at_start.cc
         if preload:
             env["LD_PRELOAD"] = preload
         self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
