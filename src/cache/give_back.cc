@@ -152,7 +152,7 @@ void purge_scattered(ClassId cls) {
 }
 
 void let_go(uint32_t slot) {
-  cpu_state(slot).ebb.store(tide.number(), std::memory_order_relaxed);
+  if (slots().is_ready(slot)) cpu_state(slot).ebb.store(tide.number(), std::memory_order_relaxed);
   for (const ClassId cls : all_classes()) {
     empty_magazine(slot, cls);
     release_actives(cls);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <thread>
 #include <vector>
 
@@ -25,6 +26,7 @@ namespace {
 
 constexpr size_t kBytes = 64;
 const ClassId kClass = class_of_size(kBytes);
+const std::vector<int> kCpus = unit::allowed_cpus();  // before a test is pinned to the first
 
 reslab_stats stats_now() {
   reslab_stats stats = {};
@@ -55,7 +57,7 @@ class SlowPath : public testing::Test {
     for (void* object : objects) reslab_free(object);
   }
 
-  const unit::Pinned pinned_{unit::allowed_cpus().front()};
+  const unit::Pinned pinned_{kCpus.front()};
 
  private:
   unit::Counts before_;
@@ -100,18 +102,58 @@ TEST_F(SlowPath, AMagazineThatWasShrunkByMistakeGrowsBack) {
 
 // --- memory is short -----------------------------------------------------------------------------------------------
 
-// What the depot holds of one class is all there is for another.
-TEST_F(SlowPath, APlainCallEmptiesTheDepotBeforeItFails) {
-  unit::in_child([] {
+// In a process that gets no more memory from now on.
+class Shortage : public SlowPath {
+ protected:
+  static void fill_depot() {
     std::vector<void*> objects(60000);
     for (void*& object : objects) object = reslab_malloc(kBytes);
     free_all(objects);
     ASSERT_GT(depot().bytes(), size_t{1} << 20);
+  }
+  static void begin_shortage() {
     const struct rlimit limit = {4096, RLIM_INFINITY};  // 0 would be none
     ASSERT_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
+  }
+  // With which errno.
+  static int allocate_until_it_fails() {
+    errno = 0;
     for (int left = 1 << 20; reslab_malloc(3000) != nullptr && left > 0; --left) continue;
+    return errno;
+  }
+  static void expect_empty_depot() {
     EXPECT_EQ(depot().bytes(), 0u);
     EXPECT_EQ(unit::class_stats_of(kClass).in_depot, 0u);
+  }
+};
+
+// What the depot holds of one class is all there is for another.
+TEST_F(Shortage, APlainCallEmptiesTheDepotBeforeItFails) {
+  unit::in_child([] {
+    fill_depot();
+    begin_shortage();
+    EXPECT_EQ(allocate_until_it_fails(), ENOMEM);
+    expect_empty_depot();
+  });
+}
+
+// The region of that thread's slot cannot be made writable any more.
+TEST_F(Shortage, SoDoesTheFirstCallOfAnotherCpu) {
+  if (kCpus.size() < 2) GTEST_SKIP() << "needs two CPUs";
+  unit::in_child([] {
+    std::atomic<bool> is_short{false};
+    int failed_with = 0;
+    std::thread other([&] {
+      const unit::Pinned pinned{kCpus.back()};
+      while (!is_short.load()) continue;
+      failed_with = allocate_until_it_fails();
+    });
+    fill_depot();
+    begin_shortage();
+    is_short.store(true);
+    other.join();
+    EXPECT_EQ(failed_with, ENOMEM);
+    expect_empty_depot();
   });
 }
 

@@ -3,7 +3,6 @@
 // thread, in whatever order it freed. Measured as anonymous resident memory, in a child of its own for each case.
 #include <gtest/gtest.h>
 #include <reslab/reslab.h>
-#include <sched.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "platform/small_file.h"
 #include "support/audit.h"
 #include "support/child.h"
+#include "support/cpus.h"
 #include "support/ledger.h"
 
 namespace reslab {
@@ -160,33 +160,26 @@ TEST_P(MemoryBack, SoIsOneWhoseObjectsAnotherThreadFreed) {
   });
 }
 
-void run_on(int cpu) {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(cpu, &one);
-  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
-}
-
 // Frees all in order, and goes to the other CPU so many times on the way: what it leaves in the caches of the one it has
 // left must not keep the heap.
 void free_all_moving(List& list, uint32_t moves) {
+  const std::vector<int> cpus = unit::allowed_cpus();
   const size_t stretch = static_cast<size_t>(list.end() - list.begin()) / (moves + 1) + 1;
-  size_t freed = 0;
-  for (void* object : list) {
-    if (freed % stretch == 0) run_on(freed / stretch % 2 == 0 ? 0 : 1);
-    reslab_free(object);
-    ++freed;
+  void** next = list.begin();
+  for (uint32_t i = 0; next < list.end(); ++i) {
+    const unit::Pinned pinned{i % 2 == 0 ? cpus.front() : cpus.back()};
+    for (size_t left = stretch; left > 0 && next < list.end(); --left) reslab_free(*next++);
   }
 }
 
 // Magazines that are numbered by CPU follow the move; concurrency ids may stay with the thread.
 TEST_P(MemoryBack, SoIsOneWhoseThreadMoves) {
-  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "needs two CPUs";
+  if (unit::allowed_cpus().size() < 2) GTEST_SKIP() << "needs two CPUs";
   for (const uint32_t moves : {1u, 100u}) {
     unit::in_child([moves] {
       const size_t bytes = GetParam().bytes;
       List list(kTotal / (bytes != 0 ? bytes : 16) + 1);
-      run_on(0);
+      const unit::Pinned pinned{unit::allowed_cpus().front()};
       const size_t start = anonymous_bytes();
       allocate_all(list, bytes);
       put_in(GetParam().order, list);
