@@ -73,7 +73,7 @@ class Arena {
   // down, since claims begin at the other end. Bytes purged.
   size_t purge(size_t keep_bytes);
   // The same with the bound of the options; called by plain frees behind their release. `idle_units`: of the units in
-  // use, those whose pages are purged as well, since hardly any object in them is.
+  // use, those that do not count as live, since hardly an object in them is.
   void purge_above_bound(int64_t idle_units = 0);
   // Would that much be above it, were these units dirty and free?
   bool has_dirty_above_bound(int64_t idle_units) const {

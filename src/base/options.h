@@ -41,7 +41,7 @@ bool format_option(const Options& options, const char* name, Line& out);
 // Of the published root, or of the defaults before there is one.
 const Options& options();
 
-// The preloaded vfork may be the first call into reslab.
+// vfork may be the first call into reslab.
 bool option_vfork_native();
 
 }  // namespace reslab

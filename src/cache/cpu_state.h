@@ -23,8 +23,9 @@ static_assert(sizeof(ClassSlot) == 32);
 
 struct CpuState {
   DeferredList deferred;
-  std::atomic<uint32_t> ebb;  // the last that has emptied its magazines (cache/tide.h)
-  uint8_t reserved[64 - sizeof(DeferredList) - sizeof(uint32_t)];
+  std::atomic<uint32_t> ebb;         // the last that has emptied its magazines (cache/tide.h)
+  std::atomic<uint32_t> cold_frees;  // since then, by frees that found no magazine
+  uint8_t reserved[64 - sizeof(DeferredList) - 2 * sizeof(uint32_t)];
 };
 static_assert(sizeof(CpuState) == 64);
 static_assert(kSlowBytes + sizeof(CpuState) + (kMaxClasses - 4) * sizeof(ClassSlot) <= kRegionBytes - 8,

@@ -29,6 +29,16 @@ uint64_t used_bytes() {
   return bytes;
 }
 
+void follow_tide(uint32_t slot) {
+  bool falls = false;
+  if (tide.look_is_due()) {
+    relist_lost_slabs(1);
+    falls = tide.falls_to(used_bytes());
+  }
+  if (tide.is_ebbing() && cpu_state(slot).ebb.load(std::memory_order_relaxed) != tide.number()) let_go_of_slot(slot);
+  if (falls) let_go_of_shared();
+}
+
 // The magazine is full: part of it and `object` leave in a block. False: no block to be had, the object is still here.
 bool flush(uint32_t slot, ClassId cls, void* object) {
   const bool ebbing = tide.is_ebbing();
@@ -54,11 +64,7 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   give_back_idle(cls);
   give_back_empties(cls);
   if (sparse) purge_scattered(cls);  // behind it: slabs that go whole are free memory by then
-  if (tide.look_is_due()) {
-    relist_lost_slabs(1);
-    tide.look(used_bytes());
-  }
-  if (tide.is_ebbing() && cpu_state(slot).ebb.load(std::memory_order_relaxed) != tide.number()) let_go(slot);
+  follow_tide(slot);
   return true;
 }
 
@@ -75,9 +81,20 @@ bool is_held_back(uint32_t slot, ClassId cls) {
   return info.object_bytes >= kLargeBytes && capacity > 0 && capacity < info.magazine && !is_sparse(cls);
 }
 
+// In an ebb there is no magazine to flush: of the frees that find none, one in so many does what flushes do besides.
+bool is_cold_free(uint32_t slot, ClassId cls) {
+  constexpr uint32_t kFlushes = 16;
+  if (!tide.is_ebbing() || capacity_now(slot, cls) > 0 || class_info(cls).object_bytes >= kLargeBytes) return false;
+  std::atomic<uint32_t>& frees = cpu_state(slot).cold_frees;
+  const uint32_t count = frees.load(std::memory_order_relaxed) + 1;  // a lost one does no harm
+  frees.store(count, std::memory_order_relaxed);
+  return count % kFlushes != 0;
+}
+
 bool free_plain(ClassId cls, void* object) {
   const uint32_t slot = slot_index();
   if (!slots().make_ready(slot)) return free_one_bit(object);
+  if (is_cold_free(slot, cls)) return free_one_bit(object);
   magazine_open(slot, cls);
   const bool grown = !tide.is_ebbing() && grow_magazine(slot, cls, Cause::kOverflow);
   if (!grown && is_held_back(slot, cls)) {

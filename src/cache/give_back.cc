@@ -3,6 +3,7 @@
 
 #include "base/counters.h"
 #include "base/hooks.h"
+#include "base/options.h"
 #include "base/report.h"
 #include "cache/active_slab.h"
 #include "cache/block.h"
@@ -49,6 +50,10 @@ void sweep(ClassId cls, SlabClass& own, int32_t empty) {
   if (whole) own.unreachable.store(own.empty_slabs.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
+int32_t empty_slabs_in_reach(const SlabClass& own) {
+  return own.empty_slabs.load(std::memory_order_relaxed) - own.unreachable.load(std::memory_order_relaxed);
+}
+
 // Units in the slabs of all classes beyond those that their objects fill.
 int64_t idle_slab_units() {
   int64_t bytes = 0;
@@ -57,23 +62,6 @@ int64_t idle_slab_units() {
     if (free > 0) bytes += free * class_info(cls).object_bytes;
   }
   return bytes >> kUnitShift;
-}
-
-void release_actives(ClassId cls) {
-  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
-    if (slots().is_ready(slot)) release_active(slot, cls);
-  }
-}
-
-// What lies in slabs between objects that are cached elsewhere is free memory like any other: above the bound it goes.
-void purge_between_objects() {
-  const int64_t idle = idle_slab_units();
-  if (arena().has_dirty_above_bound(idle)) {
-    for (const ClassId cls : all_classes()) {
-      if (pages_can_go(class_info(cls))) slab_sweep(cls, kScatteredBudget, FreePages::kPurge);
-    }
-  }
-  arena().purge_above_bound(idle);
 }
 
 }  // namespace
@@ -130,14 +118,16 @@ void empty_magazine(uint32_t slot, ClassId cls) {
 void give_back_empties(ClassId cls) {
   SlabClass& own = slab_class(cls);
   const int32_t keep = class_info(cls).slab_units == 1 && !is_sparse(cls) && !tide.is_ebbing() ? 1 : 0;
-  const int32_t unreachable = own.unreachable.load(std::memory_order_relaxed);
-  const int32_t empty = own.empty_slabs.load(std::memory_order_relaxed) - unreachable;
+  const int32_t empty = empty_slabs_in_reach(own);
   if (empty <= keep) {
-    if (unreachable > 0) is_paused(own);
+    if (own.unreachable.load(std::memory_order_relaxed) > 0) is_paused(own);
     return;
   }
   sweep(cls, own, empty);
-  arena().purge_above_bound(tide.is_ebbing() ? idle_slab_units() : 0);
+  // What is idle in slabs is no reason to keep more of it: an ebb looks, while there is enough to pay for it.
+  const bool looks =
+      tide.is_ebbing() && arena().dirty_units() > static_cast<int64_t>(options().dirty_min >> kUnitShift);
+  arena().purge_above_bound(looks ? idle_slab_units() : 0);
 }
 
 void purge_scattered(ClassId cls) {
@@ -151,15 +141,31 @@ void purge_scattered(ClassId cls) {
   arena().purge_above_bound(slabs * info.slab_units);
 }
 
-void let_go(uint32_t slot) {
-  if (slots().is_ready(slot)) cpu_state(slot).ebb.store(tide.number(), std::memory_order_relaxed);
+void let_go_of_slot(uint32_t slot) {
+  if (!slots().is_ready(slot)) return;
+  cpu_state(slot).ebb.store(tide.number(), std::memory_order_relaxed);
   for (const ClassId cls : all_classes()) {
     empty_magazine(slot, cls);
-    release_actives(cls);
-    empty_depot(cls);
-    if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) > 0) slab_sweep_all(cls);
+    release_active(slot, cls);
+    give_back_empties(cls);
   }
-  purge_between_objects();
+  // The thread has moved on the way: what the slot has kept is its next flush's.
+  if (slot_index() != slot) cpu_state(slot).ebb.store(tide.number() - 1, std::memory_order_relaxed);
+}
+
+void let_go_of_shared() {
+  const int64_t idle = idle_slab_units();
+  const bool pages_go = arena().has_dirty_above_bound(idle);
+  for (const ClassId cls : all_classes()) {
+    empty_depot(cls);
+    for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+      if (slots().is_ready(slot)) release_active(slot, cls);
+    }
+    if (empty_slabs_in_reach(slab_class(cls)) > 0) slab_sweep_all(cls);
+    // Between objects that other CPUs' magazines hold.
+    if (pages_go && pages_can_go(class_info(cls))) slab_sweep(cls, kScatteredBudget, FreePages::kPurge);
+  }
+  arena().purge_above_bound(idle);
 }
 
 }  // namespace reslab

@@ -34,8 +34,10 @@ void give_back_empties(ClassId cls);
 // When there are hardly more objects than slabs of a large class.
 void purge_scattered(ClassId cls);
 
-// All of the above for every class, as far as this CPU reaches (cache/tide.h).
-void let_go(uint32_t slot);
+// An ebb (cache/tide.h), every class. The slot that the thread is on, while it stays there:
+void let_go_of_slot(uint32_t slot);
+// And, once for all, what no slot has for itself: the depot, empty slabs, active ones, and pages that are free.
+void let_go_of_shared();
 
 // How many blocks of the depot that were idle go back at once.
 inline constexpr uint32_t kMostBlocksAged = 32;

@@ -89,7 +89,8 @@ void* allocate_uncharged(const Request& request, ClassId cls) {
 // memory does this once.
 [[gnu::noinline]] void* allocate_from_caches(const Request& request, ClassId cls) {
   if (request.contract != Contract::kPlain || depot().bytes() == 0) return nullptr;
-  let_go(slot_index());
+  let_go_of_slot(slot_index());
+  let_go_of_shared();
   return allocate_uncharged(request, cls);
 }
 

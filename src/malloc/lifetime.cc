@@ -74,4 +74,6 @@ __attribute__((destructor(101))) void end() {
 }  // namespace
 }  // namespace reslab
 
-extern "C" __attribute__((visibility("hidden"))) const char reslab_lifetime = 0;
+extern "C" {
+__attribute__((visibility("hidden"))) extern const char reslab_lifetime = 0;  // see malloc.cc
+}

@@ -35,6 +35,8 @@ int set_limit(pid_t pid, int resource, const void* wanted, void* old) {
 
 // asm labels: libc's headers declare these names with types of their own.
 extern "C" {
+__attribute__((visibility("hidden"))) extern const char reslab_limits = 0;  // see malloc.cc
+
 __attribute__((visibility("default"))) int reslab_setrlimit(int, const void*) asm("setrlimit");
 __attribute__((visibility("default"))) int reslab_setrlimit64(int, const void*) asm("setrlimit64");
 __attribute__((visibility("default"))) int reslab_prlimit(pid_t, int, const void*, void*) asm("prlimit");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C names that a preloaded library takes over. None is left to libc: a block from another heap would reach free (30).
+// The C names that reslab takes over where it is the malloc. None is left to libc: a block from another heap would reach free (30).
 
 #include <cerrno>
 #include <cstddef>
@@ -11,9 +11,11 @@
 
 using namespace reslab;
 
-// So that whoever takes malloc out of the static library has the start and the end of the process with it.
-extern "C" __attribute__((visibility("hidden"))) const char reslab_lifetime;
-__attribute__((used)) static const char* const lifetime = &reslab_lifetime;
+// So that whoever takes malloc out of the static library has the rest of it too, whatever else is linked behind.
+extern "C" {
+__attribute__((visibility("hidden"))) extern const char reslab_lifetime, reslab_limits, reslab_vfork;
+}
+__attribute__((used)) static const char* const parts[] = {&reslab_lifetime, &reslab_limits, &reslab_vfork};
 
 RESLAB_EXPORT void* malloc(size_t size) noexcept { return malloc_entry(size); }
 RESLAB_EXPORT void free(void* ptr) noexcept { free_entry(ptr); }

@@ -12,6 +12,8 @@
 #include "base/options.h"
 
 extern "C" {
+__attribute__((visibility("hidden"))) extern const char reslab_vfork = 0;  // see malloc.cc
+
 // Chosen and failed out of line, for the assembly below.
 __attribute__((visibility("hidden"), used)) int reslab_vfork_is_native() {
   return reslab::option_vfork_native() ? 1 : 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Free pages of nearly empty slabs. A few objects that are cached somewhere, one in each slab of a class that was large,
+// Free pages of slabs that are half empty, or more so. A few objects that are cached somewhere, one in each slab of a class that was large,
 // would otherwise keep all of its memory: draining another CPU's magazine takes a system call that frees may not make.
 
 #include "base/counters.h"
@@ -60,8 +60,8 @@ void slab_purge_pages(uint32_t unit, SlabIdentity seen) {
   const int32_t free = slab.free_hint.load(std::memory_order_relaxed);
   const auto capacity = static_cast<int32_t>(info.capacity);
   if (2 * (capacity - free) > capacity - slab.free_when_purged.load(std::memory_order_relaxed)) return;
-  slab.free_when_purged.store(free,
-                              std::memory_order_relaxed);  // before: whoever takes objects from now on says so after
+  // Before: whoever takes objects from now on says so after.
+  slab.free_when_purged.store(free, std::memory_order_relaxed);
   const HeldBits held(slab_bits(unit, info), info.words);
   RESLAB_HOOK("slab_purge");
   const size_t pages = info.slab_units * kUnitBytes / kPageBytes;

@@ -167,7 +167,7 @@ void slab_settle(uint32_t unit);
 void slab_unmap_unit(uint32_t unit);  // which nothing describes
 
 // Pops up to `budget` slabs, retires the empty ones, moves the others to the other list. How many were retired.
-// kPurge: gives those pages of nearly empty ones back to the system that hold free objects alone; enters the kernel.
+// kPurge: gives those pages of half-empty ones back to the system that hold free objects alone; enters the kernel.
 enum class FreePages : uint8_t { kKeep, kPurge };
 uint32_t slab_sweep(ClassId cls, uint32_t budget, FreePages pages = FreePages::kKeep);
 // The same for all that are listed, on either list.

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "cache/magazine.h"
 #include "platform/small_file.h"
 #include "support/audit.h"
 #include "support/child.h"
@@ -172,8 +173,10 @@ void free_all_moving(List& list, uint32_t moves) {
   }
 }
 
-// Magazines that are numbered by CPU follow the move; concurrency ids may stay with the thread.
 TEST_P(MemoryBack, SoIsOneWhoseThreadMoves) {
+  char slots[16] = "";
+  ASSERT_EQ(reslab_option_get("slots", slots, sizeof slots), 0);
+  if (strcmp(slots, "cpu_id") != 0 || !in_rseq_mode()) GTEST_SKIP() << "slots are a thread's, wherever it runs";
   if (unit::allowed_cpus().size() < 2) GTEST_SKIP() << "needs two CPUs";
   for (const uint32_t moves : {1u, 100u}) {
     unit::in_child([moves] {
