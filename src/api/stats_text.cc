@@ -7,8 +7,9 @@
 namespace reslab {
 namespace {
 
+// Names in place: each pointer would be a relocation at the start of every process.
 struct Field {
-  const char* name;
+  char name[24];
   uint64_t reslab_stats::*value;
 };
 

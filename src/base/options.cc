@@ -12,12 +12,13 @@ namespace {
 
 enum class Kind : uint8_t { kChoice, kFlag, kNumber, kText };
 
+// Texts in place: each pointer would be a relocation at the start of every process.
 struct Entry {
-  const char* name;
+  char name[20];
   Kind kind;
   size_t offset;
-  const char* values;
-  const char* help;
+  char values[24];
+  char help[128];
 };
 
 constexpr Entry kEntries[] = {

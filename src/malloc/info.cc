@@ -71,6 +71,8 @@ RESLAB_EXPORT struct mallinfo mallinfo() noexcept {
 
 RESLAB_EXPORT void malloc_stats() noexcept { write_stats(STDERR_FILENO, "reslab: "); }
 
+namespace {
+
 // A name as XML has it.
 struct Escaped {
   explicit Escaped(const char* name) {
@@ -86,6 +88,8 @@ struct Escaped {
   }
   char text[32 * 6 + 1];  // each of a name's characters may become six
 };
+
+}  // namespace
 
 // One <class> element for each size class in use; attributes are the fields of reslab_class_stats.
 RESLAB_EXPORT int malloc_info(int options, FILE* stream) noexcept {

@@ -17,7 +17,8 @@
 
 namespace reslab {
 
-// The assembly is laid out by hand.
+// The assembly is laid out by hand. The exit points are for debuggers, which read the file: they are not loaded, and cost
+// no process's start a relocation.
 // clang-format off
 
 #define RESLAB_RSEQ_BEGIN                                      \
@@ -27,7 +28,7 @@ namespace reslab {
   ".long 0, 0\n"                                               \
   ".quad 1f, 2f - 1f, 4f\n"                                    \
   ".popsection\n"                                              \
-  ".pushsection __rseq_exit_point_array, \"aw\"\n"             \
+  ".pushsection __rseq_exit_point_array, \"\"\n"               \
   ".quad 1f, %l[boundary]\n"                                   \
   ".popsection\n"                                              \
   "adrp %[region], 3b\n"                                       \

@@ -13,7 +13,7 @@ namespace reslab {
   ".long 0, 0\n"                                               \
   ".quad 1f, 2f - 1f, 4f\n"                                    \
   ".popsection\n"                                              \
-  ".pushsection __rseq_exit_point_array, \"aw\"\n"             \
+  ".pushsection __rseq_exit_point_array, \"\"\n"               \
   ".quad 1f, %l[boundary]\n"                                   \
   ".popsection\n"                                              \
   "leaq 3b(%%rip), %[cpu]\n"                                   \
