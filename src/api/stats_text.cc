@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/sight.h"
 #include "base/text.h"
+#include "heap/census.h"
+#include "heap/root.h"
 #include "platform/syscall.h"
 #include "reslab/reslab.h"
 
@@ -66,6 +68,12 @@ void write_text(int fd, const char* prefix, const char* name, const char* value)
   line.write_to(fd);
 }
 
+void write_number(int fd, const char* prefix, const char* name, uint64_t value) {
+  Line line;
+  line.text(prefix).text(name).text("=").dec(value);
+  line.write_to(fd);
+}
+
 }  // namespace
 
 void write_stats(int fd, const char* prefix) {
@@ -74,16 +82,13 @@ void write_stats(int fd, const char* prefix) {
   write_text(fd, prefix, "version", status.version);
   write_text(fd, prefix, "mode", mode_name(status.mode));
   write_text(fd, prefix, "mode_reason", status.mode_reason);
-  Line pid;
-  pid.text(prefix).text("pid=").dec(static_cast<uint64_t>(sys_call(SYS_getpid)));
-  pid.write_to(fd);
+  write_number(fd, prefix, "pid", static_cast<uint64_t>(sys_call(SYS_getpid)));
   reslab_stats stats;
   reslab_get_stats(&stats, sizeof stats);
-  for (const Field& field : kFields) {
-    Line line;
-    line.text(prefix).text(field.name).text("=").dec(stats.*field.value);
-    line.write_to(fd);
-  }
+  for (const Field& field : kFields) write_number(fd, prefix, field.name, stats.*field.value);
+  // What has left the magazines again: so many allocations there were at least.
+  const uint64_t cached = published_root.load(std::memory_order_acquire) != nullptr ? count_objects_in_magazines() : 0;
+  write_number(fd, prefix, "served", stats.allocs > cached ? stats.allocs - cached : 0);
 }
 
 }  // namespace reslab

@@ -78,6 +78,15 @@ ClassCensus take_census(ClassId cls) {
   return census;
 }
 
+uint64_t count_objects_in_magazines() {
+  uint64_t n = 0;
+  for (uint32_t slot = 0; slot < slots().count(); ++slot) {
+    if (!slots().is_ready(slot)) continue;
+    for (const ClassId cls : all_classes()) n += count_magazine(slot, cls);
+  }
+  return n;
+}
+
 RunCensus take_run_census() {
   RunCensus census = {0, 0};
   const uint32_t frontier = arena().frontier();

@@ -31,6 +31,9 @@ struct ClassCensus {
 // One class, in one walk; for callers with little stack.
 ClassCensus take_census(ClassId cls);
 
+// Of all classes and slots.
+uint64_t count_objects_in_magazines();
+
 // Bytes of runs, from their descriptors.
 struct RunCensus {
   uint64_t runs;

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The statistics that reslab writes at the exit of a process, and what every one of them must say.
 
-A file has one `name=value` a line: the fields of `struct reslab_stats`, and pid, mode, mode_reason.
+A file has one `name=value` a line: the fields of `struct reslab_stats`, and pid, mode, mode_reason, and `served`, which is
+`allocs` without the objects that are in magazines: how many allocations there were at least.
 Its name ends in the pid, so the file of a known process is found by its pid, never guessed.
 """
 
@@ -41,7 +42,7 @@ def of_process(directory, pid):
 def busiest(directory, count):
     """The statistics of the `count` processes with the most allocations."""
     found = map(Statistics, pathlib.Path(directory).glob("stats.*"))
-    return sorted(found, key=lambda figures: figures.count("allocs"))[-count:]
+    return sorted(found, key=lambda figures: figures.count("served"))[-count:]
 
 
 def violations(directory, mode):

@@ -90,10 +90,10 @@ class Run:
         figures = statistics.of_process(self.statistics, pid)
         if figures is None:
             raise Failure(f"process {pid} ({name}) wrote no statistics at its exit")
-        if figures.count("allocs") < at_least:
-            raise Failure(f"process {pid} ({name}) had only {figures.count('allocs')} allocations from "
+        if figures.count("served") < at_least:
+            raise Failure(f"process {pid} ({name}) had only {figures.count('served')} allocations from "
                           f"reslab, not {at_least}; its statistics:\n{figures.text()}")
-        self.served.setdefault((name, at_least), []).append(figures.count("allocs"))
+        self.served.setdefault((name, at_least), []).append(figures.count("served"))
 
     def claim_busiest(self, count, name, at_least):
         """At least `count` of the processes so far must each have had so many allocations from reslab."""

@@ -38,19 +38,22 @@ def work(run):
             "GIT_AUTHOR_DATE": "1700000000 +0000"}, **options)
 
     git("init", "--quiet", "--bare", "origin.git")
-    git("-C", "origin.git", "fast-import", "--quiet", stdin="history", serves=900)
-    git("clone", "--quiet", "--no-local", "origin.git", "copy")
+    git("-C", "origin.git", "fast-import", "--quiet", stdin="history", serves=250)
+    git("clone", "--quiet", "--no-local", "origin.git", "copy", serves=150)
     git("-C", "copy", "log", "--stat", "-p", "--date-order", serves=1_000)
     git("-C", "copy", "log", "--graph", "--format=%H %an %s", "--all")
     git("-C", "copy", "blame", "file0")
     run.write("copy/file1", "changed\n" * 400)
     git("-C", "copy", "commit", "--quiet", "--all", "--message=a change")
-    git("-C", "copy", "gc", "--quiet", "--aggressive", "--prune=now")
+    git("-C", "copy", "gc", "--quiet", "--aggressive", "--prune=now", serves=150)
     git("-C", "copy", "fsck", "--full", "--strict", "--no-progress")
     git("-C", "copy", "rev-list", "--all", "--objects")
     run.record_files("copy/file0", "copy/file1")
-    for pid in _pids(trace, "pack-objects"):
-        run.claim(pid, "git pack-objects", 1_000)
+    for command, at_least in (("pack-objects", 1_000), ("index-pack", 150)):
+        pids = _pids(trace, command)
+        run.record(f"whether there were git {command}", str(pids != []))
+        for pid in pids:
+            run.claim(pid, f"git {command}", at_least)
 
 
 def _pids(trace, command):

@@ -9,6 +9,8 @@ The vm stressor takes its memory by mmap, not by malloc: what is tested there is
 it verifies is not disturbed, and that the parent and the children ran on reslab.
 """
 
+import re
+
 NEEDS = {"/usr/bin/stress-ng": "stress-ng"}
 NEEDS_COMPANION = True
 SECONDS = 90
@@ -17,11 +19,22 @@ STRESSORS = "2"
 
 def work(run):
     operations = 400_000 if run.full else 100_000
-    _stress(run, "--malloc", STRESSORS, "--malloc-ops", str(operations), "--malloc-pthreads", "2",
-            "--malloc-bytes", "16k")
+    _stress(run, "malloc", operations, "--malloc-pthreads", "2", "--malloc-bytes", "16k")
     run.claim_busiest(int(STRESSORS), "stress-ng malloc stressor", 20_000)
-    _stress(run, "--vm", STRESSORS, "--vm-bytes", "64m", "--vm-ops", str(operations // 20))
+    _stress(run, "vm", operations // 20, "--vm-bytes", "64m")
 
 
-def _stress(run, *stressor):
-    run.step("/usr/bin/stress-ng", *stressor, "--verify", "--timeout", "60", "--seed", "1", serves=100)
+def _stress(run, stressor, operations, *options):
+    finished = run.step("/usr/bin/stress-ng", f"--{stressor}", STRESSORS, f"--{stressor}-ops", str(operations), *options,
+                        "--verify", "--metrics-brief", "--timeout", "60", "--seed", "1", serves=100)
+    run.record(f"what is told of {stressor}", "\n".join(_told(finished.stderr, stressor, operations)))
+
+
+def _told(text, stressor, operations):
+    """What does not change from run to run: what was done, whether all of it, and how it ended."""
+    for line in text.splitlines():
+        line = re.sub(r"^stress-ng: (\w+): +\[\d+\] ", r"\1: ", line)
+        if done := re.match(rf"metrc: {stressor} +(\d+) ", line):
+            yield f"{stressor}: " + ("all operations" if int(done[1]) >= operations else f"{done[1]} of {operations}")
+        elif not line.startswith("metrc: "):
+            yield re.sub(r" in \d+\.\d+s$", "", line)

@@ -15,10 +15,10 @@ PACK = ("--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"
 def work(run):
     _make_tree(run, files=12_000 if run.full else 3_000, large=4 if run.full else 2)
     run.step("/usr/bin/tar", *PACK, "--use-compress-program=/usr/bin/zstd -T2 -9", "-cf", "tree.tar.zst",
-                 "tree", serves=1_500)
+                 "tree", serves=1_200)
     run.step("/usr/bin/tar", "--use-compress-program=/usr/bin/zstd", "-tvf", "tree.tar.zst")
     run.write("out/mark", "unpacked here")
-    run.step("/usr/bin/tar", "--use-compress-program=/usr/bin/zstd", "-xf", "tree.tar.zst", "-C", "out")
+    run.step("/usr/bin/tar", "--use-compress-program=/usr/bin/zstd", "-xf", "tree.tar.zst", "-C", "out", serves=120)
     run.step("/usr/bin/zstd", "-q", "-d", "tree.tar.zst", "-o", "tree.tar")
     run.step("/usr/bin/zstd", "-q", "-T2", "-12", "tree.tar", "-o", "again.zst", serves=50)
     run.record_files("tree.tar.zst", "again.zst", "out")
