@@ -131,6 +131,10 @@ std::vector<Operation> cache_slow_ways() {
        last_object_of_word, "slab_retire", kOwnSubject | kRare | kInsideGive},
       {"free at the ebb of typed caches", "free", kIt, 0, 0, kNothing, 16384, typed_ebb_is_due, "release_active",
        kOwnSubject | kRare | kGapsOnly},
+      {"typed free in the ebb", kFree, cache, kIt, 0, kNothing, kTyped, cold_in_the_ebb, "slab_give",
+       kOwnSubject | kRare},
+      {"typed free in the ebb that flushes", kFree, cache, kIt, 0, kNothing, kTyped, flushed_in_the_ebb, "flush",
+       kOwnSubject | kRare},
       {"typed flush of a large class", kFree, large, kIt, 0, kNothing, kTypedLarge, before_flush, "flush",
        kOwnSubject | kRare},
   };

@@ -81,6 +81,9 @@ void before_the_ebb(size_t bytes);
 void in_the_ebb(size_t bytes);
 void ebb_is_due(size_t bytes);
 void ebb_is_worn_out(size_t bytes);
+// The heap is in an ebb and the subject's magazine cold; in the second, its free is the one that flushes.
+void cold_in_the_ebb(size_t bytes);
+void flushed_in_the_ebb(size_t bytes);
 
 // The magazine is full, and the next flush looks for empty slabs in vain; or does not look, since the last one did.
 void sweep_in_vain(size_t bytes);

@@ -42,6 +42,29 @@ void ebb_is_due(size_t) {
   the_subject = stock.pick(stock.count - 1);
 }
 
+void cold_in_the_ebb(size_t bytes) {
+  void* kept = allocate(bytes);
+  grow_and_shrink(SIZE_MAX);
+  the_subject = kept;
+}
+
+// One cold free in sixteen flushes: the flush that is seen is one, and the subject's the next.
+void flushed_in_the_ebb(size_t bytes) {
+  constexpr size_t kFlushes = 16;
+  void* kept[2 * kFlushes];
+  for (void*& object : kept) object = allocate(bytes);
+  grow_and_shrink(SIZE_MAX);
+  size_t freed = 0;
+  {
+    const Counted flushes("flush");
+    while (freed < kFlushes && flushes.count() == 0) reslab_free(kept[freed++]);
+    if (flushes.count() == 0) fail("no free of the ebb flushes");
+  }
+  for (size_t i = 1; i < kFlushes; ++i) reslab_free(kept[freed++]);
+  the_subject = kept[freed++];
+  while (freed < 2 * kFlushes) reslab_free_nolock(kept[freed++]);
+}
+
 // One refill more and the heap has been used enough for the ebb to end. No refill before that makes a slab, which would end
 // it at once: there are slabs with next to nothing in use.
 void ebb_is_worn_out(size_t bytes) {

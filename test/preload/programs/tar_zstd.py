@@ -20,7 +20,7 @@ def work(run):
     run.write("out/mark", "unpacked here")
     run.step("/usr/bin/tar", "--use-compress-program=/usr/bin/zstd", "-xf", "tree.tar.zst", "-C", "out", serves=120)
     run.step("/usr/bin/zstd", "-q", "-d", "tree.tar.zst", "-o", "tree.tar")
-    run.step("/usr/bin/zstd", "-q", "-T2", "-12", "tree.tar", "-o", "again.zst", serves=50)
+    run.step("/usr/bin/zstd", "-q", "-T2", "-12", "tree.tar", "-o", "again.zst", serves=12)
     run.record_files("tree.tar.zst", "again.zst", "out")
 
 
