@@ -308,7 +308,8 @@ int64_t Arena::dirty_base(int64_t live) const {
 
 int64_t Arena::dirty_bound(int64_t live) const {
   const int64_t base = dirty_base(live);
-  return options().dirty_recent ? bound_.units(live, base, options().dirty_cycles) : base;
+  const int64_t recent = bound_.units(live, base, options().dirty_cycles);
+  return options().dirty_recent ? recent : base;
 }
 
 void Arena::purge_above_bound(int64_t idle_units) {

@@ -20,21 +20,17 @@ namespace {
 
 constexpr uint32_t kLostLook = 8;  // units looked at for slabs that nobody has listed
 
-uint64_t used_bytes() {
-  uint64_t bytes = 0;
-  for (const ClassId cls : all_classes()) {
-    const int64_t used = objects_used(cls);
-    if (used > 0) bytes += static_cast<uint64_t>(used) * class_info(cls).object_bytes;
-  }
-  return bytes;
+// Whether an ebb begins. While one lasts, what is idle in slabs does not count as live: no reason to keep more of it.
+bool look_at_tide() {
+  relist_lost_slabs(1);
+  const SlabUse use = measure_slabs();
+  if (tide.falls_to(use.used_bytes)) return true;
+  if (tide.is_ebbing()) arena().purge_above_bound(use.idle_units());
+  return false;
 }
 
-void follow_tide(uint32_t slot) {
-  bool falls = false;
-  if (tide.look_is_due()) {
-    relist_lost_slabs(1);
-    falls = tide.falls_to(used_bytes());
-  }
+[[gnu::noinline]] void follow_tide(uint32_t slot) {
+  const bool falls = tide.look_is_due() && look_at_tide();
   if (tide.is_ebbing() && cpu_state(slot).ebb.load(std::memory_order_relaxed) != tide.number()) let_go_of_slot(slot);
   if (falls) let_go_of_shared();
 }
@@ -82,9 +78,9 @@ bool is_held_back(uint32_t slot, ClassId cls) {
 }
 
 // In an ebb there is no magazine to flush: of the frees that find none, one in so many does what flushes do besides.
-bool is_cold_free(uint32_t slot, ClassId cls) {
+[[gnu::noinline]] bool is_cold_free(uint32_t slot, ClassId cls) {
   constexpr uint32_t kFlushes = 16;
-  if (!tide.is_ebbing() || capacity_now(slot, cls) > 0 || class_info(cls).object_bytes >= kLargeBytes) return false;
+  if (capacity_now(slot, cls) > 0 || class_info(cls).object_bytes >= kLargeBytes) return false;
   std::atomic<uint32_t>& frees = cpu_state(slot).cold_frees;
   const uint32_t count = frees.load(std::memory_order_relaxed) + 1;  // a lost one does no harm
   frees.store(count, std::memory_order_relaxed);
@@ -94,7 +90,7 @@ bool is_cold_free(uint32_t slot, ClassId cls) {
 bool free_plain(ClassId cls, void* object) {
   const uint32_t slot = slot_index();
   if (!slots().make_ready(slot)) return free_one_bit(object);
-  if (is_cold_free(slot, cls)) return free_one_bit(object);
+  if (tide.is_ebbing() && is_cold_free(slot, cls)) return free_one_bit(object);
   magazine_open(slot, cls);
   const bool grown = !tide.is_ebbing() && grow_magazine(slot, cls, Cause::kOverflow);
   if (!grown && is_held_back(slot, cls)) {

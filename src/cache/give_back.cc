@@ -3,7 +3,6 @@
 
 #include "base/counters.h"
 #include "base/hooks.h"
-#include "base/options.h"
 #include "base/report.h"
 #include "cache/active_slab.h"
 #include "cache/block.h"
@@ -54,14 +53,15 @@ int32_t empty_slabs_in_reach(const SlabClass& own) {
   return own.empty_slabs.load(std::memory_order_relaxed) - own.unreachable.load(std::memory_order_relaxed);
 }
 
-// Units in the slabs of all classes beyond those that their objects fill.
-int64_t idle_slab_units() {
-  int64_t bytes = 0;
-  for (const ClassId cls : all_classes()) {
-    const int64_t free = slab_class(cls).free_objects.load(std::memory_order_relaxed);
-    if (free > 0) bytes += free * class_info(cls).object_bytes;
-  }
-  return bytes >> kUnitShift;
+// A block of objects, or as many as there are; none if there is no block to be had.
+uint32_t give_back_from_magazine(ClassId cls) {
+  const uint32_t block = blocks().take(cls, Contract::kPlain);
+  if (block == 0) return 0;
+  const uint32_t popped = magazine_pop_batch(cls, blocks().slots(block), kBlockObjects);
+  blocks().set_count(block, popped);
+  counters.add(Counter::kFrees, popped);
+  give_back_block(cls, block);
+  return popped;
 }
 
 }  // namespace
@@ -106,12 +106,7 @@ void empty_magazine(uint32_t slot, ClassId cls) {
   magazine_shrink(slot, cls, 0);
   uint32_t popped = kBlockObjects;
   for (uint32_t left = info.magazine / kBlockObjects + 1; left > 0 && popped == kBlockObjects; --left) {
-    const uint32_t block = blocks().take(cls, Contract::kPlain);
-    if (block == 0) break;
-    popped = magazine_pop_batch(cls, blocks().slots(block), kBlockObjects);
-    blocks().set_count(block, popped);
-    counters.add(Counter::kFrees, popped);
-    give_back_block(cls, block);
+    popped = give_back_from_magazine(cls);
   }
 }
 
@@ -124,10 +119,7 @@ void give_back_empties(ClassId cls) {
     return;
   }
   sweep(cls, own, empty);
-  // What is idle in slabs is no reason to keep more of it: an ebb looks, while there is enough to pay for it.
-  const bool looks =
-      tide.is_ebbing() && arena().dirty_units() > static_cast<int64_t>(options().dirty_min >> kUnitShift);
-  arena().purge_above_bound(looks ? idle_slab_units() : 0);
+  arena().purge_above_bound();
 }
 
 void purge_scattered(ClassId cls) {
@@ -141,6 +133,16 @@ void purge_scattered(ClassId cls) {
   arena().purge_above_bound(slabs * info.slab_units);
 }
 
+SlabUse measure_slabs() {
+  int64_t used = 0, free = 0;  // of a class each may be a little below zero for a moment
+  for (const ClassId cls : all_classes()) {
+    const int64_t each = class_info(cls).object_bytes;
+    used += objects_used(cls) * each;
+    free += slab_class(cls).free_objects.load(std::memory_order_relaxed) * each;
+  }
+  return {static_cast<uint64_t>(used > 0 ? used : 0), static_cast<uint64_t>(free > 0 ? free : 0)};
+}
+
 void let_go_of_slot(uint32_t slot) {
   if (!slots().is_ready(slot)) return;
   cpu_state(slot).ebb.store(tide.number(), std::memory_order_relaxed);
@@ -149,12 +151,10 @@ void let_go_of_slot(uint32_t slot) {
     release_active(slot, cls);
     give_back_empties(cls);
   }
-  // The thread has moved on the way: what the slot has kept is its next flush's.
-  if (slot_index() != slot) cpu_state(slot).ebb.store(tide.number() - 1, std::memory_order_relaxed);
 }
 
 void let_go_of_shared() {
-  const int64_t idle = idle_slab_units();
+  const int64_t idle = measure_slabs().idle_units();
   const bool pages_go = arena().has_dirty_above_bound(idle);
   for (const ClassId cls : all_classes()) {
     empty_depot(cls);

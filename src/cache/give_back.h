@@ -34,7 +34,16 @@ void give_back_empties(ClassId cls);
 // When there are hardly more objects than slabs of a large class.
 void purge_scattered(ClassId cls);
 
-// An ebb (cache/tide.h), every class. The slot that the thread is on, while it stays there:
+// Of all classes: bytes of objects that are not free in their slabs, and of those that are.
+struct SlabUse {
+  uint64_t used_bytes;
+  uint64_t free_bytes;
+  int64_t idle_units() const { return static_cast<int64_t>(free_bytes >> kUnitShift); }
+};
+SlabUse measure_slabs();
+
+// An ebb (cache/tide.h), every class. The slot that the thread is on, while it stays there; what a thread leaves that has
+// moved on is the next ebb's.
 void let_go_of_slot(uint32_t slot);
 // And, once for all, what no slot has for itself: the depot, empty slabs, active ones, and pages that are free.
 void let_go_of_shared();

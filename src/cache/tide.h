@@ -45,8 +45,11 @@ class Tide {
   bool falls_to(uint64_t used_bytes) {
     const bool was_ebbing = is_ebbing();
     uint64_t high = high_bytes_.load(std::memory_order_relaxed);
-    if (used_bytes > high && !was_ebbing) high_bytes_.store(used_bytes, std::memory_order_relaxed);
-    if (high < kWorthwhile || used_bytes > high / (was_ebbing ? 2 : 4)) return false;
+    if (used_bytes > high) {
+      if (!was_ebbing) high_bytes_.store(used_bytes, std::memory_order_relaxed);
+      return false;
+    }
+    if (high < kWorthwhile || used_bytes > high >> (was_ebbing ? 1 : 2)) return false;
     if (!high_bytes_.compare_exchange_strong(high, used_bytes, std::memory_order_relaxed)) return false;
     refills_left_.store(kRefillsOfEbb, std::memory_order_relaxed);
     number_.store(number() + 1, std::memory_order_relaxed);

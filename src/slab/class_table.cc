@@ -143,4 +143,9 @@ bool ClassTable::join(ClassId cls) {
   return false;
 }
 
+ClassId next_slab_class(ClassId cls, ClassId end) {
+  while (cls < end && !is_slab_class(cls)) ++cls;
+  return cls;
+}
+
 }  // namespace reslab

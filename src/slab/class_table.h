@@ -86,24 +86,20 @@ inline bool is_slab_class(ClassId cls) {
   return cls - 1 < kMallocClasses - 1 || (cls >= kFirstCacheClass && class_table().is_ready(cls));
 }
 
+// The first from `cls` on that has slabs, or `end`. Out of line: loops over all classes are slow anyway.
+ClassId next_slab_class(ClassId cls, ClassId end);
+
 // All of them: for (const ClassId cls : all_classes()).
 class all_classes {
  public:
   class Each {
    public:
-    Each(ClassId cls, ClassId end) : cls_(cls), end_(end) { skip(); }
+    Each(ClassId cls, ClassId end) : cls_(next_slab_class(cls, end)), end_(end) {}
     bool operator!=(const Each& other) const { return cls_ != other.cls_; }
-    void operator++() {
-      ++cls_;
-      skip();
-    }
+    void operator++() { cls_ = next_slab_class(cls_ + 1, end_); }
     ClassId operator*() const { return cls_; }
 
    private:
-    void skip() {
-      while (cls_ < end_ && !is_slab_class(cls_)) ++cls_;
-    }
-
     ClassId cls_;
     ClassId end_;
   };

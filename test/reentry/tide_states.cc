@@ -48,10 +48,12 @@ void cold_in_the_ebb(size_t bytes) {
   the_subject = kept;
 }
 
-// One cold free in sixteen flushes: the flush that is seen is one, and the subject's the next.
+// One cold free in sixteen flushes, and one such flush in four looks at the tide: counted from the look that has seen the
+// ebb, the subject's is the fourth.
 void flushed_in_the_ebb(size_t bytes) {
-  constexpr size_t kFlushes = 16;
-  void* kept[2 * kFlushes];
+  constexpr size_t kFlushes = 16, kLooks = 4;
+  void* kept[(kLooks + 1) * kFlushes];
+  constexpr size_t kKept = sizeof kept / sizeof kept[0];
   for (void*& object : kept) object = allocate(bytes);
   grow_and_shrink(SIZE_MAX);
   size_t freed = 0;
@@ -60,9 +62,9 @@ void flushed_in_the_ebb(size_t bytes) {
     while (freed < kFlushes && flushes.count() == 0) reslab_free(kept[freed++]);
     if (flushes.count() == 0) fail("no free of the ebb flushes");
   }
-  for (size_t i = 1; i < kFlushes; ++i) reslab_free(kept[freed++]);
+  for (size_t left = (kLooks - 1) * kFlushes - 1; left > 0; --left) reslab_free(kept[freed++]);
   the_subject = kept[freed++];
-  while (freed < 2 * kFlushes) reslab_free_nolock(kept[freed++]);
+  while (freed < kKept) reslab_free_nolock(kept[freed++]);
 }
 
 // One refill more and the heap has been used enough for the ebb to end. No refill before that makes a slab, which would end
