@@ -42,7 +42,7 @@ inline constexpr size_t kImageHead = 3 * sizeof(uint64_t);
 static_assert(sizeof(Image) == kImageHead + sizeof kImageWords / sizeof kImageWords[0] * sizeof(uint64_t));
 
 // Of the names of the words in their order (FNV-1a): two builds that differ in what they say differ here.
-constexpr uint64_t image_layout() {
+consteval uint64_t image_layout() {  // not at the start of each process
   uint64_t hash = 0xcbf29ce484222325;
   for (const ImageWord& word : kImageWords) {
     for (const char* c = word.name; *c != '\0'; ++c) hash = (hash ^ static_cast<uint8_t>(*c)) * 0x100000001b3;
