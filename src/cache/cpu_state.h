@@ -24,7 +24,7 @@ static_assert(sizeof(ClassSlot) == 32);
 struct CpuState {
   DeferredList deferred;
   std::atomic<uint32_t> ebb;         // the last that has emptied its magazines (cache/tide.h)
-  std::atomic<uint32_t> cold_frees;  // since then, by frees that found no magazine
+  std::atomic<uint32_t> cold_frees;  // that found no magazine in an ebb; like `ebb` a hint: relaxed
   uint8_t reserved[64 - sizeof(DeferredList) - 2 * sizeof(uint32_t)];
 };
 static_assert(sizeof(CpuState) == 64);

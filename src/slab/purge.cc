@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Free pages of slabs that are half empty, or more so. A few objects that are cached somewhere, one in each slab of a class that was large,
-// would otherwise keep all of its memory: draining another CPU's magazine takes a system call that frees may not make.
+// Free pages of slabs that are half empty, or more so. A few objects that are cached somewhere, one in each slab of a class
+// that was large, would otherwise keep all of its memory: draining another CPU's magazine takes a system call that frees
+// may not make.
 
 #include "base/counters.h"
 #include "base/hooks.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vfork where reslab is the malloc (rule 10). By default it is fork: the child has memory of its own and may do what it likes. With
- * the option vfork=native it is the kernel's: the child borrows its parent's memory until it ends.
+/* vfork where reslab is the malloc (rule 10). By default it is fork: the child has memory of its own and may do what it
+ * likes. With the option vfork=native it is the kernel's: the child borrows its parent's memory until it ends.
  *
  * Usage: vfork fork|native */
 #define _GNU_SOURCE

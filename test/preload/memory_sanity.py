@@ -44,8 +44,12 @@ def peak_kib(folder, program, library):
     if part:
         command += ("-wrapper", recorder.make(run))
     peaks = [run.step(*command, serves=None if part else serves).max_rss_kib for _ in range(RUNS)]
-    for pid in recorder.pids(run, part) if part else ():
-        run.claim(pid, part, serves)
+    if part:
+        parts = recorder.pids(run, part)
+        if len(parts) != RUNS:
+            raise Failure(f"{len(parts)} processes of {part} in {RUNS} runs")
+        for pid in parts:
+            run.claim(pid, part, serves)
     floor = run.step("/bin/true").max_rss_kib
     if min(peaks) <= floor:
         raise Failure(f"nothing measured: the peaks {peaks} KiB are not above those {floor} KiB of /bin/true")
