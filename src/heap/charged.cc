@@ -13,18 +13,23 @@ namespace {
 
 constinit std::atomic<uint32_t> twins[kMallocClasses] = {};
 
-// The class of charged objects of a class of malloc, made when first asked for. kNoClass: no place for it.
-ClassId twin_of(ClassId cls) {
-  uint32_t twin = twins[cls].load(std::memory_order_acquire);
-  if (twin != kNoClass) return twin;
+// Once a class, and out of line: the name's text is not to lie in every charged call's frame.
+[[gnu::cold, gnu::noinline]] ClassId make_twin_of(ClassId cls) {
   Line name;
   name.text("charged ").dec(malloc_class_info(cls).object_bytes);
   const ClassId made = class_table().make({malloc_class_info(cls).object_bytes, kCharged, nullptr, name.c_str()});
   if (made == kNoClass) return kNoClass;
   RESLAB_HOOK("charged_twin");
-  if (twins[cls].compare_exchange_strong(twin, made, std::memory_order_acq_rel)) return made;
+  uint32_t first = kNoClass;
+  if (twins[cls].compare_exchange_strong(first, made, std::memory_order_acq_rel)) return made;
   class_table().retire(made);  // nobody has seen it
-  return twin;
+  return first;
+}
+
+// The class of charged objects of a class of malloc, made when first asked for. kNoClass: no place for it.
+ClassId twin_of(ClassId cls) {
+  const uint32_t twin = twins[cls].load(std::memory_order_acquire);
+  return twin != kNoClass ? twin : make_twin_of(cls);
 }
 
 std::atomic<uint16_t>& tag_of(const ObjectPlace& place) {
