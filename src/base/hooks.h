@@ -8,7 +8,8 @@
 #pragma once
 
 // One record: {offset of the NOP relative to the record, offset of the name relative to the record}. One note: {address
-// of the NOP, of the base, of no semaphore, provider, name, no arguments}.
+// of the NOP, of the base, of no semaphore, provider, name, no arguments}. Both go with the function they lie in ("?"),
+// which may be one of several copies that the linker drops.
 // clang-format off
 #if defined(__x86_64__)
 #define RESLAB_HOOK(name)                                         \
@@ -17,11 +18,11 @@
       ".pushsection .rodata.reslab_hook_names, \"aMS\", @progbits, 1\n" \
       "662: .asciz \"" name "\"\n"                                \
       ".popsection\n"                                             \
-      ".pushsection reslab_hooks, \"a\"\n"                        \
+      ".pushsection reslab_hooks, \"a?\"\n"                       \
       ".balign 4\n"                                               \
       "663: .long 661b - 663b, 662b - 663b\n"                     \
       ".popsection\n"                                             \
-      ".pushsection .note.stapsdt, \"\", \"note\"\n"              \
+      ".pushsection .note.stapsdt, \"?\", \"note\"\n"             \
       ".balign 4\n"                                               \
       ".long 665f - 664f, 667f - 666f, 3\n"                       \
       "664: .asciz \"stapsdt\"\n"                                 \

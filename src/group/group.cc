@@ -57,8 +57,8 @@ bool reserve(reslab_group& group, uint64_t bytes) {
   for ([[maybe_unused]] int round : for_tries(kCasTries)) {
     if (!has_room(group, word, bytes)) return false;
     RESLAB_HOOK("group_reserve");
-    // acquire on failure: the word may name another limit.
-    if (group.used.compare_exchange_weak(word, word + bytes, std::memory_order_relaxed, std::memory_order_acquire)) {
+    // acquire, for when it fails: the word may name another limit.
+    if (group.used.compare_exchange_weak(word, word + bytes, std::memory_order_acquire)) {
       note_peak(group, bytes_of(word) + bytes);
       return true;
     }

@@ -7,13 +7,13 @@ namespace reslab {
 // clang-format off
 
 #define RESLAB_RCU_BEGIN                                       \
-  ".pushsection __rseq_cs, \"aw\"\n"                           \
+  ".pushsection __rseq_cs, \"aw?\"\n"                          \
   ".balign 32\n"                                               \
   "3:\n"                                                       \
   ".long 0, 0\n"                                               \
   ".quad 1f, 2f - 1f, 4f\n"                                    \
   ".popsection\n"                                              \
-  ".pushsection __rseq_exit_point_array, \"\"\n"               \
+  ".pushsection __rseq_exit_point_array, \"?\"\n"              \
   ".quad 1f, %l[boundary]\n"                                   \
   ".popsection\n"                                              \
   "leaq 3b(%%rip), %[cpu]\n"                                   \
@@ -27,7 +27,7 @@ namespace reslab {
 
 #define RESLAB_RCU_END                                         \
   "2:\n"                                                       \
-  ".pushsection .text.reslab_rseq_abort, \"ax\"\n"             \
+  ".pushsection .text.reslab_rseq_abort, \"ax?\"\n"            \
   ".byte 0x0f, 0xb9, 0x3d\n"                                   \
   ".long 0x53053053\n" /* kRseqSignature */                    \
   "4:\n"                                                       \
