@@ -66,7 +66,7 @@ class Workload:
 
     def run(self, allocator: Allocator) -> Sample:
         said = json.loads(run([str(self.program), *self.arguments], allocator))
-        require(allocator, said.pop("malloc"), said.pop("reslab_mode"), said.pop("per_cpu") == 1)
+        require(allocator, said.pop("malloc"), said.pop("reslab_mode"), said.pop("per_cpu") == "1")
         return {"time": said.pop("seconds"), "cpu": said.pop("cpu_seconds")} | said
 
 

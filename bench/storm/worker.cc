@@ -8,10 +8,9 @@
 // objects change hands between threads and handlers. Neither calls anything of libc besides malloc and free, whose locks
 // would be another's matter. The first thread allocates nothing once the storm is on: it watches the others.
 //
-// It prints which library answers to malloc and that it begins, then how it ended: "survived", "hang" (a thread has not
+// It prints which library answers to malloc, in which of reslab's modes, and that it begins, then how it ended: "survived", "hang" (a thread has not
 // moved for two seconds) or "damage" (an object holds something else than was written there), with the seconds that the
 // storm lasted and the signals handled; the exit status is 0, kHang or kDamage. A crash ends it as it ends any program.
-#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -26,6 +25,7 @@
 #include <atomic>
 
 #include "objects.h"
+#include "which_malloc.h"
 
 namespace {
 
@@ -179,9 +179,7 @@ int main(int argc, char** argv) {
   const long threads = argc > 2 ? number(argv[2], 1, kMaxThreads) : 4;
   storm_hertz = argc > 3 ? number(argv[3], 0, 100'000) : 10'000;
 
-  Dl_info owner = {};
-  dladdr(dlsym(RTLD_DEFAULT, "malloc"), &owner);
-  printf("malloc=%s\n", owner.dli_fname == nullptr ? "?" : owner.dli_fname);
+  printf("malloc=%s reslab_mode=%s\n", owner_of_malloc(), reslab_mode());
   fflush(stdout);
 
   struct sigaction action = {};

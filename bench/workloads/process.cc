@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <reslab/reslab.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,6 +9,7 @@
 #include <cstring>
 
 #include "frame.h"
+#include "which_malloc.h"
 
 namespace workload {
 namespace {
@@ -38,24 +37,6 @@ class SmallFile {
   char text_[4096];
 };
 
-const char* owner_of_malloc() {
-  Dl_info owner;
-  return dladdr(dlsym(RTLD_DEFAULT, "malloc"), &owner) == 0 ? "?" : owner.dli_fname;
-}
-
-const char* reslab_mode() {
-  const auto get_status = reinterpret_cast<decltype(&reslab_get_status)>(dlsym(RTLD_DEFAULT, "reslab_get_status"));
-  reslab_status status = {};
-  if (get_status == nullptr || get_status(&status, sizeof status) != 0) return "none";
-  return status.mode == RESLAB_MODE_RSEQ ? "rseq" : status.mode == RESLAB_MODE_FALLBACK ? "fallback" : "none";
-}
-
-const char* per_cpu_caches() {
-  const auto active =
-      reinterpret_cast<bool (*)()>(dlsym(RTLD_DEFAULT, "MallocExtension_Internal_GetPerCpuCachesActive"));
-  return active == nullptr ? "null" : active() ? "1" : "0";
-}
-
 }  // namespace
 
 uint64_t resident_bytes() { return SmallFile("/proc/self/smaps_rollup").kilobytes("\nRss:"); }
@@ -69,7 +50,7 @@ uint64_t roughly_resident_bytes() {
 }
 
 void print_allocator() {
-  printf("\"malloc\": \"%s\", \"reslab_mode\": \"%s\", \"per_cpu\": %s", owner_of_malloc(), reslab_mode(),
+  printf("\"malloc\": \"%s\", \"reslab_mode\": \"%s\", \"per_cpu\": \"%s\"", owner_of_malloc(), reslab_mode(),
          per_cpu_caches());
 }
 

@@ -38,7 +38,7 @@ def run(where, command, folder, env):
     return done.returncode == 0
 
 
-def try_c(where, code, form, path, env):
+def try_c(where, code, form, path, env, at_start):
     if form not in PACKAGES:
         fail(where, f"'c {form}' is no kind of block")
         return
@@ -46,8 +46,9 @@ def try_c(where, code, form, path, env):
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", *PACKAGES[form]], env=env, capture_output=True, text=True,
                            timeout=30, check=True).stdout.split()
     program = path.with_suffix("")
-    if run(where, ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", str(path), *flags, "-o", str(program)], path.parent, env):
-        run(where, [str(program)], path.parent, env)
+    if run(where, ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", str(path), str(at_start), *flags, "-o", str(program)], path.parent, env):
+        for mode in ("rseq", "fallback"):
+            run(where, [str(program)], path.parent, env | {"RESLAB_OPTIONS": f"mode={mode}", "RESLAB_TEST_MODE": mode})
         program.unlink()
 
 
@@ -57,7 +58,7 @@ def try_dev(where, code, source):
             fail(where, f"there is no ./dev {command}")
 
 
-def try_page(page, source, folder, env):
+def try_page(page, source, folder, env, at_start):
     programs = blocks = 0
     text = page.read_text()
     if text.count("```") != 2 * len(FENCE.findall(text)):
@@ -69,7 +70,7 @@ def try_page(page, source, folder, env):
         if language == "c":
             programs += 1
             name = page.stem + ("" if programs == 1 else str(programs)) + ".c"
-            try_c(where, match.group(2), form, folder / name, env)
+            try_c(where, match.group(2), form, folder / name, env, at_start)
         elif language == "sh" and form == "dev":
             try_dev(where, match.group(2), source)
         elif language == "sh":
@@ -89,11 +90,14 @@ def main():
                             "LD_LIBRARY_PATH": str(libraries), "PATH": f"{commands}:{os.environ['PATH']}"}
         for name in ("LD_PRELOAD", "RESLAB_OPTIONS"):
             env.pop(name, None)
+        at_start = Path(folder) / "mode_at_start.o"
+        run("mode_at_start.cc", ["c++", "-std=c++17", "-I", str(source / "include"), "-c",
+                                 str(source / "test/support/mode_at_start.cc"), "-o", str(at_start)], folder, env)
         blocks = 0
         for page in [source / "README.md", *sorted((source / "docs").glob("*.md"))]:
             work = Path(folder) / page.stem
             work.mkdir()
-            blocks += try_page(page, source, work, env)
+            blocks += try_page(page, source, work, env, at_start)
     print(f"{blocks} blocks, {failures} failures")
     sys.exit(0 if failures == 0 and blocks > 10 else 1)
 

@@ -2,7 +2,7 @@
 """Tiny projects outside build with an installed reslab, and their programs find the malloc they should: installed as
 packagers do, or by the checkout's own command, which is then asked to run one program more.
 
-Usage: packaging.py BUILD SOURCE make|make-static|cmake|dev|meson
+Usage: packaging.py BUILD SOURCE make|make-static|cmake|dev|meson|meson-debug
 """
 
 import os
@@ -38,10 +38,12 @@ def run_programs(folder, names, libraries):
         program = next((path for path in folder.rglob(name) if path.is_file()), None)
         if program is None:
             fail(f"{name} was not built")
-        said = run(program, env={"LD_LIBRARY_PATH": str(libraries), "PATH": os.environ["PATH"]})
-        if not said.startswith("ok: "):
-            fail(f"{name} says", said)
-        print(f"{name}: {said.strip()}")
+        for mode in ("rseq", "fallback"):
+            said = run(program, env={"LD_LIBRARY_PATH": str(libraries), "PATH": os.environ["PATH"],
+                                     "RESLAB_OPTIONS": f"mode={mode}", "RESLAB_TEST_MODE": mode})
+            if not said.startswith("ok: "):
+                fail(f"{name} says in mode {mode}", said)
+            print(f"{name}, {mode}: {said.strip()}")
 
 
 def names_of(*forms):
@@ -60,11 +62,11 @@ def with_cmake(root, libraries, work):
     run_programs(work / "build", names_of("", "-static") + ["rcu-c"], libraries)
 
 
-def with_meson(source, work):
+def with_meson(source, work, *options, **environment):
     """Compiles reslab as well, so only two of the programs are made."""
     (work / "meson/subprojects").mkdir()
     (work / "meson/subprojects/reslab").symlink_to(source)
-    run("meson", "setup", work / "build", work / "meson")
+    run("meson", "setup", *options, work / "build", work / "meson", env=os.environ | environment)
     run("ninja", "-C", work / "build", *names_of("", "-static"), "rcu-c")
     run_programs(work / "build", names_of("", "-static") + ["rcu-c"], work / "build/subprojects/reslab/src")
 
@@ -101,7 +103,7 @@ def with_dev(source, work):
 def main():
     build, source, kind = sys.argv[1:]
     needed = {"make": "pkg-config", "make-static": "pkg-config", "cmake": "cmake", "dev": "pkg-config",
-              "meson": "meson"}[kind]
+              "meson": "meson", "meson-debug": "clang++"}[kind]
     if shutil.which(needed) is None:
         sys.exit(77)
     with tempfile.TemporaryDirectory(prefix="reslab-packaging-") as folder:
@@ -109,6 +111,9 @@ def main():
         shutil.copytree(HERE / "projects", work)
         if kind == "meson":
             with_meson(Path(source), work)
+            return
+        if kind == "meson-debug":  # nothing is inlined, and clang's copies of functions are the linker's to choose from
+            with_meson(Path(source), work, "--buildtype=debug", "-Dreslab:buildtype=debug", CC="clang", CXX="clang++")
             return
         if kind == "dev":
             with_dev(Path(source), work)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// In each program that is looked at from outside: it runs in the mode that its test has asked for, or not at all.
+// In each program that is judged from outside: it runs in the mode that its test has asked for, or not at all.
 #include <unistd.h>
 
 #include <cstdio>

@@ -16,13 +16,15 @@ ECHO = "import json,os,sys; print(json.dumps([sys.argv[1:], [l for l in open('/p
 
 def main():
     path, library = sys.argv[1:]
-    done = subprocess.run([path, "run", "--library", library, "--options", "mode=fallback:stats=0", sys.executable, "-c",
-                           ECHO, "--json", "-x", "a b"], capture_output=True, text=True, timeout=60)
-    if done.returncode != 7:
-        fail(f"status {done.returncode} instead of the command's", done.stderr)
-    words, mapped, options = json.loads(done.stdout)
-    if words != ["--json", "-x", "a b"] or not mapped or not options.startswith("mode=fallback:stats=0"):
-        fail("the command saw something else", done.stdout)
+    for mode in ("rseq", "fallback"):
+        given = f"mode={mode}:stats=1"
+        done = subprocess.run([path, "run", "--library", library, "--options", given, sys.executable, "-c", ECHO, "--json",
+                               "-x", "a b"], capture_output=True, text=True, timeout=60)
+        if done.returncode != 7 or f"reslab: stats: mode={mode}\n" not in done.stderr:
+            fail(f"status {done.returncode} instead of the command's, or another mode than {mode}", done.stderr)
+        words, mapped, options = json.loads(done.stdout)
+        if words != ["--json", "-x", "a b"] or not mapped or not options.startswith(given):
+            fail("the command saw something else", done.stdout)
     for arguments, wanted in ((["no-such-command"], "cannot run no-such-command"), (["/etc"], "cannot run /etc")):
         done = subprocess.run([path, "run", "--library", library, *arguments], capture_output=True, text=True, timeout=60)
         if done.returncode != 1 or wanted not in done.stderr:

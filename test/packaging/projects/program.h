@@ -12,11 +12,20 @@ static int is_of_reslab(const void* object) {
   return (uintptr_t)object - status.arena_base < status.arena_window_bytes;
 }
 
+/* The mode is the one that was asked for: a program that was not asked runs in none. */
+static int is_in_mode_asked_for(void) {
+  const char* asked = getenv("RESLAB_TEST_MODE");
+  struct reslab_status status;
+  if (asked == NULL || reslab_get_status(&status, sizeof status) != 0) return 0;
+  return strcmp(asked, status.mode == RESLAB_MODE_RSEQ ? "rseq" : "fallback") == 0;
+}
+
 /* Is the library's own memory reslab's, and the program's malloc too, if and only if it was to be? */
 static int check(int malloc_is_reslab) {
   void* mine = reslab_malloc_nolock(100, RESLAB_GROW);
   void* other = malloc(100);
-  const int right = mine != NULL && other != NULL && is_of_reslab(mine) && is_of_reslab(other) == malloc_is_reslab;
+  const int right = mine != NULL && other != NULL && is_of_reslab(mine) && is_of_reslab(other) == malloc_is_reslab &&
+                    is_in_mode_asked_for();
   printf("%s: reslab %s, malloc of %s\n", right ? "ok" : "WRONG", reslab_version(),
          is_of_reslab(other) ? "reslab" : "libc");
   reslab_free_nolock(mine);
