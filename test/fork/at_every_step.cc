@@ -4,7 +4,8 @@
 // the long one all that it has time for, and then any steps.
 //
 // In the child the frame below is alive and will go on, while everything says "forked". The child works there, forks a
-// child of its own that works as well, goes back into the operation, finishes it, and audits: nothing is lost (22).
+// child of its own that works as well, goes back into the operation, finishes it, and audits: nothing is lost (22). One
+// of the operations is the repair of a child (heap/fork.h): there the grandchild is forked in the middle of it.
 //
 // In rseq mode the CPU is a scripted one (support/scripted_cpu.h), because stepping aborts every section that the
 // kernel knows of, and no slow path behind one would be reached. In the middle of a section nothing is done: the kernel
@@ -42,10 +43,43 @@ constexpr unsigned kMostSeconds = 60;   // for one child
 constexpr size_t kOperations = 1'000;   // of a kind
 constexpr uint64_t kSampleGap = 64;     // one of so many addresses that an operation meets, where there was no fork yet
 constexpr uint64_t kMostSteps = 2'000;  // that the quick form looks at: some walk over the whole heap
+constexpr uint64_t kMostStepsOfRepair = 400'000;
 
 const Operation* operation;
 const Settings* given;
 Hand hand_of_forker;
+
+// --- the repair ------------------------------------------------------------------------------------------------------
+
+// From here on it is a child's first steps that are taken; the process that has forked it waits for its end.
+void become_a_child() {
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return;
+  }
+  expect_good_end_of(child);
+  _exit(0);
+}
+
+// Of each kind of thing that a repair looks at: half-freed slabs, a depot, deferred frees, runs.
+void leave_something_to_repair(Hand& hand) {
+  hand.fill(3000);
+  hand.thin(2);
+  for (int i = 0; i < 20; ++i) reslab_free_nolock(hand.take_last());
+  hand.fill(3, kRunBytes);
+  hand.free_last(1);
+  become_a_child();
+}
+
+constexpr Operation kRepairs[] = {
+    {.name = "repair of a child, by a malloc",
+     .prepare = leave_something_to_repair,
+     .run = [](Hand& hand) { hand.fill(1, kRunBytes); }},
+    {.name = "repair of a child, by trim", .prepare = leave_something_to_repair, .run = [](Hand&) { reslab_trim(0); }},
+};
+
+bool is_repair(const Operation& one) { return &one == &kRepairs[0] || &one == &kRepairs[1]; }
 
 // --- in a child ------------------------------------------------------------------------------------------------------
 
@@ -208,16 +242,20 @@ struct Row {
 
 std::vector<Row> chosen_operations() {
   std::vector<Row> rows;
-  for (const Operation& one : operations()) {
-    if (one.where != Where::kAnywhere) continue;
+  const auto add_if_chosen = [&](const Operation& one) {
     if (given->operation == nullptr || strcmp(given->operation, one.name) == 0) rows.push_back({&one, {}});
+  };
+  for (const Operation& one : operations()) {
+    if (one.where == Where::kAnywhere) add_if_chosen(one);
   }
+  for (const Operation& one : kRepairs) add_if_chosen(one);
   expect(!rows.empty(), "there is no such operation");
   return rows;
 }
 
 void begin(const Row& row) {
   operation = row.operation;
+  most_steps = !given->quick() ? UINT64_MAX : is_repair(*operation) ? kMostStepsOfRepair : kMostSteps;
   set_scene("%s, seed %llu", operation->name, static_cast<unsigned long long>(given->seed));
 }
 
@@ -275,7 +313,6 @@ int main(int argc, char** argv) {
   const LibraryMap map = LibraryMap::of("reslab_malloc");
   Places all_places(map);
   given = &settings, library = &map, places = &all_places, dice = Random(settings.seed);
-  most_steps = settings.quick() ? kMostSteps : UINT64_MAX;
   latest = Clock::time_point::max();
   std::vector<Row> rows = chosen_operations();
 
