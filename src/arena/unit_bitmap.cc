@@ -32,7 +32,7 @@ Piece piece_of(uint32_t first, uint32_t count) {
 
 // seq_cst on words and summary: setter writes word then summary, clearer writes summary then reads the word again. In
 // any total order one of them sees the other, so a free unit is never left without its summary bit.
-void UnitBitmap::note_free(uint32_t word) {
+[[gnu::noinline]] void UnitBitmap::note_free(uint32_t word) {
   const uint32_t index = word / 64;
   summary_[index].fetch_or(uint64_t{1} << (word % 64), std::memory_order_seq_cst);
   if (index < hint_.load(std::memory_order_relaxed)) hint_.store(index, std::memory_order_relaxed);

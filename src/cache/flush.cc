@@ -64,7 +64,7 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   return true;
 }
 
-bool free_one_bit(void* object) {
+[[gnu::noinline]] bool free_one_bit(void* object) {
   counters.add(Counter::kFrees);
   counters.add(Counter::kSingleBitFrees);
   return slab_give_object(object);

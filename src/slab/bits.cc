@@ -150,45 +150,43 @@ void* give_sorted(ClassId cls, void** objects, uint32_t count) {
     objects[j] = object;
   }
   const ClassInfo& info = class_info(cls);
-  void* first_double = nullptr;
+  void* double_freed = nullptr;
   for (uint32_t i = 0; i < count;) {
     const ObjectPlace place = place_of(objects[i]);
     if (place.cls != cls) {  // freed twice, and its slab retired in between
-      if (first_double == nullptr) first_double = objects[i];
+      double_freed = objects[i];
       ++i;
       continue;
     }
     const uint32_t word = object_index(info, place.offset) / 64;
     uint64_t mask = 0;
-    void* twice = nullptr;    // the same object two times among these
     for (; i < count; ++i) {  // ends: i grows
       const ObjectPlace other = place_of(objects[i]);
       const uint32_t index = object_index(info, other.offset);
       if (other.unit != place.unit || index / 64 != word) break;
       const uint64_t bit = uint64_t{1} << (index % 64);
-      if ((mask & bit) != 0) twice = objects[i];
+      if ((mask & bit) != 0) double_freed = objects[i];
       mask |= bit;
     }
     const uint64_t free_before = slab_give(place.unit, word, mask);
     if (free_before != 0) {
       const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(free_before)));
-      twice = unit_address(place.unit) + index * info.object_bytes;
+      double_freed = unit_address(place.unit) + index * info.object_bytes;
     }
-    if (first_double == nullptr) first_double = twice;
   }
-  return first_double;
+  return double_freed;
 }
 
 }  // namespace
 
 void* slab_give_sorted(ClassId cls, void** objects, uint32_t count) {
-  void* first_double = nullptr;
+  void* double_freed = nullptr;
   for (uint32_t i = 0; i < count; i += kSortedAtOnce) {
     const uint32_t left = count - i;
     void* twice = give_sorted(cls, objects + i, left < kSortedAtOnce ? left : kSortedAtOnce);
-    if (first_double == nullptr) first_double = twice;
+    if (twice != nullptr) double_freed = twice;
   }
-  return first_double;
+  return double_freed;
 }
 
 }  // namespace reslab

@@ -137,7 +137,7 @@ uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask);
 // One object by its address; false: it was free already.
 bool slab_give_object(void* object);
 
-// Groups `count` objects of one class by word, sorts them for it, and frees them. The first that was free already, or
+// Groups `count` objects of one class by word, sorts them for it, and frees them. One that was free already, or
 // nullptr.
 void* slab_give_sorted(ClassId cls, void** objects, uint32_t count);
 

@@ -54,6 +54,7 @@ class Disassembly:
         self.instructions = {}
         self.functions = {}  # name -> address; the first of several names for one address
         self.names = {}      # address -> all names
+        self.is_by_gcc = "GCC" in run("readelf", "-p", ".comment", library)
         self._read_code(run("objdump", "-d", "--no-show-raw-insn", "-j", ".text", library))
         self._read_symbols(run("nm", "--defined-only", library))
         self.sections = self._read_sections(library)
