@@ -17,13 +17,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "child.h"
+#include "deceased.h"
 #include "failure.h"
 #include "heir.h"
 #include "library_map.h"
@@ -43,43 +46,14 @@ constexpr unsigned kMostSeconds = 60;   // for one child
 constexpr size_t kOperations = 1'000;   // of a kind
 constexpr uint64_t kSampleGap = 64;     // one of so many addresses that an operation meets, where there was no fork yet
 constexpr uint64_t kMostSteps = 2'000;  // that the quick form looks at: some walk over the whole heap
-constexpr uint64_t kMostStepsOfRepair = 400'000;
+constexpr uint64_t kMostStepsOfRepair = 50'000;  // all of a malloc's; trim has ten times as many
+constexpr uint64_t kMostStepsToDeath = 2'000;
+constexpr int kDeaths = 6, kDeathsQuick = 2;  // for each way to repair
 
 const Operation* operation;
+char name_of_play[160];
 const Settings* given;
 Hand hand_of_forker;
-
-// --- the repair ------------------------------------------------------------------------------------------------------
-
-// From here on it is a child's first steps that are taken; the process that has forked it waits for its end.
-void become_a_child() {
-  const pid_t child = fork();
-  if (child == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    return;
-  }
-  expect_good_end_of(child);
-  _exit(0);
-}
-
-// Of each kind of thing that a repair looks at: half-freed slabs, a depot, deferred frees, runs.
-void leave_something_to_repair(Hand& hand) {
-  hand.fill(3000);
-  hand.thin(2);
-  for (int i = 0; i < 20; ++i) reslab_free_nolock(hand.take_last());
-  hand.fill(3, kRunBytes);
-  hand.free_last(1);
-  become_a_child();
-}
-
-constexpr Operation kRepairs[] = {
-    {.name = "repair of a child, by a malloc",
-     .prepare = leave_something_to_repair,
-     .run = [](Hand& hand) { hand.fill(1, kRunBytes); }},
-    {.name = "repair of a child, by trim", .prepare = leave_something_to_repair, .run = [](Hand&) { reslab_trim(0); }},
-};
-
-bool is_repair(const Operation& one) { return &one == &kRepairs[0] || &one == &kRepairs[1]; }
 
 // --- in a child ------------------------------------------------------------------------------------------------------
 
@@ -184,7 +158,7 @@ void fork_here(uint64_t, void*) {
   if (!is_a_step(pc) || !is_next_fork(pc)) return;
   places->fork_at(pc);
   ++done.forks;
-  set_scene("%s, forked at step %llu, at %#lx in the library, seed %llu", operation->name,
+  set_scene("%s, forked at step %llu, at %#lx in the library, seed %llu", name_of_play,
             static_cast<unsigned long long>(done.steps), library->link_address(pc),
             static_cast<unsigned long long>(given->seed));
   const pid_t child = fork();
@@ -192,6 +166,45 @@ void fork_here(uint64_t, void*) {
   live(1);
   stop_stepping();
 }
+
+// --- the repair ------------------------------------------------------------------------------------------------------
+
+Deceased deceased;
+const Operation* last_deed;  // nullptr: nobody dies
+
+// From here on it is a child's first steps that are taken; the process that has forked it waits for its end.
+void become_a_child() {
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return;
+  }
+  expect_good_end_of(child);
+  _exit(0);
+}
+
+// Of each kind of thing that a repair looks at: half-freed slabs, a depot, deferred frees, runs.
+void leave_something_to_repair(Hand& hand) {
+  if (last_deed != nullptr) {
+    deceased.begin(*last_deed, *library, 1 + dice.below(kMostStepsToDeath), strcmp(given->mode, "rseq") == 0);
+  }
+  hand.fill(3000);
+  hand.thin(2);
+  for (int i = 0; i < 20; ++i) reslab_free_nolock(hand.take_last());
+  hand.fill(3, kRunBytes);
+  hand.free_last(1);
+  if (last_deed != nullptr) deceased.die();
+  become_a_child();
+}
+
+constexpr Operation kRepairs[] = {
+    {.name = "repair of a child, by a malloc",
+     .prepare = leave_something_to_repair,
+     .run = [](Hand& hand) { hand.fill(1, kRunBytes); }},
+    {.name = "repair of a child, by trim", .prepare = leave_something_to_repair, .run = [](Hand&) { reslab_trim(0); }},
+};
+
+bool is_repair(const Operation& one) { return &one == &kRepairs[0] || &one == &kRepairs[1]; }
 
 // --- an operation, in a process of its own ---------------------------------------------------------------------------
 
@@ -209,8 +222,12 @@ using AtStep = void (*)(uint64_t step, void*);
   hand_of_forker.check();
   hand_of_forker.free_all();
   if (operation->clean_up != nullptr) operation->clean_up();
-  after.take();
-  after.expect_same(before, "with the operation done");
+  if (last_deed != nullptr) {
+    deceased.expect_its_estate();
+  } else {
+    after.take();
+    after.expect_same(before, "with the operation done");
+  }
   expect_sound_heap("with the operation done");
   if (getpid() == self) expect(write(answer, &done, sizeof done) == sizeof done, "the pipe is broken");
   _exit(0);
@@ -256,7 +273,9 @@ std::vector<Row> chosen_operations() {
 void begin(const Row& row) {
   operation = row.operation;
   most_steps = !given->quick() ? UINT64_MAX : is_repair(*operation) ? kMostStepsOfRepair : kMostSteps;
-  set_scene("%s, seed %llu", operation->name, static_cast<unsigned long long>(given->seed));
+  snprintf(name_of_play, sizeof name_of_play, "%s%s%s", operation->name,
+           last_deed == nullptr ? "" : ", somebody died in ", last_deed == nullptr ? "" : last_deed->name);
+  set_scene("%s, seed %llu", name_of_play, static_cast<unsigned long long>(given->seed));
 }
 
 void count_steps(Row& row) {
@@ -283,9 +302,24 @@ void fork_at_least_once(Row& row) {
   expect(row.sum.forks > 0, "nothing was forked");
 }
 
+// The child's parent had one more thread, which was in the middle of some operation.
+uint64_t fork_in_repairs_behind_a_death(Row& row, Choice wanted, uint64_t one_in) {
+  uint64_t forks = 0;
+  for (int i = 0; i < (given->quick() ? kDeathsQuick : kDeaths); ++i) {
+    do last_deed = &operations()[dice.below(operations().size())];
+    while (last_deed->where != Where::kAnywhere);
+    forks += fork_in(row, wanted, one_in);
+    last_deed = nullptr;
+  }
+  return forks;
+}
+
 uint64_t fork_in_all(std::vector<Row>& rows, Choice wanted, uint64_t one_in) {
   uint64_t forks = 0;
-  for (Row& row : rows) forks += fork_in(row, wanted, one_in);
+  for (Row& row : rows) {
+    forks += fork_in(row, wanted, one_in);
+    if (is_repair(*row.operation)) forks += fork_in_repairs_behind_a_death(row, wanted, one_in);
+  }
   return forks;
 }
 

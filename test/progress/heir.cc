@@ -28,6 +28,13 @@ uint64_t lost_by_fork() {
 
 unsigned long long shown(uint64_t number) { return number; }
 
+void work_and_look_after_the_hand() {
+  for (size_t kind = 0; kind < kKinds; ++kind) work(static_cast<Kind>(kind), kOperations);
+  hand().check();
+}
+
+}  // namespace
+
 // What is handed out: all that was, but what the operation may have freed; and more only by what it may have allocated
 // and what the library says that it has lost, which is a block's worth at most for one thread that is gone (17, 18).
 void expect_estate(const Estate& estate) {
@@ -46,13 +53,6 @@ void expect_estate(const Estate& estate) {
   expect(units <= units_then + estate.units_added, "%llu units of large blocks are in use, and %llu were", shown(units),
          shown(units_then));
 }
-
-void work_and_look_after_the_hand() {
-  for (size_t kind = 0; kind < kKinds; ++kind) work(static_cast<Kind>(kind), kOperations);
-  hand().check();
-}
-
-}  // namespace
 
 void live_as_heir(const Estate& estate, int generations) {
   set_stage("a child works");

@@ -20,6 +20,9 @@ struct Estate {
   uint32_t objects_added = 1;
 };
 
+// Fails unless what is handed out now is what the estate allows; in a child, with nothing of its own handed out.
+void expect_estate(const Estate& estate);
+
 // Forks; the calling process sees to it that child and grandchild come to a good end.
 void leave_to_heirs(const Estate& estate);
 
