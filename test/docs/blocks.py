@@ -92,7 +92,7 @@ def main():
             env.pop(name, None)
         at_start = Path(folder) / "mode_at_start.o"
         run("mode_at_start.cc", ["c++", "-std=c++17", "-I", str(source / "include"), "-c",
-                                 str(source / "test/support/mode_at_start.cc"), "-o", str(at_start)], folder, env)
+                                 str(source / "test/tools/mode_at_start.cc"), "-o", str(at_start)], folder, env)
         blocks = 0
         for page in [source / "README.md", *sorted((source / "docs").glob("*.md"))]:
             work = Path(folder) / page.stem
