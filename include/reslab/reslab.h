@@ -486,6 +486,23 @@ int reslab_get_class_stats(struct reslab_class_stats* out, size_t max_count, siz
 RESLAB_API
 int reslab_option_get(const char* name, char* out, size_t out_size) RESLAB_NOEXCEPT;
 
+/* Sets the option `name` from now on to `value`, spelt as in RESLAB_OPTIONS. Only those that docs/options.md calls live,
+ * which say how much memory is kept and how long: dirty_min, dirty_percent, dirty_recent, dirty_cycles, depot_min,
+ * nolock_ready, rcu_age, rcu_stall. 0; EINVAL when there is no such option, the value is none of its, or a pointer is NULL;
+ * EPERM when it is fixed at the start; ENOMEM when there is no memory for a heap. Class plain: in a handler too, and of
+ * several at once one value stands. A child has its parent's values. What is kept beyond a smaller bound goes with the
+ * next free that looks. */
+RESLAB_API
+int reslab_option_set(const char* name, const char* value) RESLAB_NOEXCEPT;
+
+/* Writes the heap profile so far to `fd`, in the text format that pprof reads: what the option profile=BYTES has sampled,
+ * live and all there was, by stack, and the process's mappings. 0; ENOTSUP without that option; otherwise the errno of the
+ * write that failed, and then the text is not whole. Class any but for the kernel's work: it writes, and it opens and reads
+ * /proc/self/maps. In a handler or beside other threads each stack's counts are of their own moment; in a child they
+ * begin as the parent's. The source of the format is gperftools. */
+RESLAB_API
+int reslab_heap_dump(int fd) RESLAB_NOEXCEPT;
+
 /* The library's version, "major.minor.patch": constant text. Class any. */
 RESLAB_API
 const char* reslab_version(void) RESLAB_NOEXCEPT;

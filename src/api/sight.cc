@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "heap/census.h"
 #include "heap/root.h"
+#include "profile/profile.h"
 #include "reslab/reslab.h"
 #include "reslab_version.h"
 
@@ -187,6 +188,24 @@ int reslab_option_get(const char* name, char* out, size_t out_size) noexcept {
   if (!format_option(options(), name, value)) return EINVAL;
   copy_text(out, out_size, value.c_str());
   return value.length() < out_size ? 0 : ERANGE;
+}
+
+int reslab_option_set(const char* name, const char* value) noexcept {
+  if (name == nullptr || value == nullptr) return EINVAL;
+  if (!ensure_root(Contract::kPlain)) return ENOMEM;
+  switch (set_option(root().options, name, value)) {
+    case OptionSet::kDone:
+      return 0;
+    case OptionSet::kIsFixed:
+      return EPERM;
+    default:
+      return EINVAL;
+  }
+}
+
+int reslab_heap_dump(int fd) noexcept {
+  if (!ensure_root(Contract::kAny) || !profile_is_on()) return ENOTSUP;
+  return write_profile(fd);
 }
 
 const char* reslab_version(void) noexcept { return RESLAB_VERSION; }

@@ -11,21 +11,23 @@ namespace reslab {
 namespace {
 
 enum class Kind : uint8_t { kChoice, kFlag, kNumber, kText };
+enum When : uint8_t { kFixed, kLive };
 
 // Texts in place: each pointer would be a relocation at the start of every process.
 struct Entry {
   char name[20];
   Kind kind;
+  When when;
   size_t offset;
   char values[24];
   char help[128];
 };
 
 constexpr Entry kEntries[] = {
-#define CHOICE(name, value, choices, help) {#name, Kind::kChoice, offsetof(Options, name), choices, help},
-#define FLAG(name, value, help) {#name, Kind::kFlag, offsetof(Options, name), "0|1", help},
-#define NUMBER(name, value, unit, help) {#name, Kind::kNumber, offsetof(Options, name), unit, help},
-#define TEXT(name, value, help) {#name, Kind::kText, offsetof(Options, name), "text", help},
+#define CHOICE(name, value, choices, help) {#name, Kind::kChoice, kFixed, offsetof(Options, name), choices, help},
+#define FLAG(name, value, when, help) {#name, Kind::kFlag, when, offsetof(Options, name), "0|1", help},
+#define NUMBER(name, value, when, unit, help) {#name, Kind::kNumber, when, offsetof(Options, name), unit, help},
+#define TEXT(name, value, help) {#name, Kind::kText, kFixed, offsetof(Options, name), "text", help},
 #include "base/options.def"
 #undef CHOICE
 #undef FLAG
@@ -73,18 +75,17 @@ constexpr int choice_index(const char* choices, Piece value) {
 
 // The table's defaults as an object, computed at compile time.
 constexpr Options make_defaults() {
-  Options made = {};
-#define CHOICE(name, value, choices, help) \
-  made.name = static_cast<uint32_t>(choice_index(choices, {value, sizeof value - 1}));
-#define FLAG(name, value, help) made.name = value != 0;
-#define NUMBER(name, value, unit, help) made.name = value;
-#define TEXT(name, value, help) static_assert(sizeof value == 1, "texts are empty by default");
+  return {
+#define CHOICE(name, value, choices, help) static_cast<uint32_t>(choice_index(choices, {value, sizeof value - 1})),
+#define FLAG(name, value, when, help) OptionValue<bool>(value != 0),
+#define NUMBER(name, value, when, unit, help) OptionValue<uint64_t>(value),
+#define TEXT(name, value, help) value,
 #include "base/options.def"
 #undef CHOICE
 #undef FLAG
 #undef NUMBER
 #undef TEXT
-  return made;
+  };
 }
 
 bool parse_number(Piece value, uint64_t& out) {
@@ -116,10 +117,14 @@ bool parse_value(Options& options, const Entry& entry, Piece value) {
     }
     case Kind::kFlag:
       if (!value.is("0") && !value.is("1")) return false;
-      field<bool>(options, entry) = value.is("1");
+      field<OptionValue<bool>>(options, entry) = value.is("1");
       return true;
-    case Kind::kNumber:
-      return parse_number(value, field<uint64_t>(options, entry));
+    case Kind::kNumber: {
+      uint64_t number;
+      if (!parse_number(value, number)) return false;
+      field<OptionValue<uint64_t>>(options, entry) = number;
+      return true;
+    }
     case Kind::kText: {
       if (value.length >= kOptionTextBytes) return false;
       char* text = &field<char>(options, entry);
@@ -205,6 +210,13 @@ void parse_options(Options& options, Speak speak) {
   if (options.help && speak == Speak::kYes) print_help();
 }
 
+OptionSet set_option(Options& options, const char* name, const char* value) {
+  const Entry* entry = find_entry({name, __builtin_strlen(name)});
+  if (entry == nullptr) return OptionSet::kUnknown;
+  if (entry->when == kFixed) return OptionSet::kIsFixed;
+  return parse_value(options, *entry, {value, __builtin_strlen(value)}) ? OptionSet::kDone : OptionSet::kBadValue;
+}
+
 bool format_option(const Options& options, const char* name, Line& out) {
   const Entry* entry = find_entry({name, __builtin_strlen(name)});
   if (entry == nullptr) return false;
@@ -221,10 +233,10 @@ bool format_option(const Options& options, const char* name, Line& out) {
       break;
     }
     case Kind::kFlag:
-      out.dec(*reinterpret_cast<const bool*>(base));
+      out.dec(*reinterpret_cast<const OptionValue<bool>*>(base));
       break;
     case Kind::kNumber:
-      out.dec(*reinterpret_cast<const uint64_t*>(base));
+      out.dec(*reinterpret_cast<const OptionValue<uint64_t>*>(base));
       break;
     case Kind::kText:
       out.text(base);

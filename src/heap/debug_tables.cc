@@ -60,7 +60,7 @@ bool read_debug_settings(const Options& options, DebugSettings& settings) {
   if (!read_classes(text, settings)) return false;
   settings.modes = modes;
   settings.quarantine_bytes = options.quarantine;
-  settings.guard_every = options.guard == 0 ? 1 : options.guard;
+  settings.guard_every = options.guard == 0 ? 1 : uint64_t{options.guard};
   return true;
 }
 

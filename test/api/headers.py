@@ -41,7 +41,8 @@ static_assert(noexcept(reslab_malloc(1)) && noexcept(reslab_calloc(1, 1)) && noe
               noexcept(reslab_page_size()) && noexcept(reslab_flush_deferred()) && noexcept(reslab_trim(0)) &&
               noexcept(reslab_check(-1)) && noexcept(reslab_get_stats(nullptr, 0)) &&
               noexcept(reslab_get_status(nullptr, 0)) && noexcept(reslab_get_class_stats(nullptr, 0, 0)) &&
-              noexcept(reslab_option_get("", nullptr, 0)) && noexcept(reslab_version()));
+              noexcept(reslab_option_get("", nullptr, 0)) && noexcept(reslab_option_set("", "")) &&
+              noexcept(reslab_heap_dump(0)) && noexcept(reslab_version()));
 """
 
 # What has to be refused, and the words of the refusal in either compiler.

@@ -156,6 +156,68 @@ TEST(OptionGet, SaysWhatIsWrong) {
   EXPECT_EQ(errno, 4711);
 }
 
+std::string option_now(const char* name) {
+  char value[64] = "";
+  EXPECT_EQ(reslab_option_get(name, value, sizeof value), 0);
+  return value;
+}
+
+TEST(OptionSet, ChangesWhatIsLive) {
+  const char* const live[] = {"dirty_min",    "dirty_percent", "dirty_cycles", "depot_min",
+                              "nolock_ready", "rcu_age",       "rcu_stall"};
+  for (const char* name : live) {
+    const std::string before = option_now(name);
+    EXPECT_EQ(reslab_option_set(name, "2k"), 0) << name;
+    EXPECT_EQ(option_now(name), "2048") << name;
+    EXPECT_EQ(reslab_option_set(name, before.c_str()), 0) << name;
+    EXPECT_EQ(option_now(name), before) << name;
+  }
+  EXPECT_EQ(reslab_option_set("dirty_recent", "0"), 0);
+  EXPECT_EQ(option_now("dirty_recent"), "0");
+  EXPECT_EQ(reslab_option_set("dirty_recent", "1"), 0);
+}
+
+TEST(OptionSet, SaysWhatIsWrongAndChangesNothing) {
+  errno = 4711;
+  EXPECT_EQ(reslab_option_set("no_such_option", "1"), EINVAL);
+  EXPECT_EQ(reslab_option_set("", "1"), EINVAL);
+  EXPECT_EQ(reslab_option_set(nullptr, "1"), EINVAL);
+  EXPECT_EQ(reslab_option_set("dirty_min", nullptr), EINVAL);
+  for (const char* value : {"", "much", "-1", "1x", "99999999999999999999"}) {
+    EXPECT_EQ(reslab_option_set("dirty_min", value), EINVAL) << value;
+  }
+  EXPECT_EQ(reslab_option_set("dirty_recent", "2"), EINVAL);
+  for (const char* name : {"mode", "slots", "stats", "stats_file", "debug", "profile", "check_sizes", "rcu_limit"}) {
+    EXPECT_EQ(reslab_option_set(name, "1"), EPERM) << name;
+  }
+  EXPECT_EQ(errno, 4711);
+  EXPECT_EQ(option_now("dirty_min"), "1048576");
+  EXPECT_EQ(option_now("mode"), std::getenv("RESLAB_TEST_MODE"));
+}
+
+// Bytes that go back to the system while 32 MiB are freed.
+uint64_t purged_by_frees() {
+  std::vector<void*> pointers(64);
+  for (void*& pointer : pointers) pointer = memset(opaque(malloc(512 << 10)), 1, 512 << 10);
+  const uint64_t before = stats_now().bytes_purged;
+  for (void* pointer : pointers) free(pointer);
+  return stats_now().bytes_purged - before;
+}
+
+TEST(OptionSet, FreeMemoryIsBoundedByWhatItSaysNow) {
+  ASSERT_EQ(reslab_option_set("dirty_min", "1g"), 0);
+  EXPECT_EQ(purged_by_frees(), 0u);
+  ASSERT_EQ(reslab_option_set("dirty_min", "0"), 0);
+  ASSERT_EQ(reslab_option_set("dirty_percent", "0"), 0);
+  ASSERT_EQ(reslab_option_set("dirty_recent", "0"), 0);
+  EXPECT_GE(purged_by_frees(), uint64_t{31} << 20);
+  ASSERT_EQ(reslab_option_set("dirty_min", "1m"), 0);
+  ASSERT_EQ(reslab_option_set("dirty_percent", "5"), 0);
+  ASSERT_EQ(reslab_option_set("dirty_recent", "1"), 0);
+}
+
+TEST(HeapDump, IsRefusedWithoutAProfile) { EXPECT_EQ(reslab_heap_dump(-1), ENOTSUP); }
+
 TEST(Upkeep, TrimGivesMemoryBackAndKeepsWhatItShould) {
   std::vector<void*> pointers(200);
   for (void*& pointer : pointers) {

@@ -12,7 +12,8 @@ HEAD = """# Options
 
 `RESLAB_OPTIONS="name=value:name=value"` in the environment, read when the process first allocates; ignored in set-uid
 programs; unknown names are reported once. `RESLAB_OPTIONS=help` prints this list, `reslab info` those of a running process.
-Sizes take `k`, `m` and `g`; a flag's bare name switches it on.
+Sizes take `k`, `m` and `g`; a flag's bare name switches it on. What is called live a program may set at any time by
+`reslab_option_set`.
 
 | option | default | values | what it does |
 |---|---|---|---|
@@ -30,13 +31,14 @@ def size(text):
 
 def rows(table):
     for kind, name, rest in re.findall(r"^(CHOICE|FLAG|NUMBER|TEXT)\((\w+), (.*)\)$", table, re.M):
+        live = "; live" if "kLive," in rest else ""
         words = re.findall(r'"((?:[^"\\]|\\.)*)"', rest)
         if kind == "CHOICE":
             default, values, help_text = words[0], words[1].replace("|", ", "), words[2]
         elif kind == "FLAG":
-            default, values, help_text = rest.split(",")[0], "0, 1", words[0]
+            default, values, help_text = rest.split(",")[0], "0, 1" + live, words[0]
         elif kind == "NUMBER":
-            default, values, help_text = size(rest.split(",")[0]), words[0], words[1]
+            default, values, help_text = size(rest.split(",")[0]), words[0] + live, words[1]
         else:
             default, values, help_text = words[0] or "none", "text", words[1]
         yield f"| `{name}` | {default} | {values} | {help_text} |\n"

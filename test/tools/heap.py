@@ -4,6 +4,8 @@
 Usage: heap.py UNSTOPPED RESLAB PROFILED MODE
 """
 
+import errno
+import os
 import re
 import shutil
 import signal
@@ -108,6 +110,21 @@ def check_dumps(program, mode, folder):
         require_near("live bytes of keep_small at exit", by_pprof(program, path, "--inuse_space").get("keep_small", 0), KEPT)
 
 
+def check_calls(program, mode, folder):
+    """reslab_heap_dump, in a handler: 0, EBADF and ENOSPC; ENOTSUP of them all without a profile."""
+    path = folder / "called.heap"
+    for options, answers in ((OPTIONS, (0, errno.EBADF, errno.ENOSPC)), ("", (errno.ENOTSUP,) * 3)):
+        env = os.environ | {"RESLAB_OPTIONS": f"mode={mode}{options}", "RESLAB_TEST_MODE": mode}
+        done = subprocess.run([program, path], env=env, capture_output=True, text=True, timeout=60, check=False)
+        if done.stdout != "dumped {} {} {}\n".format(*answers):
+            fail(f"dumps with options '{options}' returned something else than {answers}", done.stdout + done.stderr)
+        if options and shutil.which("google-pprof"):
+            require_near("live bytes of keep_small by a call", by_pprof(program, path, "--inuse_space").get("keep_small", 0),
+                         KEPT)
+        if path.read_text().startswith("heap profile: ") != bool(options):
+            fail("the dump does not begin as a profile does, or there is one of nothing", path.read_text()[:200])
+
+
 def check_errors(reslab, program, mode, folder):
     with Target([program], mode) as target:
         reslab.refuse(["it has no heap profile; start it with RESLAB_OPTIONS=profile=512k"], "heap", target.pid)
@@ -130,6 +147,7 @@ def main():
             check_ever(reslab, target, folder)
             check_pprof(reslab, program, target, folder)
         check_dumps(program, mode, folder)
+        check_calls(program, mode, folder)
         check_errors(reslab, program, mode, folder)
 
 

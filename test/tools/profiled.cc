@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program whose memory is known by the functions that allocate it: what `reslab heap` has to find out. Says "ready" and
 // waits for a line; then keeps some more, says "more", and ends with its input.
+//
+//   tools_profiled PATH     instead writes its heap profile to PATH by reslab_heap_dump, in a handler, and says what that
+//                           and dumps to nowhere and to a full device have returned
 
+#include <fcntl.h>
+#include <reslab/reslab.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 namespace {
@@ -24,6 +31,29 @@ void keep(void* object, size_t bytes) {
 void wait_for_line() {
   char c = 0;
   while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n') continue;
+}
+
+int dump_to, dumped;
+bool errno_kept;
+
+void on_dump(int) {
+  errno = 4711;
+  dumped = reslab_heap_dump(dump_to);
+  errno_kept = errno == 4711;
+}
+
+int dump_in_a_handler(int fd) {
+  dump_to = fd;
+  signal(SIGUSR1, on_dump);
+  raise(SIGUSR1);
+  return errno_kept ? dumped : -1;
+}
+
+int say_what_dumps_return(const char* path) {
+  const int whole = dump_in_a_handler(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  const int nowhere = dump_in_a_handler(-1);
+  printf("dumped %d %d %d\n", whole, nowhere, dump_in_a_handler(open("/dev/full", O_WRONLY | O_CLOEXEC)));
+  return 0;
 }
 
 }  // namespace
@@ -59,11 +89,12 @@ extern "C" {
 }
 }
 
-int main() {
+int main(int argc, char** argv) {
   keep_small();
   keep_large();
   keep_grown();
   churn();
+  if (argc == 2) return say_what_dumps_return(argv[1]);
   printf("address.large %lu\nready\n", reinterpret_cast<unsigned long>(kept[kKept / kKiB]));
   fflush(stdout);
   wait_for_line();

@@ -69,8 +69,8 @@ std::vector<std::pair<std::string, std::string>> read_options(const View& view) 
   const Options options = view.read<Options>(view.image().options_at);
   return {
 #define CHOICE(name, default_value, choices, help) {#name, choice(choices, options.name)},
-#define FLAG(name, default_value, help) {#name, options.name ? "1" : "0"},
-#define NUMBER(name, default_value, unit, help) {#name, std::to_string(options.name)},
+#define FLAG(name, default_value, when, help) {#name, options.name ? "1" : "0"},
+#define NUMBER(name, default_value, when, unit, help) {#name, std::to_string(uint64_t{options.name})},
 #define TEXT(name, default_value, help) {#name, std::string(options.name, strnlen(options.name, sizeof options.name))},
 #include "base/options.def"
 #undef CHOICE
