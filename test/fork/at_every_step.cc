@@ -4,8 +4,9 @@
 // the long one all that it has time for, and then any steps.
 //
 // In the child the frame below is alive and will go on, while everything says "forked". The child works there, forks a
-// child of its own that works as well, goes back into the operation, finishes it, and audits: nothing is lost (22). One
-// of the operations is the repair of a child (heap/fork.h): there the grandchild is forked in the middle of it.
+// child of its own that works as well, goes back into the operation, finishes it, and audits: nothing is lost (22). Two
+// of the operations are the repair of a child (heap/fork.h): there the grandchild is forked in the middle of it; and the
+// child's parent may have had a thread in the middle of something, of which a block's worth may be lost.
 //
 // In rseq mode the CPU is a scripted one (support/scripted_cpu.h), because stepping aborts every section that the
 // kernel knows of, and no slow path behind one would be reached. In the middle of a section nothing is done: the kernel
@@ -17,11 +18,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,8 +46,8 @@ constexpr size_t kOperations = 1'000;   // of a kind
 constexpr uint64_t kSampleGap = 64;     // one of so many addresses that an operation meets, where there was no fork yet
 constexpr uint64_t kMostSteps = 2'000;  // that the quick form looks at: some walk over the whole heap
 constexpr uint64_t kMostStepsOfRepair = 50'000;  // all of a malloc's; trim has ten times as many
-constexpr uint64_t kMostStepsToDeath = 2'000;
-constexpr int kDeaths = 6, kDeathsQuick = 2;  // for each way to repair
+constexpr size_t kOtherBytes = 480;              // what a forker leaves is of a class of its own
+constexpr int kDeaths = 6, kDeathsQuick = 2;     // for each way to repair
 
 const Operation* operation;
 char name_of_play[160];
@@ -123,6 +122,8 @@ enum class Choice { kNew, kAny };
 
 struct Progress {
   uint64_t steps, forks;
+  uint64_t forks_in_repair;  // before the units of the heap were settled
+  bool died_inside;          // the deceased, in the middle of his deed
 };
 // Of the process that steps.
 Progress done;
@@ -153,11 +154,18 @@ bool is_next_fork(uintptr_t pc) {
 
 void only_count(uint64_t, void*) { is_a_step(stepped_pc()); }
 
+bool is_in_repair;
+
 void fork_here(uint64_t, void*) {
   const uintptr_t pc = stepped_pc();
-  if (!is_a_step(pc) || !is_next_fork(pc)) return;
+  if (!is_a_step(pc)) return;
+  const char* const hook = library->hook_at(pc);
+  if (hook != nullptr && strcmp(hook, "fork_repair") == 0) is_in_repair = true;
+  if (hook != nullptr && strcmp(hook, "fork_units_settled") == 0) is_in_repair = false;
+  if (!is_next_fork(pc)) return;
   places->fork_at(pc);
   ++done.forks;
+  if (is_in_repair) ++done.forks_in_repair;
   set_scene("%s, forked at step %llu, at %#lx in the library, seed %llu", name_of_play,
             static_cast<unsigned long long>(done.steps), library->link_address(pc),
             static_cast<unsigned long long>(given->seed));
@@ -171,6 +179,7 @@ void fork_here(uint64_t, void*) {
 
 Deceased deceased;
 const Operation* last_deed;  // nullptr: nobody dies
+uint64_t steps_to_death;
 
 // From here on it is a child's first steps that are taken; the process that has forked it waits for its end.
 void become_a_child() {
@@ -183,17 +192,22 @@ void become_a_child() {
   _exit(0);
 }
 
+uint64_t deferred_now() {
+  reslab_stats stats = {};
+  reslab_get_stats(&stats, sizeof stats);
+  return stats.deferred_pending;
+}
+
 // Of each kind of thing that a repair looks at: half-freed slabs, a depot, deferred frees, runs.
 void leave_something_to_repair(Hand& hand) {
-  if (last_deed != nullptr) {
-    deceased.begin(*last_deed, *library, 1 + dice.below(kMostStepsToDeath), strcmp(given->mode, "rseq") == 0);
-  }
-  hand.fill(3000);
+  if (last_deed != nullptr) deceased.begin(*last_deed, *library, steps_to_death, strcmp(given->mode, "rseq") == 0);
+  hand.fill(3000, kOtherBytes);
   hand.thin(2);
-  for (int i = 0; i < 20; ++i) reslab_free_nolock(hand.take_last());
+  for (int i = 0; i < 300; ++i) reslab_free_nolock(hand.take_last());
+  expect(deferred_now() > 0, "no free was deferred");
   hand.fill(3, kRunBytes);
   hand.free_last(1);
-  if (last_deed != nullptr) deceased.die();
+  if (last_deed != nullptr) done.died_inside = deceased.die();
   become_a_child();
 }
 
@@ -255,6 +269,7 @@ Progress play_in_child(AtStep at_step) {
 struct Row {
   const Operation* operation;
   Progress sum;
+  uint64_t deaths_inside = 0;
 };
 
 std::vector<Row> chosen_operations() {
@@ -287,9 +302,11 @@ void count_steps(Row& row) {
 uint64_t fork_in(Row& row, Choice wanted, uint64_t one_in) {
   begin(row);
   choice = wanted, gap = one_in, candidates = 0, next = draw_distance();
-  const uint64_t forks = play_in_child(fork_here).forks;
-  row.sum.forks += forks;
-  return forks;
+  const Progress progress = play_in_child(fork_here);
+  row.sum.forks += progress.forks;
+  row.sum.forks_in_repair += progress.forks_in_repair;
+  row.deaths_inside += progress.died_inside ? 1 : 0;
+  return progress.forks;
 }
 
 // What an operation meets that others have been forked at may leave it without a fork: then at one of its steps, in the
@@ -302,12 +319,21 @@ void fork_at_least_once(Row& row) {
   expect(row.sum.forks > 0, "nothing was forked");
 }
 
+const Operation& draw_deed() {
+  for (;;) {  // ends: most of them are
+    const Operation& one = operations()[dice.below(operations().size())];
+    if (one.where == Where::kAnywhere) return one;
+  }
+}
+
 // The child's parent had one more thread, which was in the middle of some operation.
 uint64_t fork_in_repairs_behind_a_death(Row& row, Choice wanted, uint64_t one_in) {
   uint64_t forks = 0;
   for (int i = 0; i < (given->quick() ? kDeathsQuick : kDeaths); ++i) {
-    do last_deed = &operations()[dice.below(operations().size())];
-    while (last_deed->where != Where::kAnywhere);
+    Row rehearsal = {&draw_deed(), {}};
+    count_steps(rehearsal);
+    steps_to_death = dice.below(rehearsal.sum.steps);
+    last_deed = rehearsal.operation;
     forks += fork_in(row, wanted, one_in);
     last_deed = nullptr;
   }
@@ -369,6 +395,12 @@ int main(int argc, char** argv) {
     settings.log.line("%s: %llu forks at %llu steps", row.operation->name,
                       static_cast<unsigned long long>(row.sum.forks), static_cast<unsigned long long>(row.sum.steps));
     forks += row.sum.forks;
+    if (!is_repair(*row.operation)) continue;
+    settings.log.line(
+        "  %llu of them before the heap's units were settled; %llu threads died in the middle of something",
+        static_cast<unsigned long long>(row.sum.forks_in_repair), static_cast<unsigned long long>(row.deaths_inside));
+    expect(row.sum.forks_in_repair > 0, "no fork was in the middle of a repair");
+    expect(row.deaths_inside > 0, "nobody died in the middle of anything");
   }
   settings.log.line("ok, %llu forks, at %llu of the %llu addresses that were met, seed %llu",
                     static_cast<unsigned long long>(forks), static_cast<unsigned long long>(places->forked_at()),

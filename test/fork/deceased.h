@@ -29,9 +29,11 @@ class Deceased {
     in_hand_ = hand_.count();
   }
 
-  void die() {
+  // Whether that was in the middle of the deed.
+  bool die() {
     stage_ = Stage::kDying;
     await(Stage::kDead);
+    return is_inside_;
   }
 
   // In a child that has nothing of its own handed out.
@@ -67,7 +69,9 @@ class Deceased {
   void take_a_step() {
     const uintptr_t pc = support::stepped_pc();
     if (!library_->contains(pc) || library_->section_around(pc) != nullptr) return;
-    if (steps_left_-- == 0) rest();
+    if (steps_left_-- > 0) return;
+    is_inside_ = true;
+    rest();
   }
 
   [[noreturn]] void rest() {
@@ -79,6 +83,7 @@ class Deceased {
   const support::LibraryMap* library_;
   uint64_t steps_left_;
   bool is_scripted_;
+  bool is_inside_ = false;
   std::atomic<Stage> stage_{Stage::kBorn};
   support::Ledger ledger_;
   progress::Hand hand_;
