@@ -144,9 +144,12 @@ def run_worker(command: list, allocator: Allocator, seconds: int) -> End:
 
 def require_allocator(allocator: Allocator, line: str) -> None:
     """Whether the malloc that answered is the one that was to be preloaded, in its mode."""
-    expected = Path(allocator.preload or "libc.so").name.split(".so")[0]
-    if line and (expected not in line or f"reslab_mode={allocator.reslab_mode}\n" not in line):
-        sys.exit(f"run_storm.py: {allocator.name} did not answer to malloc as it should: {line.strip()}")
+    said = re.match(r"malloc=(.*) reslab_mode=(\w+)$", line.strip())
+    if line == "":
+        return  # it has crashed before it could say so
+    complaint = allocators.complaint_about(allocator, said[1], said[2], None) if said else f"it said {line.strip()}"
+    if complaint:
+        sys.exit(f"run_storm.py: {allocator.name}: {complaint}")
 
 
 def end_of(return_code: int, last: str, took: float) -> End:

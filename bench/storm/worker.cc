@@ -8,9 +8,10 @@
 // objects change hands between threads and handlers. Neither calls anything of libc besides malloc and free, whose locks
 // would be another's matter. The first thread allocates nothing once the storm is on: it watches the others.
 //
-// It prints which library answers to malloc, in which of reslab's modes, and that it begins, then how it ended: "survived", "hang" (a thread has not
-// moved for two seconds) or "damage" (an object holds something else than was written there), with the seconds that the
-// storm lasted and the signals handled; the exit status is 0, kHang or kDamage. A crash ends it as it ends any program.
+// It prints which library answers to malloc, in which of reslab's modes, and that it begins, then how it ended:
+// "survived", "hang" (a thread has not moved for two seconds) or "damage" (an object holds something else than was written
+// there), with the seconds that the storm lasted and the signals handled; the exit status is 0, kHang or kDamage. A crash
+// ends it as it ends any program.
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>

@@ -30,6 +30,8 @@ Piece piece_of(uint32_t first, uint32_t count) {
 
 }  // namespace
 
+// Out of line, as it is in four places on ways that are seldom taken.
+//
 // seq_cst on words and summary: setter writes word then summary, clearer writes summary then reads the word again. In
 // any total order one of them sees the other, so a free unit is never left without its summary bit.
 [[gnu::noinline]] void UnitBitmap::note_free(uint32_t word) {

@@ -64,6 +64,7 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   return true;
 }
 
+// Out of line, as it is in six places on ways that are seldom taken.
 [[gnu::noinline]] bool free_one_bit(void* object) {
   counters.add(Counter::kFrees);
   counters.add(Counter::kSingleBitFrees);

@@ -46,7 +46,8 @@ def try_c(where, code, form, path, env, at_start):
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", *PACKAGES[form]], env=env, capture_output=True, text=True,
                            timeout=30, check=True).stdout.split()
     program = path.with_suffix("")
-    if run(where, ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", str(path), str(at_start), *flags, "-o", str(program)], path.parent, env):
+    command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", str(path), str(at_start), *flags, "-o", str(program)]
+    if run(where, command, path.parent, env):
         for mode in ("rseq", "fallback"):
             run(where, [str(program)], path.parent, env | {"RESLAB_OPTIONS": f"mode={mode}", "RESLAB_TEST_MODE": mode})
         program.unlink()

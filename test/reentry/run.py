@@ -111,7 +111,7 @@ def walks(programs, modes):
                           ["--mode", mode, "--operation", "while the lock is held"], options + ":local_lock=always", 1))
         found.append(Walk(f"locks never taken/{mode}", programs.walk,
                           ["--mode", mode, "--operation", "first of a large class"], options + ":local_lock=never", 2))
-        # Behind all others the class has free objects somewhere, more often than not.
+        # Apart from all others, which leave partial slabs of the class, and then no other bucket is looked at.
         found.append(Walk(f"another bucket/{mode}", programs.walk,
                           ["--mode", mode, "--operation", "nolock from another bucket"], options, 1))
         found.append(Walk(f"re-entry reported/{mode}", programs.walk,

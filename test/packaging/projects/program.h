@@ -17,7 +17,8 @@ static int is_in_mode_asked_for(void) {
   const char* asked = getenv("RESLAB_TEST_MODE");
   struct reslab_status status;
   if (asked == NULL || reslab_get_status(&status, sizeof status) != 0) return 0;
-  return strcmp(asked, status.mode == RESLAB_MODE_RSEQ ? "rseq" : "fallback") == 0;
+  if (strcmp(asked, "rseq") == 0) return status.mode == RESLAB_MODE_RSEQ;
+  return strcmp(asked, "fallback") == 0 && status.mode == RESLAB_MODE_FALLBACK;
 }
 
 /* Is the library's own memory reslab's, and the program's malloc too, if and only if it was to be? */
