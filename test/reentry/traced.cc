@@ -38,7 +38,8 @@ constexpr uint64_t kStride = 7;
 
 // What the child has come to, in memory that it shares with its parent.
 struct Progress {
-  volatile size_t walked;  // operations
+  volatile size_t walked;      // operations
+  const char* volatile walks;  // the name of the one that it is at
 };
 Progress* progress;
 
@@ -96,6 +97,7 @@ using Operations = std::vector<const Operation*>;
   explain_fatal_signals(settings.limit_seconds);
   ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
   for (const Operation* operation : operations) {
+    progress->walks = operation->name;
     walk(*operation);
     if (time_is_over()) break;  // and its last steps were not stopped at, perhaps
     progress->walked = progress->walked + 1;
@@ -113,7 +115,10 @@ class Tracer {
   void run() {
     for (int status; waitpid(child_, &status, 0) == child_;) {
       if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
-      if (!WIFSTOPPED(status)) fail("the traced child ended with wait status 0x%x", static_cast<unsigned>(status));
+      if (!WIFSTOPPED(status)) {
+        fail("the traced child ended with wait status 0x%x, behind %zu steps of '%s'", static_cast<unsigned>(status),
+             static_cast<size_t>(steps_), progress->walks);
+      }
       go_on(WSTOPSIG(status));
     }
     fail("the traced child cannot be waited for");
@@ -130,6 +135,9 @@ class Tracer {
       marker();
     } else if (signal == SIGTRAP && state_ == State::kStepping) {
       step();
+    } else if (signal == SIGTRAP) {
+      clear_trap_flag();
+      resume(PTRACE_CONT, 0);
     } else {
       resume(state_ == State::kStepping ? PTRACE_SINGLESTEP : PTRACE_CONT, signal);  // the child's own affair
     }
@@ -160,11 +168,22 @@ class Tracer {
     }
   }
 
-  bool is_in_library() const {
+  unsigned long register_at(size_t offset) const {
     errno = 0;
-    const long pc = ptrace(PTRACE_PEEKUSER, child_, offsetof(user_regs_struct, rip), nullptr);
+    const long value = ptrace(PTRACE_PEEKUSER, child_, offset, nullptr);
     if (errno != 0) fail("the traced child's registers cannot be read: %s", strerror(errno));
-    return Library::get().has(static_cast<uintptr_t>(pc));
+    return static_cast<unsigned long>(value);
+  }
+  bool is_in_library() const { return Library::get().has(register_at(offsetof(user_regs_struct, rip))); }
+
+  // A hook saves and restores the flags of the code around it: where stepping has ended in between, it brings the trap
+  // flag back that it has seen.
+  void clear_trap_flag() {
+    constexpr unsigned long kTrapFlag = 0x100;
+    constexpr size_t kFlags = offsetof(user_regs_struct, eflags);
+    if (ptrace(PTRACE_POKEUSER, child_, kFlags, register_at(kFlags) & ~kTrapFlag) != 0) {
+      fail("the traced child's flags cannot be set: %s", strerror(errno));
+    }
   }
 
   void resume(__ptrace_request how, int signal) {
