@@ -8,7 +8,8 @@
 //            is freed comes down to its base at once.
 //   rises    how often the heap had fallen by half, gave memory back, and then wanted it again. After that many the fall
 //            is taken for a part of a cycle, and what it needs to rise once more stays: each fall would cost the page
-//            faults of all of it.
+//            faults of all of it. But no more than so much: nobody knows which fall is the last one, and a program that is
+//            idle from then on is to be small.
 //
 // All are hints, which threads and handlers overwrite for each other: relaxed and without locked operations. They decide
 // when memory is given back and nothing else.
@@ -34,13 +35,17 @@ class DirtyBound {
     const int64_t lately = get(high_) + get(high_) / 8 - live;
     const bool is_cycle = rises_of_cycle != 0 && static_cast<uint64_t>(get(rises_)) >= rises_of_cycle;
     const int64_t falling = 2 * live - get(high_) / 2;
-    const int64_t most = is_cycle || lately < falling ? lately : falling;
-    return most > base ? most : base;
+    const int64_t most = lately < falling ? lately : falling;
+    const int64_t rise = !is_cycle ? 0 : lately < kMostOfCycle ? lately : kMostOfCycle;
+    return max(base, max(most, rise));
   }
 
  private:
   using Hint = std::atomic<int64_t>;
 
+  static constexpr int64_t kMostOfCycle = 512;  // units: 32 MiB
+
+  static constexpr int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
   static int64_t get(const Hint& hint) { return hint.load(std::memory_order_relaxed); }
   static void set(Hint& hint, int64_t value) { hint.store(value, std::memory_order_relaxed); }
 

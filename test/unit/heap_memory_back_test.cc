@@ -59,6 +59,7 @@ class List {
   List& operator=(const List&) = delete;
 
   void push(void* object) { objects_[count_++] = object; }
+  void clear() { count_ = 0; }
   void** begin() { return objects_; }
   void** end() { return objects_ + count_; }
 
@@ -237,6 +238,32 @@ TEST(MemoryBackTwice, TenRoundsEndWhereTheFirstDid) {
       if (round == 0) first = anonymous_bytes();
     }
     EXPECT_LE(anonymous_bytes(), first + first / 8 + kept_where_no_lock_is_had(kMiB));
+    unit::expect_sound_heap();
+  });
+}
+
+// Which fall is the last one nobody knows: a heap that has risen again so often keeps what it rises by, within a bound.
+TEST(MemoryBackCycle, KeepsNoMoreThanItsMost) {
+  constexpr size_t kObject = 300'000, kPeak = 128 * kMiB, kMostOfCycle = 32 * kMiB;
+  constexpr int kRounds = 16;  // more than dirty_cycles
+  unit::in_child([] {
+    List list(kPeak / kObject + 1);
+    const size_t start = anonymous_bytes();
+    size_t end = 0;
+    const auto round = [&] {
+      list.clear();
+      for (size_t total = 0; total < kPeak; total += kObject) {
+        list.push(memset(reslab_malloc(kObject), 1, kObject));
+      }
+      for (void* object : list) reslab_free(object);
+      end = anonymous_bytes();
+    };
+    for (int i = 0; i < kRounds; ++i) round();
+    EXPECT_LE(end, start + start / 10 + kKept + kMostOfCycle) << where_it_is();
+    EXPECT_GT(end, start + kMostOfCycle / 2) << "it was no cycle";
+    ASSERT_EQ(reslab_option_set("dirty_cycles", "0"), 0);
+    round();
+    EXPECT_LE(end, start + start / 10 + kKept) << where_it_is();
     unit::expect_sound_heap();
   });
 }
