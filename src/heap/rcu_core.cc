@@ -29,13 +29,15 @@ void report_twice(const char* call, const void* object) {
 }
 void report_twice_pending(void* object) { report_twice(kCall, object); }
 
+bool is_start(const ObjectPlace& place) {
+  if (is_slab_class(place.cls)) return is_object_start(class_info(place.cls), place.offset);
+  return place.cls == kRunClass && place.offset == 0;
+}
+
 // The bit of a pointer that must be the start of an object.
 ObjectBit bit_of_object(const void* object, const char* call) {
   const ObjectPlace place = place_of(object);
-  const bool is_small = is_slab_class(place.cls);
-  const bool is_start =
-      is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
-  if (!is_start) report_invalid(call, object);
+  if (!is_start(place)) report_invalid(call, object);
   if (debug_is_on()) debug_retire(object, place, call);
   return bit_of(place);
 }
@@ -123,6 +125,12 @@ Retired take_in(void* const* objects, uint32_t count) {
 Retired take_all_pending(Search search) {
   const SlowCall slow;
   return take_pending(search, report_twice_pending);
+}
+
+// What is no object is reported when it is taken in.
+void require_not_waiting(void*, void* object) {
+  const ObjectPlace place = place_of(object);
+  if (is_start(place) && is_waiting(bit_of(place))) report_twice(kCall, object);
 }
 
 void require_not_free(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
@@ -234,6 +242,7 @@ constexpr RcuCore kTable = {
     .enter = enter,
     .take_in = take_in,
     .take_pending = take_all_pending,
+    .require_not_waiting = require_not_waiting,
     .give_back = give_back,
     .settle = settle,
     .adopt = adopt,

@@ -18,7 +18,7 @@
 
 namespace reslab {
 
-inline constexpr uint32_t kRcuCoreVersion = 3;
+inline constexpr uint32_t kRcuCoreVersion = 4;
 
 // How retired objects' pointers are put into pages: not at all; by sections of whoever is on a CPU, when others' can be
 // waited for; by compare-and-swap.
@@ -48,6 +48,8 @@ struct RcuCore {
   bool (*enter)();  // before any of these; false: a forked child is being repaired, ask again
   Retired (*take_in)(void* const* objects, uint32_t count);
   Retired (*take_pending)(Search search);
+  // Before give_back, for each object that lies in a page by then: a report if it waits already (retired.h R2).
+  void (*require_not_waiting)(void* context, void* object);
   Retired (*give_back)();     // all that waits: its grace period has ended
   void (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more
   Retired (*adopt)();         // in a child after fork, by the thread that makes the reclaimer

@@ -34,7 +34,8 @@ void refuse_waiting(const char* call, int error) {
 
 bool is_in_read_section() {
   const rcu_flavor_struct* flavor = rcu.flavor.load(std::memory_order_acquire);
-  return flavor != nullptr && !is_qsbr(flavor) && flavor->read_ongoing() != 0;
+  if (flavor == nullptr) flavor = &urcu_memb_flavor;  // whoever waits before a flavour is chosen chooses this one
+  return !is_qsbr(flavor) && flavor->read_ongoing() != 0;
 }
 
 bool may_wait_for_readers(const char* call, uintptr_t frame) {

@@ -37,7 +37,7 @@ class CpuPages {
   void drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)());
   // In a child after fork.
   void finish_drains();
-  // For the audit: each object in a page that is being filled.
+  // The reclaimer's, or the audit's while that holds still: each object in a page that is being filled.
   void visit(void (*see)(void* context, void* object), void* context) const;
   bool has_open() const;
 

@@ -21,7 +21,6 @@
 
 // Of the flavours that the program has not linked there is nothing to know.
 extern "C" {
-extern const rcu_flavor_struct urcu_memb_flavor;
 extern const rcu_flavor_struct urcu_mb_flavor __attribute__((weak));
 extern const rcu_flavor_struct urcu_qsbr_flavor __attribute__((weak));
 extern const rcu_flavor_struct urcu_bp_flavor __attribute__((weak));
@@ -81,11 +80,7 @@ bool hold_reclaimer() {
   return true;
 }
 void let_reclaimer_go() { rcu.reclaimer.let_go(); }
-void visit_pages(void (*visit)(void*, void*), void* context) {
-  if (!rcu.has_pages()) return;
-  rcu.pages.visit_full(visit, context);
-  rcu.open.visit(visit, context);
-}
+void visit_pages(void (*visit)(void*, void*), void* context) { rcu.visit_pages(visit, context); }
 constexpr RcuClient kClient = {cookie_start,   cookie_poll,      is_in_read_section,
                                hold_reclaimer, let_reclaimer_go, visit_pages};
 

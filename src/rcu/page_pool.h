@@ -122,7 +122,7 @@ class PagePool {
       if (i != begin) visit(reinterpret_cast<void* const*>(words + begin), i - begin);
     }
   }
-  // For the audit, while neither the reclaimer nor anybody else does anything: each object in a full page.
+  // The reclaimer's, or the audit's while that holds still: each object in a full page.
   void visit_full(void (*see)(void* context, void* object), void* context) const;
   void visit_page(uint32_t page, uint32_t count, void (*see)(void* context, void* object), void* context) const;
 

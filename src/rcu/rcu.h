@@ -14,6 +14,9 @@
 
 struct rcu_flavor_struct;
 
+// The default.
+extern "C" const rcu_flavor_struct urcu_memb_flavor;
+
 namespace reslab {
 
 enum class Threads : uint32_t { kNone, kStarting, kRunning, kStopped };
@@ -44,6 +47,13 @@ struct Rcu {
   }
   static const RcuCore& find_core();  // a report and the end where there is none of this version
   bool has_pages() const { return open.way() != PageWay::kNone; }
+  // Calls see(context, object) for each object in a page, while the reclaimer takes none in. What others retire meanwhile,
+  // and the page of a thread that has not marked it full yet (page_pool.h G3), may be missing.
+  void visit_pages(void (*see)(void* context, void* object), void* context) const {
+    if (!has_pages()) return;
+    pages.visit_full(see, context);
+    open.visit(see, context);
+  }
   uint64_t bit_pending() const {
     const auto pending =
         static_cast<int64_t>(bit_objects.load(std::memory_order_relaxed) - bit_taken.load(std::memory_order_relaxed));

@@ -97,6 +97,7 @@ bool Reclaimer::begin_batch(uint64_t now) {
 void Reclaimer::end_batch() {
   if (cookie_ != 0) {
     RESLAB_HOOK("rcu_give_back");
+    rcu.visit_pages(rcu.core().require_not_waiting, nullptr);
     const Retired given = rcu.core().give_back();
     freed_.fetch_add(given.objects, std::memory_order_relaxed);
     waiting_bytes_.fetch_sub(given.bytes, std::memory_order_relaxed);

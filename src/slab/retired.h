@@ -13,7 +13,8 @@
 // R1  An object is pending before its slab is listed, and unlisted before its bits are looked at: whoever finds the slab
 //     listed already knows that its bit will be seen.
 // R2  A second retiring finds the bit in waiting, or else in pending; or it sets it again while the first one moves from
-//     there to here, and then the object is pending when its turn to be freed comes, which no other object can be.
+//     there to here, and then the object is pending when its turn to be freed comes, which no other object can be. One
+//     that went to a page meanwhile is found there by then: the pages are looked through before anything is freed.
 // R3  A bit leaves waiting before its object goes to its slab or to the depot: the next owner may retire it again.
 // R4  A slab with such a bit has an object out, so it is neither retired nor becomes another (slab.h); a listing that came
 //     too late finds no bits and does no harm.
@@ -85,6 +86,10 @@ inline ObjectBit bit_of(const ObjectPlace& place) {
 RetireResult retire_by_bit(const ObjectBit& bit);
 
 // --- the reclaimer's ---------------------------------------------------------------------------------------------------
+
+inline bool is_waiting(const ObjectBit& bit) {  // relaxed: nobody else writes it
+  return (retired_words(bit.unit, bit.cls).waiting[bit.word].load(std::memory_order_relaxed) & bit.mask) != 0;
+}
 
 // Straight to waiting.
 RetireResult retire_to_waiting(const ObjectBit& bit);

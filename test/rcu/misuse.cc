@@ -90,6 +90,24 @@ void run_twice() {
   begin();
   if (reslab_rcu_barrier() != 0) _exit(1);
 }
+// Taken in, and then retired again: the second one lies in a page when the grace period of the first ends.
+void twice_in_one_period() {
+  begin();
+  Reader reader(urcu_memb_flavor);
+  reader.enter();
+  void* p = object();
+  reslab_free_rcu(p);
+  while (stats().taken == 0) {  // the test's alarm ends it
+    reslab_gp_expedite();
+    sleep_ms(1);
+  }
+  reslab_free_rcu(object());
+  reslab_free_rcu(p);
+  reslab_free_rcu(object());
+  RCU_CHECK(stats().freed == 0);
+  reader.leave();
+  if (reslab_rcu_barrier() != 0) _exit(1);
+}
 void freed_before() {
   void* p = object();
   reslab_free(p);
@@ -137,6 +155,15 @@ void in_a_section_of(const rcu_flavor_struct* flavor) {
   finish();
 }
 void in_a_section() { in_a_section_of(&urcu_memb_flavor); }
+// No flavour is chosen yet: who waits chooses memb.
+void in_a_section_before_init() {
+  Reader reader(urcu_memb_flavor);
+  reader.enter();
+  RCU_CHECK(reslab_gp_wait(reslab_gp_start()) == EDEADLK && reslab_rcu_barrier() == EDEADLK);
+  RCU_CHECK(stats().refused == 2);
+  reader.leave();
+  RCU_CHECK(reslab_rcu_barrier() == 0);
+}
 void in_a_section_mb() { in_a_section_of(&urcu_mb_flavor); }
 void in_a_section_bp() { in_a_section_of(&urcu_bp_flavor); }
 
@@ -300,6 +327,7 @@ constexpr Case kCases[] = {
     {"twice in a row", twice_in_a_row, End::kAborts, "double free: it waits for a grace period already"},
     {"twice apart", twice_apart, End::kAborts, "double free: it waits for a grace period already"},
     {"twice on threads", twice_on_threads, End::kAborts, "double free: it waits for a grace period already"},
+    {"twice in one period", twice_in_one_period, End::kAborts, "double free: it waits for a grace period already"},
     {"a run twice", run_twice, End::kAborts, "double free: it waits for a grace period already"},
     {"twice, at once", twice_at_once, End::kAborts, "double free: it waits for a grace period already", by_bits},
     {"freed by free as well", freed_by_free, End::kAborts, "double free", with_debug},
@@ -310,6 +338,8 @@ constexpr Case kCases[] = {
     {"on the stack", on_the_stack, End::kAborts, "reslab_free_rcu("},
     {"inside a run", inside_a_run, End::kAborts, "reslab_free_rcu("},
     {"in a section", in_a_section, End::kGoesOn, "reslab_gp_wait inside a read section, refused"},
+    {"in a section before init", in_a_section_before_init, End::kGoesOn,
+     "reslab_rcu_barrier inside a read section, refused"},
     {"in a section of mb", in_a_section_mb, End::kGoesOn, "reslab_rcu_barrier inside a read section, refused"},
     {"in a section of bp", in_a_section_bp, End::kGoesOn, "reslab_free_rcu_wait inside a read section, refused"},
     {"online in qsbr", online_qsbr, End::kGoesOn, "went on"},
