@@ -60,7 +60,7 @@ def test(folder, program, library, full):
     plain = run_once(folder, program, None, full)
     preloaded = run_once(folder, program, library, full)
     found = comparison.differences(plain.records, preloaded.records)
-    found += statistics.violations(preloaded.statistics, library.mode)
+    found += statistics.violations(preloaded.statistics, library)
     if found:
         raise Failure("\n".join(found))
     if not preloaded.records or not preloaded.served:

@@ -17,6 +17,11 @@ const char* require_mode(const char* mode) {
                                                            : "none";
   expect(mode == nullptr || strcmp(mode, real) == 0, "the library runs in mode %s, not in %s: %s", real, mode,
          status.mode_reason);
+  char slots[16] = "";
+  if (status.mode == RESLAB_MODE_RSEQ && reslab_option_get("slots", slots, sizeof slots) == 0) {
+    expect(strcmp(slots, "auto") == 0 || strstr(status.mode_reason, slots) != nullptr,
+           "the magazines are not numbered by %s: %s", slots, status.mode_reason);
+  }
   return real;
 }
 

@@ -4,8 +4,8 @@
 
 namespace support {
 
-// Fails unless the library runs in `mode`, "rseq" or "fallback". nullptr: any. Returns the name of the mode that it runs
-// in; "none" before its first call.
+// Fails unless the library runs in `mode`, "rseq" or "fallback", and its magazines are numbered as the option `slots` asks.
+// nullptr: any mode. Returns the name of the mode that it runs in; "none" before its first call.
 const char* require_mode(const char* mode);
 
 }  // namespace support

@@ -17,14 +17,14 @@ from support import Command, Target, fail
 ENDS = ("ended while it was read", "there is no process", "has ended and waits", "has no program", "changed its memory", "runs on reslab")
 
 
-def wrong_targets(reslab):
+def wrong_targets(reslab, mode):
     reslab.refuse(["there is no process 4194303"], "info", "4194303")
     reslab.refuse(["no process number"], "top", "abc", "-n", "1")
     reslab.refuse(["cannot open", "No such file"], "check", "no-such-core")
     reslab.refuse(["is no core file"], "check", sys.executable)
     with tempfile.TemporaryDirectory() as folder:
         reslab.refuse(["cannot open"], "check", folder)
-    with Target(["/bin/sh", "-c", "echo ready; read x"], "rseq") as other:
+    with Target(["/bin/sh", "-c", "echo ready; read x"], mode) as other:
         reslab.refuse(["does not run on reslab"], "info", other.pid)
         reslab.refuse(["terminal"], "top", other.pid)
         reslab.refuse([".svg or .html"], "map", other.pid, "-o", "heap.png")
@@ -37,12 +37,12 @@ def ended_target(reslab):
     child.wait()
 
 
-def without_permission(unstopped, path, resting):
+def without_permission(unstopped, path, resting, mode):
     """As another user; who is no super-user takes the first process instead."""
     if os.geteuid() != 0:
         Command(unstopped, path).refuse(["no permission", "another user"], "info", "1")
         return
-    with Target([resting], "rseq") as target:
+    with Target([resting], mode) as target:
         for command in ("info", "check"):
             done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", path, command, target.pid],
                                   capture_output=True, text=True, timeout=30)
@@ -50,11 +50,11 @@ def without_permission(unstopped, path, resting):
                 fail("another user's process", done.stdout + done.stderr)
 
 
-def dying_target(reslab, busy, rounds):
+def dying_target(reslab, busy, rounds, mode):
     chance = random.Random(1)
     words = {}
     for _ in range(rounds):
-        with Target([busy], "rseq") as target:
+        with Target([busy], mode) as target:
             command = subprocess.Popen([*reslab.before, reslab.path, "top", target.pid, "-n", "1000", "-d", "0.1"],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             time.sleep(chance.uniform(0.01, 0.12))
@@ -68,14 +68,14 @@ def dying_target(reslab, busy, rounds):
 
 
 def main():
-    unstopped, path, busy, resting = sys.argv[1:]
+    unstopped, path, busy, resting, mode = sys.argv[1:]
     reslab = Command(unstopped, path)
-    wrong_targets(reslab)
+    wrong_targets(reslab, mode)
     ended_target(reslab)
-    without_permission(unstopped, path, resting)
-    with Target([resting, "other-version"], "rseq") as target:
+    without_permission(unstopped, path, resting, mode)
+    with Target([resting, "other-version"], mode) as target:
         reslab.refuse(["another version", "its image is version 99"], "info", target.pid)
-    dying_target(reslab, busy, 12)
+    dying_target(reslab, busy, 12, mode)
 
 
 if __name__ == "__main__":

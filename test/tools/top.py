@@ -65,13 +65,13 @@ def require_sorted_by_waste(text):
 
 
 def main():
-    path, busy, document = sys.argv[1:]
+    path, busy, document, mode = sys.argv[1:]
     if shutil.which("tmux") is None:
         sys.exit(77)
     keys = transcript(document)
     if len(keys) < 4:
         fail(f"{document}: a transcript of {len(keys)} keys")
-    with Target([busy], "rseq") as target, Screen(f"{path} top -d 0.3 {target.pid}") as screen:
+    with Target([busy], mode) as target, Screen(f"{path} top -d 0.3 {target.pid}") as screen:
         screen.wait_for(r"^ +OBJECT +SLABS +BYTES +LIVE")
         for key, shows in keys:
             screen.type(key)

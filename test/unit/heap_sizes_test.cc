@@ -5,6 +5,7 @@
 #include <reslab/reslab.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <set>
 
@@ -39,6 +40,7 @@ TEST(HeapSizes, EveryClassGivesItsOwnSizeAndGoodSizeTellsIt) {
     const size_t bytes = object_bytes_of(cls), least = cls == 1 ? 0 : object_bytes_of(cls - 1) + 1;
     for (const size_t asked : {least, (least + bytes) / 2, bytes}) {
       void* object = reslab_malloc(asked);
+      EXPECT_TRUE(unit::is_aligned(object, alignof(max_align_t))) << asked;
       EXPECT_EQ(reslab_usable_size(object), bytes) << asked;
       EXPECT_EQ(reslab_good_size(asked), bytes) << asked;
       reslab_free(object);

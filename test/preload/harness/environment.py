@@ -18,12 +18,14 @@ BASE = {
 
 @dataclasses.dataclass(frozen=True)
 class Library:
-    """The library under test, the mode and the kind of local locks that it is told, and what is preloaded beside it."""
+    """The library under test, what it is told (mode, local locks, what numbers the magazines), and what is preloaded
+    beside it."""
 
     path: pathlib.Path
     mode: str
     companion: pathlib.Path | None = None
     local_lock: str = "try"
+    slots: str = "auto"
 
     def preload(self):
         """The value of LD_PRELOAD."""
@@ -31,7 +33,7 @@ class Library:
 
     def options(self):
         """For RESLAB_OPTIONS."""
-        return f"mode={self.mode}:local_lock={self.local_lock}"
+        return f"mode={self.mode}:local_lock={self.local_lock}:slots={self.slots}"
 
 
 def plain(home):

@@ -39,22 +39,24 @@ def of_process(directory, pid):
     return Statistics(path) if path.exists() else None
 
 
-def busiest(directory, count):
-    """The statistics of the `count` processes with the most allocations."""
+def by_allocations(directory):
+    """The statistics of all processes, the one with the most allocations last."""
     found = map(Statistics, pathlib.Path(directory).glob("stats.*"))
-    return sorted(found, key=lambda figures: figures.count("served"))[-count:]
+    return sorted(found, key=lambda figures: figures.count("served"))
 
 
-def violations(directory, mode):
-    """What is wrong with the statistics of any process of a run, as texts: mode, pid or fault counters."""
+def violations(directory, library):
+    """What is wrong with the statistics of any process of a run, as texts: mode, slots, pid or fault counters."""
     files = sorted(pathlib.Path(directory).glob("stats.*"))
     if not files:
         return ["no process wrote statistics: was the library loaded at all?"]
     found = []
     for statistics in map(Statistics, files):
         name, values = statistics.path.name, statistics.values
-        if values.get("mode") != mode:
-            found.append(f"{name}: ran in mode {values.get('mode')}, not {mode}: {values.get('mode_reason')}")
+        if values.get("mode") != library.mode:
+            found.append(f"{name}: ran in mode {values.get('mode')}, not {library.mode}: {values.get('mode_reason')}")
+        if library.slots != "auto" and f"slots by {library.slots}" not in values.get("mode_reason", ""):
+            found.append(f"{name}: its magazines are not numbered by {library.slots}: {values.get('mode_reason')}")
         if values.get("pid") != str(statistics.pid()):
             found.append(f"{name}: says it is of process {values.get('pid')}")
         found += [f"{name}: {counter}={statistics.count(counter)}"

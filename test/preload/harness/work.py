@@ -95,10 +95,20 @@ class Run:
                           f"reslab, not {at_least}; its statistics:\n{figures.text()}")
         self.served.setdefault((name, at_least), []).append(figures.count("served"))
 
-    def claim_busiest(self, count, name, at_least):
-        """At least `count` of the processes so far must each have had so many allocations from reslab."""
-        for figures in statistics.busiest(self.statistics, count) if self.library else ():
+    def claim_busiest(self, count, name, at_least, since=frozenset()):
+        """At least `count` of the processes so far, not counting those of `since`, must each have had so many allocations
+        from reslab."""
+        if self.library is None:
+            return
+        found = [one for one in statistics.by_allocations(self.statistics) if one.pid() not in since][-count:]
+        if len(found) < count:
+            raise Failure(f"{len(found)} processes wrote statistics where there are {count} of {name}")
+        for figures in found:
             self.claim(figures.pid(), name, at_least)
+
+    def ended_processes(self):
+        """The processes that have written statistics, for claim_busiest."""
+        return {figures.pid() for figures in statistics.by_allocations(self.statistics)}
 
     def served_text(self):
         """Who was served how much, one phrase for each claim: of several processes the one served least."""

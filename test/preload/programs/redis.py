@@ -34,7 +34,7 @@ def work(run):
         _wait_for(run, server)
         _cli(run, "--pipe", stdin="commands", keep=_last_line)
         run.step("/usr/bin/redis-benchmark", "-h", "127.0.0.1", "-p", PORT, "-q", "-c", "20", "-P", "4", "-d", "200",
-                     "-n", "40000" if run.full else "6000", "-t", TESTS, keep=_test_names)
+                     "-n", "40000" if run.full else "6000", "-t", TESTS, keep=_test_names, serves=20_000)
         for question in (("dbsize",), ("debug", "digest"), ("get", "counter:__rand_int__"), ("llen", "mylist"),
                          ("hgetall", "hash:77"), ("zrange", "scores:5", "0", "-1", "withscores")):
             _cli(run, *question)

@@ -6,7 +6,7 @@ So the companion (exit_statistics.c) is preloaded beside reslab: its _exit asks 
 figures of the child. Each stressor does its work in one process, and nothing tells these from
 their own parents but the figures: as many processes as there are stressors must be past the claim.
 The vm stressor takes its memory by mmap, not by malloc: what is tested there is that memory which
-it verifies is not disturbed, and that the parent and the children ran on reslab.
+it verifies is not disturbed, and that the parent and as many children as there are stressors ran on reslab.
 """
 
 import re
@@ -21,7 +21,9 @@ def work(run):
     operations = 400_000 if run.full else 100_000
     _stress(run, "malloc", operations, "--malloc-pthreads", "2", "--malloc-bytes", "16k")
     run.claim_busiest(int(STRESSORS), "stress-ng malloc stressor", 20_000)
+    before = run.ended_processes()
     _stress(run, "vm", operations // 20, "--vm-bytes", "64m")
+    run.claim_busiest(1 + int(STRESSORS), "stress-ng, and its vm stressors", 100, since=before)
 
 
 def _stress(run, stressor, operations, *options):
