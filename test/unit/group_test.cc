@@ -336,12 +336,23 @@ void handle(int) {
   errno = saved;
 }
 
-// A million operations of eight threads and their handlers, while the limit changes: it is never crossed, and at the end
-// what is used is what is held.
+reslab_group_stats stats_of(const char* name) {
+  reslab_group_stats groups[64] = {};
+  const int count = reslab_get_group_stats(groups, 64, sizeof groups[0]);
+  for (int i = 0; i < count && i < 64; ++i) {
+    if (strcmp(groups[i].name, name) == 0) return groups[i];
+  }
+  ADD_FAILURE() << "there is no group " << name;
+  return {};
+}
+
+// A million operations of eight threads and their handlers, while the inner limit changes, now above the outer one and now
+// below: neither is ever crossed, not for a moment, and at the end what is used is what is held.
 TEST(Group, UsageIsTheSumOfWhatIsHeldAndNeverAboveTheLimit) {
   constexpr int kThreads = 8, kOperations = 125000;
-  reslab_group* outer = make("storm", 400 << 10);
-  stormed = make("stormed", 300 << 10, outer);
+  constexpr size_t kOuter = 200 << 10, kMostInner = 300 << 10;
+  reslab_group* outer = make("storm", kOuter);
+  stormed = make("stormed", kMostInner, outer);
   struct sigaction action = {};
   action.sa_handler = handle;
   sigaction(SIGUSR1, &action, nullptr);
@@ -366,7 +377,7 @@ TEST(Group, UsageIsTheSumOfWhatIsHeldAndNeverAboveTheLimit) {
     ++changes;
     for (int i = 0; i < 10; ++i, ++looks) {
       ASSERT_LE(reslab_group_usage(stormed), wanted);
-      ASSERT_LE(reslab_group_usage(outer), size_t{400} << 10);
+      ASSERT_LE(reslab_group_usage(outer), kOuter);
     }
   }
   for (std::thread& thread : threads) thread.join();
@@ -376,6 +387,11 @@ TEST(Group, UsageIsTheSumOfWhatIsHeldAndNeverAboveTheLimit) {
   EXPECT_EQ(reslab_group_usage(outer), held);
   EXPECT_GT(changes, 0u);
   EXPECT_GT(handled.load(), 0u);
+  // The most that ever was, by the word itself that charges are taken from.
+  EXPECT_LE(stats_of("storm").peak_bytes, kOuter);
+  EXPECT_GT(stats_of("storm").peak_bytes, kOuter * 9 / 10);
+  EXPECT_LE(stats_of("stormed").peak_bytes, kMostInner);
+  EXPECT_GT(stats_of("stormed").failures, 0u);
   for (Holder& one : holders) {
     for (std::atomic<void*>& slot : one.slots) reslab_free(slot.load());
   }
