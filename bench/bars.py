@@ -51,6 +51,9 @@ PROTOTYPE = {
     "ring/65536": (39, 67),
 }
 PROTOTYPE_BAR = 1.25
+# An object of a typed cache in bulk of 32, in cycles of that machine, where jemalloc's pair took 16.
+BULK_BAR = 4.0
+TYPED_AGAINST_MALLOC, TYPED_AGAINST_PEERS = 0.9, 0.85
 
 
 def judge(kind: str, results: Results, peers: list[str], clock: str = "time") -> list[Verdict]:
@@ -58,7 +61,7 @@ def judge(kind: str, results: Results, peers: list[str], clock: str = "time") ->
     if clock != "time":
         results = by_clock(results, clock)
     found = [verdict for bar in BARS.get(kind, []) for verdict in judge_ratios(bar, results, peers)]
-    more = {"micro": [prototype, fallback], "workloads": [oversubscribed], "memory": [idle_and_steady],
+    more = {"micro": [prototype, fallback, typed], "workloads": [oversubscribed], "memory": [idle_and_steady],
             "startup": [start_up]}.get(kind, [])
     return found + [verdict for judge_more in more for verdict in judge_more(results)]
 
@@ -80,7 +83,8 @@ def judge_ratios(bar: Bar, results: Results, peers: list[str]) -> Iterator[Verdi
     mean = ratios.geometric_mean(ratio.median for ratio in found.values())
     yield Verdict(f"{bar.metric} against {whom}, geometric mean", mean, bar.mean)
     for case, ratio in found.items():
-        yield Verdict(f"{bar.metric} against {whom}: {case}", ratio.median, bar.each)
+        each = TYPED_AGAINST_PEERS if case.startswith("typed_pair/") else bar.each
+        yield Verdict(f"{bar.metric} against {whom}: {case}", ratio.median, each)
 
 
 def prototype(results: Results) -> Iterator[Verdict]:
@@ -96,6 +100,19 @@ def fallback(results: Results) -> Iterator[Verdict]:
             ratio = ratios.to_best(runs, "reslab-fallback", [other], "time")
             if ratio:
                 yield Verdict(f"fallback mode's time against {other}: {case}", ratio.median, bar)
+
+
+def typed(results: Results) -> Iterator[Verdict]:
+    """Typed caches: a pair against malloc's of the same size, reslab's own and the best peer's; objects in bulk."""
+    for case, runs in results.items():
+        name, _, size = case.partition("/")
+        plain = results.get(f"pair/{size}", {})
+        own, malloc = ratios.median(runs, "reslab", "time"), ratios.median(plain, "reslab", "time")
+        if name == "typed_pair" and own and malloc:
+            yield Verdict(f"time against reslab's own malloc: {case}", own / malloc, TYPED_AGAINST_MALLOC)
+        jemalloc = ratios.median(results.get("pair/64", {}), "jemalloc", "time")  # the measure of the machine
+        if name == "typed_bulk" and own and jemalloc:
+            yield Verdict(f"cycles of the prototype's machine: {case}", own / jemalloc * PROTOTYPE["pair/64"][1], BULK_BAR)
 
 
 def oversubscribed(results: Results) -> Iterator[Verdict]:

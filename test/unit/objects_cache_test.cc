@@ -146,7 +146,8 @@ TEST(TypedCache, ConstructsOnceAndKeepsWhatWasConstructed) {
     for (size_t i = 0; i < objects.size(); ++i) {
       auto& object = *static_cast<Constructed*>(objects[i]);
       ASSERT_EQ(object.mark, kConstructedMark) << "round " << round;
-      ASSERT_EQ(object.use, used.insert(&object).second ? 0 : reinterpret_cast<uintptr_t>(&object)) << "round " << round;
+      ASSERT_EQ(object.use, used.insert(&object).second ? 0 : reinterpret_cast<uintptr_t>(&object))
+          << "round " << round;
       object.use = reinterpret_cast<uintptr_t>(&object);
       if (i % 3 == 0) reslab_cache_free(cache, objects[i]);
       else if (i % 3 == 1) reslab_cache_free_nolock(cache, objects[i]);
