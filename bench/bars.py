@@ -15,6 +15,7 @@ class Verdict:
     what: str
     value: float
     bar: float
+    is_one_of_many: bool = False  # a report names such a one where it is missed
 
     @property
     def is_met(self) -> bool:
@@ -84,7 +85,7 @@ def judge_ratios(bar: Bar, results: Results, peers: list[str]) -> Iterator[Verdi
     yield Verdict(f"{bar.metric} against {whom}, geometric mean", mean, bar.mean)
     for case, ratio in found.items():
         each = TYPED_AGAINST_PEERS if case.startswith("typed_pair/") else bar.each
-        yield Verdict(f"{bar.metric} against {whom}: {case}", ratio.median, each)
+        yield Verdict(f"{bar.metric} against {whom}: {case}", ratio.median, each, is_one_of_many=True)
 
 
 def prototype(results: Results) -> Iterator[Verdict]:
@@ -99,7 +100,7 @@ def fallback(results: Results) -> Iterator[Verdict]:
         for case, runs in results.items():
             ratio = ratios.to_best(runs, "reslab-fallback", [other], "time")
             if ratio:
-                yield Verdict(f"fallback mode's time against {other}: {case}", ratio.median, bar)
+                yield Verdict(f"fallback mode's time against {other}: {case}", ratio.median, bar, is_one_of_many=True)
 
 
 def typed(results: Results) -> Iterator[Verdict]:

@@ -25,7 +25,7 @@ import rounds
 import tables
 from allocators import Allocator
 from documents import Measured
-from machine import machine
+from machine import machine, sources
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("micro", "workloads", "programs", "worst", "memory", "startup")
@@ -165,7 +165,7 @@ def how_measured(args: argparse.Namespace, kind: str, turns: int) -> str:
     return (f"Rounds{seconds}, the allocators taking turns: {turns}. A ratio is the median over the rounds of "
             "reslab's figure and the best peer's of the same round; in parentheses its middle half."
             + (" The bars judge CPU time." if clock_of(args, kind) == "cpu" else "")
-            + f" Load average at the end: {os.getloadavg()[0]:.1f}.")
+            + f" Load average at the end: {os.getloadavg()[0]:.1f}. reslab {sources()}.")
 
 
 def clock_of(args: argparse.Namespace, kind: str) -> str:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report says of the machine it was made on."""
+"""What a report says of the machine it was made on, and of the sources."""
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 
@@ -12,6 +13,14 @@ def machine() -> str:
     libc = os.confstr("CS_GNU_LIBC_VERSION") or "another libc"
     return (f"{name}, {os.cpu_count()} CPUs, {os.uname().sysname} {os.uname().release}, {libc}, "
             f"transparent huge pages: {huge_pages()}")
+
+
+def sources() -> str:
+    """The commit, where the sources are a checkout."""
+    here = Path(__file__).parent
+    describe = subprocess.run(["git", "describe", "--always", "--dirty=, changed since"], cwd=here, capture_output=True,
+                              text=True, check=False)
+    return describe.stdout.strip() if describe.returncode == 0 else "of no commit"
 
 
 def huge_pages() -> str:

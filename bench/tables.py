@@ -63,12 +63,12 @@ def ratio_cells(runs: dict[str, list], peers: list[str], metric: str) -> list[st
 
 
 def summary(verdicts: list[Verdict]) -> str:
-    """All bars that are missed, and of those met how many there are."""
+    """All bars but those met of which there are many; of these how many there are."""
     if not verdicts:
         return ""
     missed = [verdict for verdict in verdicts if not verdict.is_met]
-    general = [verdict for verdict in verdicts if "geometric mean" in verdict.what]
-    listed = general + [verdict for verdict in missed if verdict not in general]
+    general = [verdict for verdict in verdicts if not verdict.is_one_of_many]
+    listed = general + [verdict for verdict in missed if verdict.is_one_of_many]
     rows = [[v.what, plain(v.value), plain(v.bar), "yes" if v.is_met else "**no**"] for v in listed]
     head = f"{len(verdicts) - len(missed)} of {len(verdicts)} bars are met"
     return head + (":\n\n" + table(["what", "is", "bar", "met"], rows) if rows else ".")

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What bench/programs.py has node do: buffers outside of its own heap, JSON, maps, compression.
 const zlib = require('zlib');
 

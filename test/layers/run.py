@@ -5,6 +5,7 @@
   includes   no include points to a layer above; checks/tree.py has the layers and the exceptions
   sources    nothing in the core that waits, allocates, or needs a run-time library; every atomic names its order
   lessons    each lesson of docs/lessons.md has a test that says so
+  licence    each source file says its licence
   readme     src/README.md lists the layers and the system calls as they are
   symbols    the library asks for a short list of names, none of a C++ runtime, and gives only what is promised
   tls        one line of 64 bytes, initial-exec
@@ -22,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE))
 
-from checks import binary, elf, includes, lessons, readme, restartable, sources  # noqa: E402
+from checks import binary, elf, includes, lessons, licence, readme, restartable, sources  # noqa: E402
 
 
 def symbols(library, own):
@@ -30,7 +31,7 @@ def symbols(library, own):
 
 
 SOURCE_CHECKS = {"includes": includes.check, "sources": sources.check, "readme": readme.check,
-                 "lessons": lessons.check}
+                 "lessons": lessons.check, "licence": licence.check}
 LIBRARY_CHECKS = {
     "symbols": lambda library, root, own: symbols(library, own),
     "tls": lambda library, root, own: binary.tls(library),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Work of many kinds for the interpreter; prints digests that depend on nothing but the rounds asked for."""
 
 import asyncio
