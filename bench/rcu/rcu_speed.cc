@@ -78,7 +78,7 @@ double retire(const Way& way) {
 }
 
 double cycle(const Way& way) {
-  constexpr uint64_t kNodes = 400'000;
+  constexpr uint64_t kNodes = 2'000'000;
   static Node* table[1024];
   const uint64_t start = now_ns();
   for (uint64_t i = 0; i < kNodes; ++i) {

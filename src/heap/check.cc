@@ -259,18 +259,19 @@ class Audit {
     return free;
   }
 
+  void check_in_page(const void* object) {
+    const ObjectPlace place = place_of(object);
+    if (is_start(place)) check_waiting(place.unit, place.cls, bit_of(place).word, bit_of(place).mask);
+    else fail("C9", "no object lies where one was retired", reinterpret_cast<uint64_t>(object), place.cls);
+  }
+
   // Pages first: what is met again, by its bit or in another page, was retired twice.
   void check_retired() {
     const RcuClient* client = rcu_client.load(std::memory_order_acquire);
     if (client == nullptr) return;
     client->visit_pages(
-        [](void* audit, void* object) {
-          const ObjectPlace place = place_of(object);
-          const bool is_start = is_slab_class(place.cls) ? is_object_start(class_info(place.cls), place.offset)
-                                                         : place.cls == kRunClass && place.offset == 0;
-          auto& own = *static_cast<Audit*>(audit);
-          if (is_start) own.check_waiting(place.unit, place.cls, bit_of(place).word, bit_of(place).mask);
-          else own.fail("C9", "no object lies where one was retired", reinterpret_cast<uint64_t>(object), place.cls);
+        [](void* audit, void* const* objects, uint32_t count) {
+          for (uint32_t i = 0; i < count; ++i) static_cast<Audit*>(audit)->check_in_page(objects[i]);
         },
         this);
     for (uint32_t unit = 1; unit < notes_.units(); ++unit) {

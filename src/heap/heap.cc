@@ -102,10 +102,7 @@ bool fits_in_place(const ObjectPlace& place, size_t bytes) {
 
 ObjectPlace heap_place_of(const void* object, const char* call) {
   const ObjectPlace place = ensure_root(Contract::kAny) ? place_of(object) : ObjectPlace{kNoClass, 0, 0};
-  const bool is_small = is_slab_class(place.cls);
-  const bool is_start =
-      is_small ? is_object_start(class_info(place.cls), place.offset) : place.cls == kRunClass && place.offset == 0;
-  if (!is_start) report_invalid(call, object);
+  if (!is_start(place)) report_invalid(call, object);
   return place;
 }
 

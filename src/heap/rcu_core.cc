@@ -29,11 +29,6 @@ void report_twice(const char* call, const void* object) {
 }
 void report_twice_pending(void* object) { report_twice(kCall, object); }
 
-bool is_start(const ObjectPlace& place) {
-  if (is_slab_class(place.cls)) return is_object_start(class_info(place.cls), place.offset);
-  return place.cls == kRunClass && place.offset == 0;
-}
-
 // The bit of a pointer that must be the start of an object.
 ObjectBit bit_of_object(const void* object, const char* call) {
   const ObjectPlace place = place_of(object);
@@ -128,9 +123,11 @@ Retired take_all_pending(Search search) {
 }
 
 // What is no object is reported when it is taken in.
-void require_not_waiting(void*, void* object) {
-  const ObjectPlace place = place_of(object);
-  if (is_start(place) && is_waiting(bit_of(place))) report_twice(kCall, object);
+void require_not_waiting(void*, void* const* objects, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    const ObjectPlace place = place_of(objects[i]);
+    if (is_start(place) && is_waiting(bit_of(place))) report_twice(kCall, objects[i]);
+  }
 }
 
 void require_not_free(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {

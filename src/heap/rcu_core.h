@@ -48,8 +48,8 @@ struct RcuCore {
   bool (*enter)();  // before any of these; false: a forked child is being repaired, ask again
   Retired (*take_in)(void* const* objects, uint32_t count);
   Retired (*take_pending)(Search search);
-  // Before give_back, for each object that lies in a page by then: a report if it waits already (retired.h R2).
-  void (*require_not_waiting)(void* context, void* object);
+  // Before give_back, for all objects that lie in pages by then: a report if one waits already (retired.h R2).
+  SeeObjects require_not_waiting;
   Retired (*give_back)();     // all that waits: its grace period has ended
   void (*settle)(bool idle);  // from time to time; `idle`: nothing comes any more
   Retired (*adopt)();         // in a child after fork, by the thread that makes the reclaimer

@@ -114,7 +114,7 @@ void CpuPages::drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)()) {
   }
 }
 
-void CpuPages::visit(void (*see)(void* context, void* object), void* context) const {
+void CpuPages::visit(SeeObjects see, void* context) const {
   for (uint32_t slot = 0; slot < slots_; ++slot) {
     const uint64_t header = cpus_[slot].header.load(std::memory_order_acquire);
     if (header == 0) continue;

@@ -38,7 +38,7 @@ class CpuPages {
   // In a child after fork.
   void finish_drains();
   // The reclaimer's, or the audit's while that holds still: each object in a page that is being filled.
-  void visit(void (*see)(void* context, void* object), void* context) const;
+  void visit(SeeObjects see, void* context) const;
   bool has_open() const;
 
  private:

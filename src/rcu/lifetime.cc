@@ -80,7 +80,7 @@ bool hold_reclaimer() {
   return true;
 }
 void let_reclaimer_go() { rcu.reclaimer.let_go(); }
-void visit_pages(void (*visit)(void*, void*), void* context) { rcu.visit_pages(visit, context); }
+void visit_pages(SeeObjects see, void* context) { rcu.visit_pages(see, context); }
 constexpr RcuClient kClient = {cookie_start,   cookie_poll,      is_in_read_section,
                                hold_reclaimer, let_reclaimer_go, visit_pages};
 

@@ -40,7 +40,7 @@ class OpenPages {
     if (way() == PageWay::kShared) shared_.finish_drains();
     else by_cpu_.finish_drains();
   }
-  void visit(void (*see)(void* context, void* object), void* context) const {
+  void visit(SeeObjects see, void* context) const {
     if (way() == PageWay::kShared) shared_.visit(see, context);
     else by_cpu_.visit(see, context);
   }

@@ -8,7 +8,6 @@
 namespace reslab {
 namespace {
 
-constexpr size_t kPageBytes = 4096;
 constexpr uint32_t kPagesInStep = 256;  // made writable at once
 
 char* map(size_t bytes, long protection) {
@@ -130,13 +129,11 @@ void PagePool::count_full() {
   full_bytes_.store(static_cast<int64_t>(bytes), std::memory_order_relaxed);
 }
 
-void PagePool::visit_page(uint32_t page, uint32_t count, void (*see)(void*, void*), void* context) const {
-  for_each_run(page, count, [&](void* const* objects, uint32_t some) {
-    for (uint32_t i = 0; i < some; ++i) see(context, objects[i]);
-  });
+void PagePool::visit_page(uint32_t page, uint32_t count, SeeObjects see, void* context) const {
+  for_each_run(page, count, [&](void* const* objects, uint32_t some) { see(context, objects, some); });
 }
 
-void PagePool::visit_full(void (*see)(void*, void*), void* context) const {
+void PagePool::visit_full(SeeObjects see, void* context) const {
   for (uint32_t page = 1; page < made_.load(std::memory_order_acquire); ++page) {
     const PageState state = load_state(page);
     if (state.kind == PageKind::kFull) visit_page(page, state.count, see, context);

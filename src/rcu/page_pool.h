@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "slab/retired.h"
 #include "sync/tagged_stack.h"
 
 namespace reslab {
@@ -123,8 +124,8 @@ class PagePool {
     }
   }
   // The reclaimer's, or the audit's while that holds still: each object in a full page.
-  void visit_full(void (*see)(void* context, void* object), void* context) const;
-  void visit_page(uint32_t page, uint32_t count, void (*see)(void* context, void* object), void* context) const;
+  void visit_full(SeeObjects see, void* context) const;
+  void visit_page(uint32_t page, uint32_t count, SeeObjects see, void* context) const;
 
   uint32_t made() const { return made_.load(std::memory_order_relaxed) - 1; }
   // Hints.

@@ -47,9 +47,9 @@ struct Rcu {
   }
   static const RcuCore& find_core();  // a report and the end where there is none of this version
   bool has_pages() const { return open.way() != PageWay::kNone; }
-  // Calls see(context, object) for each object in a page, while the reclaimer takes none in. What others retire meanwhile,
+  // Calls see for the objects in pages, while the reclaimer takes none in. What others retire meanwhile,
   // and the page of a thread that has not marked it full yet (page_pool.h G3), may be missing.
-  void visit_pages(void (*see)(void* context, void* object), void* context) const {
+  void visit_pages(SeeObjects see, void* context) const {
     if (!has_pages()) return;
     pages.visit_full(see, context);
     open.visit(see, context);

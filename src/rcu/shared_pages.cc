@@ -123,7 +123,7 @@ bool SharedPages::is_on_a_slot(uint64_t header) const {
   return false;
 }
 
-void SharedPages::visit(void (*see)(void* context, void* object), void* context) const {
+void SharedPages::visit(SeeObjects see, void* context) const {
   for (uint32_t slot = 0; slot < slot_count_; ++slot) {
     const uint64_t header = slots_[slot].header.load(std::memory_order_acquire);
     if (header == 0) continue;

@@ -41,7 +41,7 @@ class SharedPages {
   // --- the reclaimer's; as those of CpuPages, but nothing has to be waited for
   void drain(uint64_t now_ns, uint64_t age_ns);
   void finish_drains();
-  void visit(void (*see)(void* context, void* object), void* context) const;
+  void visit(SeeObjects see, void* context) const;
   bool has_open() const;
 
  private:

@@ -27,6 +27,9 @@
 
 namespace reslab {
 
+// Called for objects that lie beside each other in a page.
+using SeeObjects = void (*)(void* context, void* const* objects, uint32_t count);
+
 // What libreslab-rcu offers to the core, which does not know liburcu.
 struct RcuClient {
   uint64_t (*gp_start)();        // class any+wake; a cookie
@@ -35,8 +38,8 @@ struct RcuClient {
   // For the audit, maintenance: from hold() on the reclaimer does nothing, until let_go(). False: there is none.
   bool (*hold)();
   void (*let_go)();
-  // Meanwhile: visit(context, object) for each object that was retired and lies in a page.
-  void (*visit_pages)(void (*visit)(void* context, void* object), void* context);
+  // Meanwhile: all objects that were retired and lie in pages.
+  void (*visit_pages)(SeeObjects see, void* context);
 };
 // nullptr before libreslab-rcu is loaded: then there are no grace periods, and no slab may need one.
 extern constinit std::atomic<const RcuClient*> rcu_client __attribute__((visibility("hidden")));

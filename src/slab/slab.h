@@ -96,6 +96,12 @@ struct ObjectPlace {
 };
 ObjectPlace place_of(const void* p);
 
+// Is it the start of an object that a slab of this class has, or of a run?
+inline bool is_start(const ObjectPlace& place) {
+  if (is_slab_class(place.cls)) return is_object_start(class_info(place.cls), place.offset);
+  return place.cls == kRunClass && place.offset == 0;
+}
+
 // One class: its partial slabs and what is counted of them. Two lists, so that a sweep can walk one by popping from it
 // and pushing to the other; `current` says which one is popped first.
 struct alignas(64) SlabClass {

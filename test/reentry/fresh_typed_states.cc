@@ -31,7 +31,7 @@ const RcuClient kClient = {
     .in_read_section = [] { return false; },
     .hold = [] { return true; },
     .let_go = [] {},
-    .visit_pages = [](void (*)(void*, void*), void*) {},
+    .visit_pages = [](reslab::SeeObjects, void*) {},
 };
 
 void start_readers(const RcuClient* client) {

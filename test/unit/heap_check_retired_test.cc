@@ -19,10 +19,7 @@ constexpr RcuClient kClient = {
     .in_read_section = [] { return false; },
     .hold = [] { return true; },
     .let_go = [] {},
-    .visit_pages =
-        [](void (*visit)(void*, void*), void* context) {
-          for (void* object : page) visit(context, object);
-        },
+    .visit_pages = [](SeeObjects see, void* context) { see(context, page.data(), static_cast<uint32_t>(page.size())); },
 };
 
 class CheckRetired : public testing::Test {
