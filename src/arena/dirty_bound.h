@@ -43,7 +43,7 @@ class DirtyBound {
  private:
   using Hint = std::atomic<int64_t>;
 
-  static constexpr int64_t kMostOfCycle = 512;  // units: 32 MiB
+  static constexpr int64_t kMostOfCycle = 1024;  // units: 64 MiB
 
   static constexpr int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
   static int64_t get(const Hint& hint) { return hint.load(std::memory_order_relaxed); }

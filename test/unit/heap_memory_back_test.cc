@@ -244,7 +244,7 @@ TEST(MemoryBackTwice, TenRoundsEndWhereTheFirstDid) {
 
 // Which fall is the last one nobody knows: a heap that has risen again so often keeps what it rises by, within a bound.
 TEST(MemoryBackCycle, KeepsNoMoreThanItsMost) {
-  constexpr size_t kObject = 300'000, kPeak = 128 * kMiB, kMostOfCycle = 32 * kMiB;
+  constexpr size_t kObject = 300'000, kPeak = 192 * kMiB, kMostOfCycle = 64 * kMiB;
   constexpr int kRounds = 16;  // more than dirty_cycles
   unit::in_child([] {
     List list(kPeak / kObject + 1);
