@@ -16,11 +16,16 @@ def machine() -> str:
 
 
 def sources() -> str:
-    """The commit, where the sources are a checkout."""
-    here = Path(__file__).parent
-    describe = subprocess.run(["git", "describe", "--always", "--dirty=, changed since"], cwd=here, capture_output=True,
-                              text=True, check=False)
-    return describe.stdout.strip() if describe.returncode == 0 else "of no commit"
+    """The commit that what is measured was made from, where the sources are a checkout."""
+    here = Path(__file__).parents[1]
+
+    def git(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=False)
+    commit = git("rev-parse", "--short", "HEAD")
+    if commit.returncode != 0:
+        return "of no commit"
+    is_changed = git("diff", "--quiet", "HEAD", "--", "src", "include", "bench").returncode != 0
+    return f"of commit {commit.stdout.strip()}" + (", changed since" if is_changed else "")
 
 
 def huge_pages() -> str:
