@@ -19,7 +19,8 @@
 //     between its commit and its mark loses nothing: the reclaimer marks it when it takes the next page in.
 // G4  An object's unlinking happens before its pointer is written, that before the mark (by G2), and that before the
 //     reclaimer's reading it: what it does afterwards, a grace period above all, comes after the unlinking of every object
-//     of the page.
+//     of the page. Likewise each push comes before the top, or the word, that tells of it: who looks into a page that is
+//     still being filled sees pointers of this use alone.
 #pragma once
 
 #include <atomic>

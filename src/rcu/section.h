@@ -6,7 +6,7 @@
 //                                       top >= end: no page, a full one, or closed
 //                                       word[top - 1] == object: retired twice in a row
 //                                       word[top] = object
-//                                       commit: cpu.header.top = top + 1
+//                                       commit: cpu.header.top = top + 1, with release (page_pool.h, G4)
 //
 //   renew(header, state, next)          cpu.header != header: another page by now, or another slot
 //                                       *state_word != state: likewise

@@ -57,7 +57,7 @@ static_assert(kCpuShift == 7 && kRseqSignature == 0xd428bc00, "written out in th
       "b.eq %l[same_as_top]\n"
       "str %[object], [%[word]]\n"
       "add %w[top], %w[top], #1\n"
-      "str %w[top], [%[cpu]]\n"  // commit
+      "stlr %w[top], [%[cpu]]\n"  // commit (G4)
       RESLAB_RCU_END
       : [cpu] "=&r"(cpu), [top] "=&r"(top), [end] "=&r"(end), [word] "=&r"(word)
       : RESLAB_RCU_INPUTS, [words] "r"(rcu_fast.words.load(std::memory_order_relaxed)), [object] "r"(object)
