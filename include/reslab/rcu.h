@@ -43,8 +43,8 @@ int reslab_rcu_init(const struct rcu_flavor_struct* flavor) RESLAB_NOEXCEPT;
 /* Frees the object at `ptr` after a grace period: once all readers have gone that were inside a read section when this was
  * called. The caller has made it unreachable before. NULL does nothing. Any size, from any allocating function; nothing
  * is written into it before. Never fails. Class any+wake. A second call for the same object is a double free: found at
- * once where the object waits by its bit (with check_rcu=1 or a debug mode, or under shortage), otherwise when the second
- * one is taken in or the first one is freed; so is a pointer into the middle of an object. One that cannot be ours at all is found at
+ * once with check_rcu=1 or a debug mode, otherwise when the second one is taken in or the first one is freed; so is a
+ * pointer into the middle of an object. One that cannot be ours at all is found at
  * once. Reported, and the process aborted. After kfree_rcu_mightsleep() and kfree_rcu_nolock(). */
 RESLAB_API
 void reslab_free_rcu(void* ptr) RESLAB_NOEXCEPT;

@@ -72,11 +72,19 @@ void CpuPages::drain_closed(Cpu& cpu) {
   const PageState state = PageState::of(pool_->state(page).load(std::memory_order_relaxed));
   if (state.kind == PageKind::kOut) {  // otherwise a parent got so far before its fork
     pool_->mark_prev_full(page);
-    if (count == 0) pool_->make_spare(page);
-    else if (pool_->mark_full(page, state.use, count) && count < PagePool::kPointers) pool_->count_aged();
+    if (count == 0) return take_off_empty(cpu, page);
+    if (pool_->mark_full(page, state.use, count) && count < PagePool::kPointers) pool_->count_aged();
   }
   RESLAB_HOOK("rcu_drained");
   cpu.header.store(0, std::memory_order_release);  // no section commits on a closed one
+}
+
+// The slot first: once it is spare another slot may have the page, and a child forked in between would take it from there.
+// A child forked before loses an empty page.
+void CpuPages::take_off_empty(Cpu& cpu, uint32_t page) {
+  cpu.header.store(0, std::memory_order_release);
+  RESLAB_HOOK("rcu_drained_empty");
+  pool_->make_spare(page);
 }
 
 // The fence is refused, although it was granted at the start: the page stays where it was.

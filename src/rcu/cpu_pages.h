@@ -59,6 +59,7 @@ class CpuPages {
   bool commit(uint32_t slot, uint32_t page);
   bool is_due(Cpu& cpu, uint64_t now_ns, uint64_t age_ns);
   void drain_closed(Cpu& cpu);
+  void take_off_empty(Cpu& cpu, uint32_t page);
   void reopen(Cpu& cpu);
 
   PagePool* pool_ = nullptr;

@@ -51,8 +51,8 @@ struct Rcu {
   // and the page of a thread that has not marked it full yet (page_pool.h G3), may be missing.
   void visit_pages(SeeObjects see, void* context) const {
     if (!has_pages()) return;
+    open.visit(see, context);  // first: one that is replaced meanwhile is a full one then
     pages.visit_full(see, context);
-    open.visit(see, context);
   }
   uint64_t bit_pending() const {
     const auto pending =

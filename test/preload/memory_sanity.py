@@ -62,7 +62,7 @@ def test(folder, program, library):
     preloaded.mkdir()
     least = peak_kib(plain, program, None)
     peak = peak_kib(preloaded, program, library)
-    if wrong := reslab_statistics.violations(preloaded / "statistics", library.mode):
+    if wrong := reslab_statistics.violations(preloaded / "statistics", library):
         raise Failure("\n".join(wrong))
     text = f"peak {peak:.0f} KiB, {peak / least:.3f} times the {least:.0f} KiB without reslab"
     if peak > MOST * least:

@@ -71,7 +71,7 @@ def check_mode(folder, library, launcher, options):
     written = folder / "statistics"
     written.mkdir(exist_ok=True)
     run(folder, launcher + COMMAND, preloaded(folder, library, f"{options}:stats_file={written}/stats.%p"))
-    if wrong := reslab_statistics.violations(written, library.mode):
+    if wrong := reslab_statistics.violations(written, library):
         raise Failure("\n".join(wrong))
 
 

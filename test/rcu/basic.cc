@@ -182,8 +182,9 @@ void* ask_barriers(void* barriers) {
   reslab_group* group = reslab_group_create("asks", SIZE_MAX);
   RCU_CHECK(group != nullptr);
   for (int i = 0; i < 50; ++i) {
-    reslab_free_rcu(reslab_group_malloc(group, 32));
-    RCU_CHECK(reslab_group_usage(group) >= 32);
+    void* object = reslab_group_malloc(group, 32);
+    RCU_CHECK(object != nullptr && reslab_group_usage(group) >= 32);
+    reslab_free_rcu(object);
     barrier();
     RCU_CHECK(reslab_group_usage(group) == 0);
     static_cast<std::atomic<int>*>(barriers)->fetch_add(1);

@@ -90,8 +90,9 @@ void run_twice() {
   begin();
   if (reslab_rcu_barrier() != 0) _exit(1);
 }
-// Taken in, and then retired again: the second one lies in a page when the grace period of the first ends.
-void twice_in_one_period() {
+// Taken in, and then retired again: the second one lies in a page when the grace period of the first ends, in one that is
+// full or in one that is being filled.
+void twice_in_one_period_before(int others) {
   begin();
   Reader reader(urcu_memb_flavor);
   reader.enter();
@@ -103,11 +104,13 @@ void twice_in_one_period() {
   }
   reslab_free_rcu(object());
   reslab_free_rcu(p);
-  reslab_free_rcu(object());
+  for (int i = 0; i < others; ++i) reslab_free_rcu(object());
   RCU_CHECK(stats().freed == 0);
   reader.leave();
   if (reslab_rcu_barrier() != 0) _exit(1);
 }
+void twice_in_one_period() { twice_in_one_period_before(1); }
+void twice_in_a_full_page() { twice_in_one_period_before(1200); }
 void freed_before() {
   void* p = object();
   reslab_free(p);
@@ -328,6 +331,7 @@ constexpr Case kCases[] = {
     {"twice apart", twice_apart, End::kAborts, "double free: it waits for a grace period already"},
     {"twice on threads", twice_on_threads, End::kAborts, "double free: it waits for a grace period already"},
     {"twice in one period", twice_in_one_period, End::kAborts, "double free: it waits for a grace period already"},
+    {"twice in a full page", twice_in_a_full_page, End::kAborts, "double free: it waits for a grace period already"},
     {"a run twice", run_twice, End::kAborts, "double free: it waits for a grace period already"},
     {"twice, at once", twice_at_once, End::kAborts, "double free: it waits for a grace period already", by_bits},
     {"freed by free as well", freed_by_free, End::kAborts, "double free", with_debug},

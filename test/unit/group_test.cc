@@ -387,7 +387,7 @@ TEST(Group, UsageIsTheSumOfWhatIsHeldAndNeverAboveTheLimit) {
   EXPECT_EQ(reslab_group_usage(outer), held);
   EXPECT_GT(changes, 0u);
   EXPECT_GT(handled.load(), 0u);
-  // The most that ever was, by the word itself that charges are taken from.
+  // As charges have seen it, in the word itself that they are taken from.
   EXPECT_LE(stats_of("storm").peak_bytes, kOuter);
   EXPECT_GT(stats_of("storm").peak_bytes, kOuter * 9 / 10);
   EXPECT_LE(stats_of("stormed").peak_bytes, kMostInner);

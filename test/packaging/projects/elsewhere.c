@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What elsewhere_main.c calls: the first in the order of linking that names malloc, behind the library that has it. */
-#include <stdlib.h>
+/* What elsewhere_main.c calls, behind the library in the order of linking: malloc is libc's to name, for strdup. */
+#include <string.h>
 
 void* elsewhere(void);
-void* elsewhere(void) { return malloc(100); }
+void* elsewhere(void) { return strdup("elsewhere"); }
