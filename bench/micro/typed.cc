@@ -11,17 +11,17 @@
 namespace micro {
 namespace {
 
-template <class Function>
-Function* named(const char* name, Function*) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+template <class Pointer>
+Pointer named(const char* name) {
+  return reinterpret_cast<Pointer>(dlsym(RTLD_DEFAULT, name));
 }
 
 struct Calls {
-  decltype(&reslab_cache_create) create = named("reslab_cache_create", create);
-  decltype(&reslab_cache_alloc) alloc = named("reslab_cache_alloc", alloc);
-  decltype(&reslab_cache_free) free = named("reslab_cache_free", free);
-  decltype(&reslab_cache_alloc_bulk) alloc_bulk = named("reslab_cache_alloc_bulk", alloc_bulk);
-  decltype(&reslab_cache_free_bulk) free_bulk = named("reslab_cache_free_bulk", free_bulk);
+  decltype(&reslab_cache_create) create = named<decltype(&reslab_cache_create)>("reslab_cache_create");
+  decltype(&reslab_cache_alloc) alloc = named<decltype(&reslab_cache_alloc)>("reslab_cache_alloc");
+  decltype(&reslab_cache_free) free = named<decltype(&reslab_cache_free)>("reslab_cache_free");
+  decltype(&reslab_cache_alloc_bulk) alloc_bulk = named<decltype(&reslab_cache_alloc_bulk)>("reslab_cache_alloc_bulk");
+  decltype(&reslab_cache_free_bulk) free_bulk = named<decltype(&reslab_cache_free_bulk)>("reslab_cache_free_bulk");
 
   // nullptr under another allocator.
   reslab_cache* make(size_t size) const {
