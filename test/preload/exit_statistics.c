@@ -45,21 +45,24 @@ static void write_statistics(const char* folder) {
   struct reslab_status status = {0};
   if (reslab_get_stats(&stats, sizeof stats) != 0 || reslab_get_status(&status, sizeof status) != 0) return;
   char path[4096];
+  char unfinished[4096];
   char text[1024];
   int const pid = (int)getpid();
   snprintf(path, sizeof path, "%s/stats.%d", folder, pid);
+  snprintf(unfinished, sizeof unfinished, "%s/unfinished.%d", folder, pid); /* of one that is killed at it */
   int const length =
       snprintf(text, sizeof text,
                "pid=%d\nmode=%s\nmode_reason=%s\nallocs=%" PRIu64 "\nfrees=%" PRIu64 "\nrefills=%" PRIu64
                "\nflushes=%" PRIu64 "\ndouble_frees=%" PRIu64 "\ninvalid_frees=%" PRIu64 "\nserved=%" PRIu64 "\n",
                pid, mode_name(status.mode), status.mode_reason, stats.allocs, stats.frees, stats.refills, stats.flushes,
                stats.double_frees, stats.invalid_frees, served(&stats));
-  int const fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  int const fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return;
   /* A write cut short leaves a file without its last counters, which the tests take for a failure. */
   ssize_t const written = write(fd, text, (size_t)length);
   (void)written;
   close(fd);
+  rename(unfinished, path);
 }
 
 _Noreturn void _exit(int status) {

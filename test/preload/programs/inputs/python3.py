@@ -92,6 +92,8 @@ def in_children():
         sums = list(pool.map(child, range(1, 9)))
     with multiprocessing.get_context("fork").Pool(3) as workers:
         squares = workers.map(square, range(60))
+        workers.close()
+        workers.join()  # or they are killed, and tell nobody what they did
     return digest((sums, squares))
 
 
