@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "platform/syscall.h"
+#include "platform/vm.h"
 
 namespace reslab {
 namespace {

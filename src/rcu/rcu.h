@@ -47,8 +47,8 @@ struct Rcu {
   }
   static const RcuCore& find_core();  // a report and the end where there is none of this version
   bool has_pages() const { return open.way() != PageWay::kNone; }
-  // Calls see for the objects in pages, while the reclaimer takes none in. What others retire meanwhile,
-  // and the page of a thread that has not marked it full yet (page_pool.h G3), may be missing.
+  // Calls see for the objects in pages, while the reclaimer takes none in. What others retire meanwhile may be missing, and
+  // the page of a thread that has not marked it full yet (page_pool.h G3).
   void visit_pages(SeeObjects see, void* context) const {
     if (!has_pages()) return;
     open.visit(see, context);  // first: one that is replaced meanwhile is a full one then
