@@ -7,6 +7,7 @@ Usage: heap.py UNSTOPPED RESLAB PROFILED MODE
 import errno
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from support import Command, Target, fail
+from support import Command, Target, can_dump, fail, make_core
 
 MIB = 1 << 20
 KEPT = 32 * MIB
@@ -83,10 +84,59 @@ def check_pprof(reslab, program, target, folder):
     target.process.stdin.flush()
     target.process.stdout.readline()
     reslab.succeed("heap", target.pid, "--since", str(before), "--folded", str(folder / "growth"))
-    grown = folded(folder / "growth")
+    require_growth(folder / "growth")
+
+
+def require_growth(path):
+    grown = folded(path)
     require_near("growth by keep_more", grown.pop("keep_more", 0), KEPT / 2, str(grown))
     if grown:
         fail("what has not grown is called grown", str(grown))
+
+
+def sites(path):
+    """Of a file for pprof: its lines, without the mappings."""
+    return sorted(path.read_text().partition("\nMAPPED_LIBRARIES:\n")[0].splitlines())
+
+
+def check_two_files(reslab, target, folder):
+    """The growth from one file to another, when the process need not be there any more. Behind check_pprof."""
+    after = folder / "after.heap"
+    reslab.succeed("heap", target.pid, "--pprof", str(after))
+    target.process.kill()
+    target.process.wait()
+    reslab.succeed("heap", str(after), "--since", str(folder / "before.heap"), "--folded", str(folder / "between"))
+    require_growth(folder / "between")
+    text = reslab.succeed("heap", str(after))
+    if not text.startswith(f"profile {after}: one sample in 16384 bytes\n") or "keep_large\n    main\n" not in text:
+        fail("the text of a file lacks its head, or names", text)
+    reslab.succeed("heap", str(after), "--pprof", str(folder / "copy.heap"))
+    if (folder / "copy.heap").read_bytes() != after.read_bytes():
+        fail("a file is not what was written of it")
+    after.write_text(after.read_text().replace("@", "at", 2))
+    reslab.refuse([f"{after}:1: not a heap profile of reslab"], "heap", str(after))
+
+
+def check_core(reslab, program, mode, folder):
+    """A core has the profile that its process had, with names, for reslab and for pprof."""
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    os.chdir(folder)
+    with Target([program], mode, options=OPTIONS) as target:
+        reslab.succeed("heap", target.pid, "--pprof", str(folder / "alive.heap"))
+        core = make_core(target, folder)
+    reslab.succeed("heap", core, "--pprof", str(folder / "core.heap"))
+    if sites(folder / "core.heap") != sites(folder / "alive.heap"):
+        fail("the core has another profile than its process had")
+    reslab.succeed("heap", core, "--folded", str(folder / "dead"))
+    for name in ("keep_small", "keep_large", "keep_grown"):
+        require_near(f"live bytes of {name} in a core", folded(folder / "dead").get(name, 0), KEPT)
+    text = reslab.succeed("heap", core, "-n", "1")
+    if not text.startswith(f"core file {core}: one sample in 16384 bytes\n") or text.count("\n    main\n") != 1:
+        fail("the text of a core lacks its head, or its one site", text)
+    if shutil.which("google-pprof"):
+        require_near("live bytes of keep_small in a core as pprof reads them",
+                     by_pprof(program, folder / "core.heap", "--inuse_space").get("keep_small", 0), KEPT)
+    os.chdir("/")
 
 
 def check_dumps(program, mode, folder):
@@ -138,7 +188,8 @@ def check_errors(reslab, program, mode, folder):
 
 
 def main():
-    unstopped, path, program, mode = sys.argv[1:]
+    unstopped, path, program = (os.path.abspath(one) for one in sys.argv[1:4])
+    mode = sys.argv[4]
     reslab = Command(unstopped, path)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -146,6 +197,11 @@ def main():
             check_live(reslab, target, folder)
             check_ever(reslab, target, folder)
             check_pprof(reslab, program, target, folder)
+            check_two_files(reslab, target, folder)
+        if can_dump():
+            check_core(reslab, program, mode, folder)
+        else:
+            print("no core files: the system takes them elsewhere")
         check_dumps(program, mode, folder)
         check_calls(program, mode, folder)
         check_errors(reslab, program, mode, folder)

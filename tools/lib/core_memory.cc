@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/procfs.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include "failure.h"
 #include "memory.h"
@@ -102,6 +104,20 @@ class CoreMemory : public Memory {
       if (mapped.offset == 0) found.push_back({mapped.start, mapped.path});
     }
     return found;
+  }
+
+  // Without the numbers of devices and files, which a core has not: one that stands for the path tells them apart.
+  std::string mappings() const override {
+    std::map<std::string, size_t> numbers;
+    std::string text;
+    for (const FilePart& mapped : files_) {
+      const size_t number = numbers.emplace(mapped.path, numbers.size() + 1).first->second;
+      const Elf64_Phdr* segment = segment_of(mapped.start);
+      const bool is_code = segment != nullptr && (segment->p_flags & PF_X) != 0;
+      text += fmt::format("{:x}-{:x} {} {:08x} 00:00 {} {}\n", mapped.start, mapped.end, is_code ? "r-xp" : "r--p",
+                          mapped.offset, number, mapped.path);
+    }
+    return text;
   }
 
   void require_alive(Look) const override {}

@@ -34,6 +34,8 @@ class Memory {
   virtual bool try_read(uint64_t address, void* into, size_t bytes) const = 0;
 
   virtual std::vector<Module> modules() const = 0;
+  // Which files are mapped where, in the form of /proc/PID/maps: what makes names of addresses.
+  virtual std::string mappings() const = 0;
   // Throws Gone if the target has ended. kPatient: something did not fit, so give it a moment to end, if that is what
   // it is about.
   enum class Look { kNow, kPatient };

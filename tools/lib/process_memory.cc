@@ -83,6 +83,14 @@ class ProcessMemory : public Memory {
     return found;
   }
 
+  std::string mappings() const override {
+    std::ifstream maps(proc("maps"));
+    std::ostringstream text;
+    text << maps.rdbuf();
+    if (!maps) fail_to_read(errno);
+    return text.str();
+  }
+
   void require_alive(Look look) const override {
     if (has_ended(look)) throw Gone(title() + " ended while it was read");
   }

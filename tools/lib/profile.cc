@@ -16,6 +16,7 @@ namespace {
 
 constexpr char kHead[] = "heap profile: ";
 constexpr char kFormat[] = "heap_v2/";
+constexpr char kMappings[] = "\nMAPPED_LIBRARIES:\n";
 
 // One site of the table, as it was copied.
 class Record {
@@ -120,7 +121,14 @@ std::string pprof_text(const Profile& profile, const std::string& mappings) {
     for (const uint64_t frame : site.frames) text += fmt::format(" {:#x}", frame);
     text += '\n';
   }
-  return text + "\nMAPPED_LIBRARIES:\n" + mappings;
+  return text + kMappings + mappings;
+}
+
+bool is_pprof(const std::string& text) { return text.starts_with(kHead); }
+
+std::string mappings_of_pprof(const std::string& text) {
+  const size_t found = text.find(kMappings);
+  return found == std::string::npos ? "" : text.substr(found + sizeof kMappings - 1);
 }
 
 Profile parse_pprof(const std::string& text, const std::string& path) {

@@ -38,7 +38,9 @@ Profile growth(const Profile& profile, const Profile& before);
 
 // The text that google-pprof and `go tool pprof` read (heap_v2), with the mappings that make names of its addresses.
 std::string pprof_text(const Profile& profile, const std::string& mappings);
+bool is_pprof(const std::string& text);
 // The sites of such a text. Throws a Failure that names the line that is none.
 Profile parse_pprof(const std::string& text, const std::string& path);
+std::string mappings_of_pprof(const std::string& text);
 
 }  // namespace reslab::outside

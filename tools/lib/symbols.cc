@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -37,10 +38,12 @@ const Dwfl_Callbacks kCallbacks = {
 struct Symbols::Files {
   Dwfl* dwfl = dwfl_begin(&kCallbacks);
 
-  explicit Files(const Memory& memory) {
-    if (dwfl == nullptr || !memory.is_live()) return;
-    dwfl_linux_proc_report(dwfl, static_cast<pid_t>(memory.process_id()));
+  explicit Files(std::string mappings) {
+    FILE* lines = dwfl == nullptr ? nullptr : fmemopen(mappings.data(), mappings.size(), "r");
+    if (lines == nullptr) return;
+    dwfl_linux_proc_maps_report(dwfl, lines);
     dwfl_report_end(dwfl, nullptr, nullptr);
+    fclose(lines);
   }
   ~Files() {
     if (dwfl != nullptr) dwfl_end(dwfl);
@@ -49,7 +52,7 @@ struct Symbols::Files {
   Files& operator=(const Files&) = delete;
 };
 
-Symbols::Symbols(const Memory& memory) : files_(std::make_unique<Files>(memory)) {}
+Symbols::Symbols(const std::string& mappings) : files_(std::make_unique<Files>(mappings)) {}
 Symbols::~Symbols() = default;
 
 std::string Symbols::name_of_caller(uint64_t return_address) const {

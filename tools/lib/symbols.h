@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names for addresses of a process or a core file, from the symbol tables and the debug information of its files
-// (libdw of elfutils).
+// Names for addresses of a process, from the symbol tables and the debug information of its files (libdw of elfutils).
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
-#include "memory.h"
-
 namespace reslab::outside {
 
 class Symbols {
  public:
-  explicit Symbols(const Memory& memory);
+  // Of /proc/PID/maps, or what has that form: the files have to be where they were.
+  explicit Symbols(const std::string& mappings);
   ~Symbols();
 
   // The function that a call returns to, demangled; "file+0xOFFSET" or the address where no name is known.

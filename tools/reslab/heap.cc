@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `reslab heap`: the heap profile of a process, as text, folded stacks, or a file for pprof.
+// `reslab heap`: the heap profile of a process, of its core, or that it wrote itself, as text, folded stacks, or a file for
+// pprof.
 
 #include <fmt/format.h>
 
@@ -34,8 +35,27 @@ void write_file(const std::string& path, const std::string& text) {
   if (!file) throw Failure("cannot write " + path);
 }
 
-std::string mappings_of(const Memory& memory) {
-  return memory.is_live() ? read_file(fmt::format("/proc/{}/maps", memory.process_id())) : "";
+struct Source {
+  std::string title, mappings;
+  Profile profile;
+};
+
+// A file that is no core may be a profile, which is known by its first words.
+bool is_profile(const std::string& target) {
+  if (is_number(target)) return false;
+  char first[64] = {};
+  std::ifstream(target).read(first, sizeof first - 1);
+  return is_pprof(first);
+}
+
+Source open_source(const std::string& target) {
+  if (is_profile(target)) {
+    const std::string text = read_file(target);
+    return {"profile " + target, mappings_of_pprof(text), parse_pprof(text, target)};
+  }
+  const std::unique_ptr<Memory> memory = open_target(target);
+  const View view(*memory);
+  return {memory->title(), memory->mappings(), read_profile(view)};
 }
 
 // The frames of the allocator in a program that is linked with it: nobody asks for them.
@@ -124,16 +144,14 @@ class Report {
 }  // namespace
 
 int heap(const HeapSettings& settings) {
-  const std::unique_ptr<Memory> memory = open_target(settings.target);
-  const View view(*memory);
-  const Profile profile = read_profile(view);
-  if (!settings.pprof.empty()) write_file(settings.pprof, pprof_text(profile, mappings_of(*memory)));
+  const auto [title, mappings, profile] = open_source(settings.target);
+  if (!settings.pprof.empty()) write_file(settings.pprof, pprof_text(profile, mappings));
   const Profile shown =
       settings.since.empty() ? profile : growth(profile, parse_pprof(read_file(settings.since), settings.since));
-  const Symbols symbols(*memory);
+  const Symbols symbols(mappings);
   const Report report(shown, settings, symbols);
   if (!settings.folded.empty()) write_file(settings.folded, report.folded());
-  if (settings.pprof.empty() && settings.folded.empty()) report.print(memory->title());
+  if (settings.pprof.empty() && settings.folded.empty()) report.print(title);
   return 0;
 }
 

@@ -73,7 +73,8 @@ class CommandLine {
   }
   void add_heap() {
     CLI::App* heap = app_.add_subcommand("heap", "what allocated the memory: the heap profile (option profile)");
-    heap->add_option("TARGET", heap_.target, "number of a process, or path of a core file")->required();
+    heap->add_option("TARGET", heap_.target, "number of a process, or path of a core file or of a file of --pprof")
+        ->required();
     heap->add_option("--pprof", heap_.pprof, "write the profile to this file, for google-pprof or go tool pprof");
     heap->add_option("--folded", heap_.folded, "write folded stacks to this file, for flame graphs");
     heap->add_option("--since", heap_.since, "only what came since this file of --pprof was written");
