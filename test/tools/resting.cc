@@ -5,6 +5,7 @@
 //   taken-twice     a free bit is set for an object that a magazine holds
 //   lost-bit        a free bit is cleared, and the counts do not know
 //   bad-magazine    a magazine's header leads beyond its slots
+//   bit-beyond      a bit is set behind the last object of a slab
 //   other-version   the image says that another version wrote it
 //
 // or, which spoils nothing,
@@ -81,13 +82,17 @@ bool grow_past_a_foreign_page() {
 
 bool spoil(const char* what) {
   reslab::Image& image = **static_cast<reslab::Image**>(dlsym(RTLD_DEFAULT, "reslab_image"));
-  constexpr uint32_t kClass = 4;  // 64 bytes, dense
+  constexpr uint32_t kClass = 4, kOddClass = 7;  // 64 and 112 bytes, dense; of the latter 585 fill a slab
   if (strcmp(what, "other-version") == 0) {
     image.version = 99;
     return true;
   }
-  uint64_t* bits = bits_of_a_slab(image, kClass);
+  uint64_t* bits = bits_of_a_slab(image, strcmp(what, "bit-beyond") == 0 ? kOddClass : kClass);
   if (bits == nullptr) return false;
+  if (strcmp(what, "bit-beyond") == 0) {
+    bits[585 / 64] |= uint64_t{1} << 63;
+    return true;
+  }
   if (strcmp(what, "lost-bit") == 0) {
     for (int word = 0; word < 16; ++word) {
       if (bits[word] == 0) continue;
