@@ -90,6 +90,35 @@ def require_sums(survey):
         slabs = sum(one["slabs_" + state] for state in ("active", "partial", "full", "empty"))
         if slabs * one["slab_objects"] != one["capacity"]:
             fail(f"class {one['name']}: {slabs} slabs and a capacity of {one['capacity']}")
+    require_totals(survey)
+
+
+def require_totals(survey):
+    """What stands in one place for all classes and CPUs is the sum of what stands for each."""
+    memory, classes = survey["memory"], survey["classes"]
+
+    def total(bytes_of):
+        return sum(bytes_of(one) for one in classes)
+
+    places = ("in_magazines", "in_depot", "deferred", "in_hand")
+    sums = {"live": total(lambda one: one["live"] * one["object_bytes"]),
+            "cached": total(lambda one: sum(one[place] for place in places) * one["object_bytes"]),
+            "free_in_slabs": total(lambda one: one["free_in_slabs"] * one["object_bytes"]),
+            "slab_tails": total(lambda one: one["capacity"] // one["slab_objects"] * one["slab_bytes"]
+                                - one["capacity"] * one["object_bytes"]),
+            "overcounted": total(lambda one: one["overcounted"] * one["object_bytes"]),
+            "live_runs": survey["runs"]["units"] * 65536}
+    for kind, bytes_ in sums.items():
+        if memory[kind] != bytes_:
+            fail(f"{memory[kind]} bytes {kind}, {bytes_} in all classes", json.dumps(memory))
+    cpus = survey["cpus"]
+    if total(lambda one: one["in_magazines"]) != sum(cpu["objects"] for cpu in cpus):
+        fail(f"{total(lambda one: one['in_magazines'])} objects in the magazines of all classes", json.dumps(cpus))
+    # A class that has lost its last slab is not listed, and keeps its magazines.
+    if total(lambda one: one["magazine_room"]) > sum(cpu["room"] for cpu in cpus):
+        fail(f"{total(lambda one: one['magazine_room'])} objects may be in magazines of all classes", json.dumps(cpus))
+    if len({cpu["slot"] for cpu in cpus}) != len(cpus) or len(cpus) > survey["slots"]:
+        fail("a CPU is there twice, or more of them than there are", json.dumps(cpus))
 
 
 def figures(survey):
