@@ -127,7 +127,8 @@ enum {
   RESLAB_NORETRY = 1u << 2 /* only the size's own bucket: do not try larger ones */
 };
 
-/* A hint, or-ed into the flags: NUMA node `n` (0 to 65,533). Accepted, and without effect in this version. */
+/* A hint, or-ed into the flags: NUMA node `n` (0 to 65,533), whose free memory is looked at first. Never an
+ * obligation: where there is none, or no such node, the call goes on as without it. */
 #define RESLAB_NODE(n) (((unsigned)(n) + 1u) << 16)
 
 /* The largest size in bytes that the allocating functions of this section serve. */
@@ -410,6 +411,7 @@ struct reslab_stats {
   uint64_t nolock_from_run;         /* whole units: large sizes and pages */
   uint64_t single_bit_allocs;       /* one bit of a bitmap, past the magazines; calls of all classes */
   uint64_t single_bit_frees;
+  uint64_t sent_home;               /* exact: freed on a CPU of another node than their memory, by what left magazines */
 };
 
 /* Stores the first `out_size` bytes of the statistics in `*out`. 0, or EINVAL when `out` is NULL. Class any. */
@@ -447,6 +449,7 @@ struct reslab_status {
   char version[32];            /* as reslab_version() */
   uint64_t arena_base;         /* lowest address of the range all memory comes from */
   uint64_t arena_window_bytes; /* its length */
+  uint32_t nodes;              /* of memory, among which caches are divided; 1: they are not */
 };
 
 /* Stores the first `out_size` bytes of the status in `*out`. 0, or EINVAL when `out` is NULL. Class any. */

@@ -11,16 +11,25 @@ using namespace reslab;
 
 namespace {
 
-constexpr unsigned kKnownFlags = RESLAB_ZERO | RESLAB_GROW | RESLAB_NORETRY | 0xffff0000u;  // the high half is the node
+constexpr unsigned kKnownFlags = RESLAB_ZERO | RESLAB_GROW | RESLAB_NORETRY;
+constexpr unsigned kNodeShift = 16;  // the high half is RESLAB_NODE()
 
-bool flags_are_known(unsigned flags) { return (flags & ~kKnownFlags) == 0; }
+bool flags_are_known(unsigned flags) { return (flags & ~kKnownFlags & ((1u << kNodeShift) - 1)) == 0; }
+
+// Flags that are not known, or a node: where it has nothing to give, as without it.
+[[gnu::noinline]] void* malloc_nolock_on_node(size_t size, unsigned flags) {
+  if (!flags_are_known(flags)) return fail_nolock();
+  void* object = size <= RESLAB_NOLOCK_MAX ? heap_allocate_on_node(size, (flags >> kNodeShift) - 1) : nullptr;
+  if (object == nullptr) return reslab_malloc_nolock(size, flags & kKnownFlags);
+  return (flags & RESLAB_ZERO) == 0 ? object : __builtin_memset(object, 0, size);
+}
 
 }  // namespace
 
 extern "C" {
 
 void* reslab_malloc_nolock(size_t size, unsigned flags) noexcept {
-  if (__builtin_expect(!flags_are_known(flags), 0)) return fail_nolock();
+  if (__builtin_expect((flags & ~kKnownFlags) != 0, 0)) return malloc_nolock_on_node(size, flags);
   void* object;
   if (__builtin_expect(!fast_allocate(size, object), 0)) return malloc_nolock_slow(size, flags);
   return (flags & RESLAB_ZERO) == 0 ? object : __builtin_memset(object, 0, size);

@@ -53,6 +53,7 @@ void count_events(reslab_stats& stats) {
   stats.nolock_from_run = counters.sum(Counter::kNolockFromRun);
   stats.single_bit_allocs = counters.sum(Counter::kSingleBitAllocs);
   stats.single_bit_frees = counters.sum(Counter::kSingleBitFrees);
+  stats.sent_home = counters.sum(Counter::kSentHome);
 }
 
 void count_memory(reslab_stats& stats) {
@@ -179,6 +180,7 @@ int reslab_get_status(struct reslab_status* out, size_t out_size) noexcept {
   copy_text(status.mode_reason, sizeof status.mode_reason, own.cpu.reason);
   status.arena_base = own.arena.window().base;
   status.arena_window_bytes = uint64_t{own.arena.window().units} << kUnitShift;
+  status.nodes = own.cpu.nodes;
   return give(out, out_size, status);
 }
 

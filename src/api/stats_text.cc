@@ -53,7 +53,8 @@ constexpr Field kFields[] = {
     FIELD(nolock_from_new_slab),
     FIELD(nolock_from_run),
     FIELD(single_bit_allocs),
-    FIELD(single_bit_frees)
+    FIELD(single_bit_frees),
+    FIELD(sent_home)
 #undef FIELD
 };
 static_assert(sizeof kFields / sizeof kFields[0] * sizeof(uint64_t) == sizeof(reslab_stats), "every field is printed");

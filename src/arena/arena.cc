@@ -71,6 +71,13 @@ bool Arena::claim_behind(uint32_t first, uint32_t count, bool& zero) {
   return true;
 }
 
+uint32_t Arena::settle_node(const UnitRun& run, uint32_t node) {
+  if (window_.node_of == nullptr) return 0;
+  uint8_t* nodes = window_.node_of + run.first;  // the claimer's alone
+  if (run.zero) __builtin_memset(nodes, static_cast<int>(node), run.count);
+  return nodes[0];
+}
+
 void Arena::release(uint32_t first, uint32_t count, Content content) {
   bound_.note_release(units_in_use(), count);
   set_free(first, count, content);

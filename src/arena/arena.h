@@ -33,6 +33,7 @@ struct Window {
   uint32_t units;      // of the whole window, reserved or not
   char* chunks;        // unit chunks of the metadata
   uint16_t* class_of;  // the unit map: a unit_entry for each unit
+  uint8_t* node_of;    // the node of each unit's memory, as far as there is any; nullptr: there is one node
 };
 
 struct UnitRun {
@@ -55,6 +56,10 @@ class Arena {
 
   enum class Content : uint8_t { kDirty, kZero };
   void release(uint32_t first, uint32_t count, Content content);
+
+  // The node of the memory of a run that was just claimed. What is zero has none yet: it gets that of `node`, whose CPU is
+  // about to touch it first.
+  uint32_t settle_node(const UnitRun& run, uint32_t node);
 
   // Whole dirty runs, kept for the next claim of their length while the bound on dirty memory lets them. False: the
   // caller has to release it.

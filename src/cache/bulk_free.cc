@@ -6,6 +6,7 @@
 #include "cache/block.h"
 #include "cache/depot.h"
 #include "cache/give_back.h"
+#include "cache/homeward.h"
 #include "cache/policy.h"
 #include "cache/tide.h"
 #include "slab/slab.h"
@@ -38,7 +39,8 @@ void set_allowance(uint64_t bytes) {
 void accept(ClassId cls, uint32_t block) {
   constexpr uint32_t kWorthwhile = kBlockObjects / 4;
   const bool keep = blocks().count(block) >= kWorthwhile && is_worth_caching(cls);
-  if (!keep || !depot().put(cls, block)) give_back_block(cls, block);
+  if (keep) deposit_at_home(cls, block);
+  else give_back_block(cls, block);
 }
 
 // After objects of a class went to the depot or to their slabs without a flush: what a flush does then.

@@ -21,6 +21,9 @@ enum class Retry : uint8_t { kOtherBuckets, kOwnBucket };
 // magazine, with restarts; a refill; the magazines of the next larger classes that keep the class's alignment; one bit.
 void* cache_alloc_slow(ClassId cls, Contract contract, Retry retry);
 
+// One by its bit, from a slab on that node that can be seen, left where it is. nullptr: there is none. Counts nothing.
+void* cache_alloc_on_node(ClassId cls, uint32_t node);
+
 // Takes back an object whose class is known. kPlain flushes a full magazine to the depot or the slabs; otherwise the
 // object goes to the deferred list, or to its slab's bitmap by one atomic OR. Never fails. False: it was free already.
 bool cache_free_slow(ClassId cls, void* object, Contract contract);

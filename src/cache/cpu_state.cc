@@ -2,8 +2,10 @@
 #include "cache/cpu_state.h"
 
 #include "base/hooks.h"
+#include "base/options.h"
 #include "base/thread_line.h"
 #include "cache/magazine.h"
+#include "platform/topology.h"
 #include "platform/vm.h"
 
 namespace reslab {
@@ -12,9 +14,21 @@ constinit std::atomic<Slots*> published_slots{nullptr};
 constinit std::atomic<Mode> process_mode{Mode::kNone};
 constinit std::atomic<bool> fence_available{false};
 
+namespace {
+
+// Of a slot that this thread is on, as far as anybody can know. Invented ones take turns.
+void learn_node(uint32_t slot) {
+  Topology& topology = *published_topology.load(std::memory_order_relaxed);
+  const uint32_t node = options().nodes != 0 ? slot % topology.nodes : current_node();
+  topology.of_slot[slot].store(static_cast<uint8_t>(node < topology.nodes ? node : 0), std::memory_order_relaxed);
+}
+
+}  // namespace
+
 bool Slots::make_ready(uint32_t slot) {
   if (is_ready(slot)) return true;
   if (!vm_make_writable(region_of(slot), kRegionBytes)) return false;
+  if (node_count() > 1) learn_node(slot);
   RESLAB_HOOK("slot_ready");
   ready_[slot].store(1, std::memory_order_release);
   return true;

@@ -2,18 +2,19 @@
 #include "cache/depot.h"
 
 #include "base/hooks.h"
+#include "platform/topology.h"
 #include "slab/class_table.h"
 
 namespace reslab {
 
 constinit std::atomic<Depot*> published_depot{nullptr};
 
-bool Depot::put(ClassId cls, uint32_t block) {
+bool Depot::put(ClassId cls, uint32_t node, uint32_t block) {
   DepotClass& own = classes_[cls];
   const auto count = int64_t{blocks().count(block)};
   blocks().let_go(block, BlockState::kInDepot, cls);
   RESLAB_HOOK("depot_put");
-  if (!own.full.push(block, blocks().next_of())) {
+  if (!full(cls, node).push(block, blocks().next_of())) {
     blocks().hold(block, cls);
     return false;
   }
@@ -22,19 +23,26 @@ bool Depot::put(ClassId cls, uint32_t block) {
   return true;
 }
 
+bool Depot::is_empty(ClassId cls) {
+  for (uint32_t node = 0; node < node_count(); ++node) {
+    if (!full(cls, node).empty()) return false;
+  }
+  return true;
+}
+
 // Whoever never comes back between a pop and its count leaves the counts too high, and enough of them would close the
-// depot for ever. With the stack empty they ought to be 0. A push that is about to be counted makes this wrong by one
-// block, in the other direction, until that block is taken and the stack is empty again.
+// depot for ever. With the stacks empty they ought to be 0. A push that is about to be counted makes this wrong by one
+// block, in the other direction, until that block is taken and the stacks are empty again.
 void Depot::forget_drift(ClassId cls) {
   DepotClass& own = classes_[cls];
-  if (own.objects.load(std::memory_order_relaxed) == 0 || !own.full.empty()) return;
+  if (own.objects.load(std::memory_order_relaxed) == 0 || !is_empty(cls)) return;
   const int64_t drift = own.objects.exchange(0, std::memory_order_relaxed);
   bytes_.fetch_sub(drift * class_info(cls).object_bytes, std::memory_order_relaxed);
 }
 
-uint32_t Depot::take(ClassId cls) {
+uint32_t Depot::take(ClassId cls, uint32_t node) {
   DepotClass& own = classes_[cls];
-  const uint32_t block = own.full.pop(blocks().next_of());
+  const uint32_t block = full(cls, node).pop(blocks().next_of());
   if (block == 0) {
     forget_drift(cls);
     return 0;
@@ -48,10 +56,16 @@ uint32_t Depot::take(ClassId cls) {
   return block;
 }
 
+uint32_t Depot::take_any(ClassId cls) {
+  uint32_t block = 0;
+  for (uint32_t node = 0; node < node_count() && block == 0; ++node) block = take(cls, node);
+  return block;
+}
+
 void Depot::forget() {
   bytes_.store(0, std::memory_order_relaxed);
   for (const ClassId cls : all_classes()) {
-    classes_[cls].full.reset();
+    for (uint32_t node = 0; node < node_count(); ++node) full(cls, node).reset();
     classes_[cls].objects.store(0, std::memory_order_relaxed);
   }
 }

@@ -9,6 +9,7 @@
 #include "cache/cpu_state.h"
 #include "cache/depot.h"
 #include "cache/give_back.h"
+#include "cache/homeward.h"
 #include "cache/lost_slabs.h"
 #include "cache/magazine.h"
 #include "cache/policy.h"
@@ -52,7 +53,8 @@ bool flush(uint32_t slot, ClassId cls, void* object) {
   counters.add(Counter::kFrees, popped + 1);
 
   const bool keep = !sparse && !ebbing && !depot_is_full() && capacity_now(slot, cls) > 0;
-  if (!keep || !depot().put(cls, block)) give_back_block(cls, block);
+  if (keep) deposit_at_home(cls, block);
+  else give_back_block(cls, block);
   if (sparse) {
     give_back_depot(cls, UINT64_MAX, 2);
     relist_lost_slabs(kLostLook);  // what a lost slab has free makes its class look sparse

@@ -81,7 +81,7 @@ void give_back_block(ClassId cls, uint32_t block) {
 
 void give_back_depot(ClassId cls, uint64_t objects, uint32_t most_blocks) {
   for (uint64_t given = 0; given < objects && most_blocks > 0; --most_blocks) {
-    const uint32_t block = depot().take(cls);
+    const uint32_t block = depot().take_any(cls);
     if (block == 0) return;
     given += blocks().count(block);
     give_back_block(cls, block);

@@ -14,6 +14,7 @@
 #include "cache/magazine.h"
 #include "cache/policy.h"
 #include "cache/tide.h"
+#include "platform/topology.h"
 #include "slab/slab.h"
 
 namespace reslab {
@@ -43,7 +44,7 @@ void* distribute(ClassId cls, uint32_t block) {
   }
   for (uint32_t i = pushed; i < rest; ++i) objects[i - pushed] = objects[i];
   pool.set_count(block, rest - pushed);
-  if (!depot().put(cls, block)) give_back_block(cls, block);
+  if (!depot().put(cls, node_of_slot(slot_index()), block)) give_back_block(cls, block);
   return result;
 }
 
@@ -87,11 +88,11 @@ uint32_t gather_from_own(uint32_t slot, uint32_t unit, SlabIdentity identity, ui
   return have;
 }
 
-uint32_t gather_from_partial(uint32_t slot, ClassId cls, uint32_t block, uint32_t want) {
+uint32_t gather_from_partial(uint32_t slot, ClassId cls, uint32_t node, uint32_t block, uint32_t want) {
   uint32_t have = blocks().count(block);
   for ([[maybe_unused]] int round : for_tries(kPartialTries)) {
     SlabIdentity identity;
-    const uint32_t unit = have < want ? slab_pop_partial(cls, &identity) : 0;
+    const uint32_t unit = have < want ? slab_pop_partial(cls, node, &identity) : 0;
     if (unit == 0) break;
     have = gather_from_own(slot, unit, identity, block, want);
   }
@@ -100,10 +101,20 @@ uint32_t gather_from_partial(uint32_t slot, ClassId cls, uint32_t block, uint32_
 
 uint32_t gather_from_new(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contract contract) {
   SlabIdentity identity;
-  const uint32_t unit = slab_create(cls, contract, &identity);
+  const uint32_t unit = slab_create(cls, node_of_slot(slot), contract, &identity);
   if (unit == 0) return blocks().count(block);
   tide.rise();
   return gather_from_own(slot, unit, identity, block, want);
+}
+
+// Before nothing is had: what other nodes have. Their partial slabs; blocks of theirs are the caller's to take.
+uint32_t gather_from_other_nodes(uint32_t slot, ClassId cls, uint32_t block, uint32_t want) {
+  const uint32_t own = node_of_slot(slot);
+  uint32_t have = 0;
+  for (uint32_t node = 0; node < node_count() && have == 0; ++node) {
+    if (node != own) have = gather_from_partial(slot, cls, node, block, want);
+  }
+  return have;
 }
 
 // Deferred frees of the other CPUs, which nobody may be serving (16a). In turns, so that the steps of one call do not grow
@@ -125,6 +136,7 @@ bool steal_deferred(uint32_t own_slot) {
 // left to its holder.
 uint32_t gather(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contract contract) {
   ClassSlot& own = class_slot(slot, cls);
+  const uint32_t node = node_of_slot(slot);
   uint64_t word;
   const LockOutcome outcome = own.lock.try_lock(word, static_cast<LocalLockOption>(options().local_lock));
   if (outcome == LockOutcome::kBusySelf) counters.add(Counter::kLocalLockBusySelf);
@@ -135,16 +147,20 @@ uint32_t gather(uint32_t slot, ClassId cls, uint32_t block, uint32_t want, Contr
   uint32_t have = outcome == LockOutcome::kTaken ? gather_from_active(slot, cls, block, want) : 0;
   if (have == 0) {
     route = Counter::kNolockFromPartial;
-    have = gather_from_partial(slot, cls, block, want);
+    have = gather_from_partial(slot, cls, node, block, want);
   }
   if (have == 0 && steal_deferred(slot)) {
     route = Counter::kNolockFromDeferred;
-    have = gather_from_partial(slot, cls, block, want);
+    have = gather_from_partial(slot, cls, node, block, want);
   }
   if (outcome == LockOutcome::kTaken) own.lock.unlock(word);  // never across a kernel entry
   if (have == 0) {
     route = Counter::kNolockFromNewSlab;
     have = gather_from_new(slot, cls, block, want, contract);
+  }
+  if (have == 0 && node_count() > 1) {
+    route = Counter::kNolockFromPartial;
+    have = gather_from_other_nodes(slot, cls, block, want);
   }
   if (have != 0) count_route(contract, route);
   return have;
@@ -161,7 +177,7 @@ void* refill(ClassId cls, Contract contract) {
   grow_magazine(slot, cls, Cause::kMiss);
   tide.note_refill();
 
-  uint32_t block = depot().take(cls);
+  uint32_t block = depot().take(cls, node_of_slot(slot));
   if (block != 0) {
     count_route(contract, Counter::kNolockFromDepot);
   } else {
@@ -169,7 +185,9 @@ void* refill(ClassId cls, Contract contract) {
     if (block == 0) return nullptr;
     if (gather(slot, cls, block, refill_size(slot, cls), contract) == 0) {
       blocks().recycle(block);
-      return nullptr;
+      block = node_count() > 1 ? depot().take_any(cls) : 0;
+      if (block == 0) return nullptr;
+      count_route(contract, Counter::kNolockFromDepot);
     }
   }
   counters.add(Counter::kAllocs, blocks().count(block));
@@ -193,22 +211,28 @@ void* from_other_buckets(ClassId cls) {
   return nullptr;
 }
 
+// By one bit, from the slab that was seen there.
+void* single_object_of(uint32_t unit, ClassId cls) {
+  if (unit == 0) return nullptr;
+  RESLAB_HOOK("single_seen");
+  const SlabIdentity identity = slab_identity(unit);
+  return identity.cls == cls ? slab_take_one(unit, identity) : nullptr;
+}
+
 // One object from any slab of the class that can be seen: an active one, or the first partial one, left where it is.
 void* single_object(ClassId cls, Contract contract) {
-  uint32_t candidates[3] = {0, slab_class(cls).partial[0].peek(), slab_class(cls).partial[1].peek()};
   const uint32_t slot = slot_index();
-  if (slots().is_ready(slot)) candidates[0] = class_slot(slot, cls).active.load(std::memory_order_acquire);
-  for (const uint32_t unit : candidates) {
-    if (unit == 0) continue;
-    RESLAB_HOOK("single_seen");
-    const SlabIdentity identity = slab_identity(unit);
-    if (identity.cls != cls) continue;
-    void* object = slab_take_one(unit, identity);
-    if (object != nullptr) return object;
+  const uint32_t own = node_of_slot(slot);
+  const uint32_t active = slots().is_ready(slot) ? class_slot(slot, cls).active.load(std::memory_order_acquire) : 0;
+  void* seen = single_object_of(active, cls);
+  if (seen == nullptr) seen = cache_alloc_on_node(cls, own);
+  for (uint32_t node = 0; node < node_count() && seen == nullptr; ++node) {
+    if (node != own) seen = cache_alloc_on_node(cls, node);
   }
+  if (seen != nullptr) return seen;
   for ([[maybe_unused]] int round : for_tries(kPartialTries)) {
     SlabIdentity identity;
-    const uint32_t unit = slab_create(cls, contract, &identity);
+    const uint32_t unit = slab_create(cls, own, contract, &identity);
     if (unit == 0) return nullptr;
     void* object = slab_take_one(unit, identity);
     slab_relist(unit, identity);
@@ -218,6 +242,14 @@ void* single_object(ClassId cls, Contract contract) {
 }
 
 }  // namespace
+
+void* cache_alloc_on_node(ClassId cls, uint32_t node) {
+  for (const TaggedStack& list : slab_lists(cls, node).partial) {
+    void* object = single_object_of(list.peek(), cls);
+    if (object != nullptr) return object;
+  }
+  return nullptr;
+}
 
 void* cache_alloc_slow(ClassId cls, Contract contract, Retry retry) {
   bool restarts_left = false;

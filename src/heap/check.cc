@@ -8,6 +8,7 @@
 #include "heap/root.h"
 #include "heap/run.h"
 #include "platform/syscall.h"
+#include "platform/topology.h"
 #include "platform/vm.h"
 #include "slab/retired.h"
 
@@ -157,7 +158,10 @@ class Audit {
 
   void check_block_stacks() {
     check_stack(blocks().pooled(), BlockState::kPooled, kNoClass);
-    for (const ClassId cls : all_classes()) check_stack(depot().of(cls).full, BlockState::kInDepot, cls);
+    for (const ClassId cls : all_classes()) {
+      for (uint32_t node = 0; node < node_count(); ++node)
+        check_stack(depot().full(cls, node), BlockState::kInDepot, cls);
+    }
   }
 
   void check_blocks() {
@@ -174,7 +178,11 @@ class Audit {
   }
 
   void check_partial_lists(ClassId cls) {
-    for (const TaggedStack& list : slab_class(cls).partial) {
+    for (uint32_t node = 0; node < node_count(); ++node) check_partial_lists(cls, node);
+  }
+
+  void check_partial_lists(ClassId cls, uint32_t node) {
+    for (const TaggedStack& list : slab_lists(cls, node).partial) {
       for (uint32_t unit = list.peek(); unit != 0;) {
         if (unit >= notes_.units() || (notes_.unit(unit) & kOnList) != 0) {
           fail("C5", "slab is on two lists", unit, cls);
@@ -184,6 +192,9 @@ class Audit {
         const uint64_t state = slab_at(unit).state.load(std::memory_order_relaxed);
         if (identity_of(state).cls != cls || (flags_of(state) & kSlabListed) == 0) {
           fail("C5", "slab on a list is not marked as listed there", unit, cls);
+        }
+        if (slab_at(unit).node.load(std::memory_order_relaxed) != node) {
+          fail("C5", "slab on the list of another node than its own", unit, node);
         }
         unit = slab_at(unit).next.load(std::memory_order_relaxed);
       }

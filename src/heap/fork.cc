@@ -5,6 +5,7 @@
 #include "base/hooks.h"
 #include "base/thread_line.h"
 #include "cache/drain.h"
+#include "cache/homeward.h"
 #include "heap/aside.h"
 #include "heap/in_hand.h"
 #include "heap/root.h"
@@ -64,7 +65,7 @@ void rebuild_block_stacks(Root& root) {
         recover_block_of_dead(root.blocks, block);
         break;
       case BlockState::kInDepot:
-        root.depot.put(root.blocks.cls(block), block);
+        root.depot.put(root.blocks.cls(block), node_of_block(block), block);
         break;
       case BlockState::kPooled:
         root.blocks.recycle(block);

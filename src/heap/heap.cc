@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/heap.h"
 
+#include "base/counters.h"
 #include "base/options.h"
 #include "base/report.h"
 #include "base/thread_line.h"
+#include "cache/cache.h"
+#include "cache/cpu_state.h"
 #include "cache/depot.h"
 #include "cache/give_back.h"
 #include "heap/account.h"
@@ -15,6 +18,7 @@
 #include "heap/reentry.h"
 #include "heap/root.h"
 #include "heap/run.h"
+#include "platform/topology.h"
 #include "slab/slab.h"
 
 namespace reslab {
@@ -145,6 +149,19 @@ void* heap_allocate_of(ClassId cls, uint32_t account, Contract contract, const c
   if (slow.is_nested()) note_reentry(call);
   if (account != 0) return charged_allocate_of(cls, account, contract);
   return cache_alloc_slow(cls, contract, Retry::kOwnBucket);
+}
+
+void* heap_allocate_on_node(size_t bytes, uint32_t node) {
+  if (!ensure_root(Contract::kAny) || node >= node_count() || node == node_of_slot(slot_index())) return nullptr;
+  if (debug_is_on() || must_keep_aside()) return nullptr;
+  const SlowCall slow;
+  if (slow.is_nested()) note_reentry("reslab_malloc_nolock");
+  void* object = cache_alloc_on_node(class_of_size(bytes), node);
+  if (object == nullptr) return nullptr;
+  counters.add(Counter::kNolockAllocs);
+  counters.add(Counter::kAllocs);
+  counters.add(Counter::kSingleBitAllocs);
+  return object;
 }
 
 void heap_free(void* object, Contract contract, const char* call) {

@@ -37,6 +37,10 @@ inline bool stays_in_class(ClassId have, ClassId wanted, size_t bytes) {
 void* heap_allocate(const Request& request, const char* call);
 
 // Takes any pointer that heap_allocate gave, or nullptr. Everything else ends in a report that names `call`.
+// One object of free memory on that node, for a call of class any. nullptr: there is no such node, it has none that can be
+// seen, it is the caller's own, or the heap must see every call.
+void* heap_allocate_on_node(size_t bytes, uint32_t node);
+
 void heap_free(void* object, Contract contract, const char* call);
 
 // The same two for a class made at run time: no other class will do. What heap_free_of is given must be of the class.

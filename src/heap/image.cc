@@ -55,7 +55,7 @@ void fill_classes(Image& image, const Root& root) {
   image.info_flags = offsetof(ClassInfo, flags);
   image.slab_classes_at = at(root.slab_classes[0]);
   image.slab_classes_stride = sizeof(SlabClass);
-  image.slab_class_partial = offsetof(SlabClass, partial);
+  image.slab_class_partial = offsetof(SlabClass, lists.partial);
   image.slab_class_capacity = offsetof(SlabClass, capacity_objects);
   image.slab_class_free = offsetof(SlabClass, free_objects);
   image.slab_class_slabs = offsetof(SlabClass, slabs);
@@ -167,6 +167,11 @@ void ImageWriter::fill_blocks(Image& image, const Root& root) {
   image.pooled_at = at(pool.pooled_);
   image.depot_classes_at = at(root.depot_classes[0].full);
   image.depot_classes_stride = sizeof(DepotClass);
+  image.nodes = root.cpu.nodes;
+  image.node_lists_at = pointed(reinterpret_cast<const char*>(root.node_lists));
+  image.node_lists_stride = sizeof(SlabLists);
+  image.node_classes = kMaxClasses;
+  image.node_depots_at = pointed(reinterpret_cast<const char*>(root.depot.others_));
   image.depot_bytes_at = at(root.depot.bytes_);
 }
 

@@ -42,7 +42,8 @@ constexpr uint32_t kMaxBlockChunks = 1024;              // a million blocks
 struct Plan {
   uint32_t window_units;
   uint32_t reserved_units;
-  size_t bitmaps, class_of, writable_end, regions, block_chunks, unit_chunks, total;  // offsets in the metadata
+  size_t bitmaps, class_of, node_of, node_lists, node_depots, writable_end, regions, block_chunks, unit_chunks,
+      total;  // offsets in the metadata
   uint32_t max_block_chunks;
 };
 
@@ -62,13 +63,17 @@ void plan_window(Plan& plan, const AddressSpace& space) {
   if (plan.reserved_units > plan.window_units) plan.reserved_units = plan.window_units;
 }
 
-void plan_metadata(Plan& plan, uint32_t slot_count) {
+void plan_metadata(Plan& plan, uint32_t slot_count, uint32_t nodes) {
   const size_t words = plan.window_units / 64 + 1;
   const size_t chunks = plan.window_units / kUnitsInChunk + 1;
   plan.max_block_chunks = static_cast<uint32_t>(chunks < kMaxBlockChunks ? chunks : kMaxBlockChunks);
   plan.bitmaps = round_up(sizeof(Root), kPageBytes);
   plan.class_of = plan.bitmaps + round_up((2 * words + words / 64 + 1) * 8, kPageBytes);
-  plan.writable_end = plan.class_of + round_up(size_t{plan.window_units} * 2, kPageBytes);
+  plan.node_of = plan.class_of + round_up(size_t{plan.window_units} * 2, kPageBytes);
+  const size_t classes_of_others = size_t{nodes - 1} * kMaxClasses;
+  plan.node_lists = plan.node_of + (nodes > 1 ? round_up(plan.window_units, kPageBytes) : 0);
+  plan.node_depots = plan.node_lists + round_up(classes_of_others * sizeof(SlabLists), kPageBytes);
+  plan.writable_end = plan.node_depots + round_up(classes_of_others * sizeof(TaggedStack), kPageBytes);
   plan.regions = plan.writable_end + kPageBytes;  // the page between holds the word below region 0 (2)
   plan.block_chunks = plan.regions + size_t{slot_count} * kRegionBytes;
   plan.unit_chunks = plan.block_chunks + plan.max_block_chunks * kBlockChunkBytes;
@@ -132,10 +137,13 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   made.deferred_key = random_bits(1);
   made.regions = metadata + plan.regions;
   made.arena.init({reinterpret_cast<uintptr_t>(window), plan.window_units, metadata + plan.unit_chunks,
-                   reinterpret_cast<uint16_t*>(metadata + plan.class_of)},
+                   reinterpret_cast<uint16_t*>(metadata + plan.class_of),
+                   made.cpu.nodes > 1 ? reinterpret_cast<uint8_t*>(metadata + plan.node_of) : nullptr},
                   plan.reserved_units, reinterpret_cast<std::atomic<uint64_t>*>(metadata + plan.bitmaps));
   made.blocks.init(metadata + plan.block_chunks, plan.max_block_chunks);
-  made.depot.init(made.depot_classes);
+  made.depot.init(made.depot_classes, reinterpret_cast<TaggedStack*>(metadata + plan.node_depots));
+  made.node_lists = reinterpret_cast<SlabLists*>(metadata + plan.node_lists);
+  if (made.cpu.nodes > 1) made.topology.nodes = made.cpu.nodes;  // else it stays untouched, a page less
   made.slots.init(made.cpu.slots, made.region_ready);
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) made.start_tests[cls] = start_test(class_info(cls));
 }
@@ -166,16 +174,22 @@ ProfileTables* make_profile(uint64_t rate) {
   return made;
 }
 
+InventedMachine invented_machine(const Options& options) {
+  return {options.nodes < kMaxNodes ? static_cast<uint32_t>(options.nodes) : kMaxNodes,
+          options.cpus < UINT32_MAX ? static_cast<uint32_t>(options.cpus) : UINT32_MAX};
+}
+
 Root* build_root() {
   Options options;
   parse_options(options, Speak::kNo);
   DebugSettings debug_settings;
   read_debug_settings(options, debug_settings);
-  const CpuSetup cpu = detect_cpu(static_cast<ModeOption>(options.mode), static_cast<SlotsOption>(options.slots));
+  const CpuSetup cpu = detect_cpu(static_cast<ModeOption>(options.mode), static_cast<SlotsOption>(options.slots),
+                                  invented_machine(options));
   Plan plan;
   plan_window(plan, vm_address_space());
   DebugTables* debug = make_debug_tables(debug_settings, plan);
-  plan_metadata(plan, cpu.slots);
+  plan_metadata(plan, cpu.slots, cpu.nodes);
 
   auto* metadata = static_cast<char*>(vm_reserve(plan.total, 0));
   if (metadata == nullptr) return nullptr;
@@ -212,6 +226,8 @@ void adopt(Root& from) {
   constexpr auto relaxed = std::memory_order_relaxed;
   published_arena.store(&from.arena, relaxed);
   published_slab_classes.store(from.slab_classes, relaxed);
+  published_slab_lists.store(from.node_lists, relaxed);
+  published_topology.store(from.cpu.nodes > 1 ? &from.topology : nullptr, relaxed);
   published_blocks.store(&from.blocks, relaxed);
   published_depot.store(&from.depot, relaxed);
   published_slots.store(&from.slots, relaxed);

@@ -22,6 +22,7 @@
 #include "heap/fork.h"
 #include "heap/image.h"
 #include "platform/cpu.h"
+#include "platform/topology.h"
 #include "profile/profile.h"
 #include "slab/class_table.h"
 #include "slab/slab.h"
@@ -53,8 +54,10 @@ struct Root {
   Depot depot;
   Slots slots;
   char* regions;
+  SlabLists* node_lists;               // of other nodes than 0
   StartTest start_tests[kMaxClasses];  // the last of what a start writes: it touches one page
   alignas(64) std::atomic<uint8_t> region_ready[4096];
+  Topology topology;  // if there are several nodes
   SlabClass slab_classes[kMaxClasses];
   DepotClass depot_classes[kMaxClasses];
   ClassTable class_table;

@@ -4,7 +4,9 @@
 #include "arena/arena.h"
 #include "base/counters.h"
 #include "base/hooks.h"
+#include "cache/cpu_state.h"
 #include "heap/account.h"
+#include "platform/topology.h"
 #include "platform/vm.h"
 #include "slab/retired.h"
 #include "slab/slab.h"
@@ -40,6 +42,7 @@ bool units_of(const Request& request, uint32_t& count, uint32_t& align) {
 [[gnu::noinline]] void* make_run(const UnitRun& run, const Request& request) {
   if (run.first == 0) return nullptr;
   RESLAB_HOOK("run_claimed");
+  if (node_count() > 1) arena().settle_node(run, node_of_slot(slot_index()));
   if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, kRunClass);  // no fault later (12)
   describe(run.first, run.count);
   if (request.contract != Contract::kPlain) counters.add(Counter::kNolockFromRun);

@@ -8,6 +8,7 @@
 #include "platform/rseq.h"
 #include "platform/small_file.h"
 #include "platform/syscall.h"
+#include "platform/topology.h"
 
 #if defined(__GLIBC__) && __has_include(<sys/rseq.h>)
 #include <sys/rseq.h>
@@ -43,18 +44,25 @@ uint32_t possible_slots() {
 #if RESLAB_LIBC_RSEQ && (defined(__x86_64__) || defined(__aarch64__))
 // Concurrency ids are dense, which keeps the magazines few; but one wanders between nodes, and its magazines would mix
 // their memory (42).
-bool number_by_mm_cid(SlotsOption wanted) {
+bool number_by_mm_cid(SlotsOption wanted, uint32_t nodes) {
   if (wanted == SlotsOption::kCpuId || getauxval(AT_RSEQ_FEATURE_SIZE) < kMmCidFeature) return false;
-  size_t nodes[2];
-  return wanted == SlotsOption::kMmCid || read_numbers("/sys/devices/system/node/possible", nodes, 2) < 2;
+  return wanted == SlotsOption::kMmCid || nodes == 1;
 }
 #endif
 
-CpuSetup fallback(const char* reason) { return {Mode::kFallback, SlotSource::kThread, reason, 0, 0, possible_slots()}; }
+uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+// Its slots are threads', which wander: no nodes but invented ones.
+CpuSetup without_sections(const char* reason, const InventedMachine& invented) {
+  const uint32_t slots = invented.cpus != 0 ? smaller(invented.cpus, kMaxSlots) : possible_slots();
+  return {Mode::kFallback, SlotSource::kThread, reason, 0, 0, slots, larger(invented.nodes, 1)};
+}
 
 }  // namespace
 
-CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots) {
+CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots, const InventedMachine& invented) {
+  const auto fallback = [&](const char* reason) { return without_sections(reason, invented); };
   if (wanted == ModeOption::kFallback) return fallback("option mode=fallback");
 #if !defined(__x86_64__) && !defined(__aarch64__)
   return fallback("no sections for this architecture");
@@ -70,7 +78,8 @@ CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots) {
     return fallback("this thread's rseq is not registered");
   }
   if (const char* defect = known_rseq_defect()) return fallback(defect);
-  const bool by_cid = number_by_mm_cid(slots);
+  const uint32_t nodes = invented.nodes != 0 ? invented.nodes : possible_nodes();
+  const bool by_cid = number_by_mm_cid(slots, nodes);
   const uint32_t bound = possible_slots();
   const ptrdiff_t field = __rseq_offset + (by_cid ? kMmCidField : kCpuIdField);
   if (*reinterpret_cast<const uint32_t*>(self + field) >= bound) return fallback("the kernel's ids are out of range");
@@ -79,7 +88,8 @@ CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots) {
           by_cid ? "rseq registered by libc, slots by mm_cid" : "rseq registered by libc, slots by cpu_id",
           __rseq_offset,
           field,
-          bound};
+          larger(bound, smaller(invented.cpus, kMaxSlots)),
+          by_cid ? 1 : nodes};
 #endif
 }
 

@@ -2,6 +2,7 @@
 // Which slabs have free objects: the partial lists of the classes, the active slabs, and the sweeps for empty ones.
 #include "base/for_tries.h"
 #include "base/hooks.h"
+#include "platform/topology.h"
 #include "slab/inner.h"
 
 namespace reslab {
@@ -18,10 +19,37 @@ bool has_free_bits(uint32_t unit, const ClassInfo& info) {
   return false;
 }
 
+// Of one node. False: its list was walked to its end before the budget was.
+bool sweep_lists(ClassId cls, SlabLists& owner, uint32_t& budget, FreePages pages, uint32_t& retired) {
+  const uint32_t from = owner.current.load(std::memory_order_relaxed) & 1;
+  for (; budget > 0; --budget) {
+    const uint32_t unit = owner.partial[from].pop(next_of);
+    if (unit == 0) {
+      owner.current.store(from ^ 1, std::memory_order_relaxed);  // walked to its end: the other list has them all
+      return false;
+    }
+    RESLAB_HOOK("slab_sweep");
+    Slab& slab = slab_at(unit);
+    const SlabIdentity seen = slab_identity(unit);
+    if (slab.free_hint.load(std::memory_order_relaxed) >= static_cast<int32_t>(class_info(cls).capacity)) {
+      slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
+      retired += slab_retire(unit, seen) ? 1 : 0;
+      continue;
+    }
+    if (pages == FreePages::kPurge) slab_purge_pages(unit, seen);
+    if (!owner.partial[from ^ 1].push(unit, next_of)) {
+      // Still marked as listed, on no list: unmark it, so that a free or a sweep lists it again.
+      slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
+      slab_relist(unit, seen);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
-uint32_t slab_pop_partial(ClassId cls, SlabIdentity* popped) {
-  SlabClass& owner = slab_class(cls);
+uint32_t slab_pop_partial(ClassId cls, uint32_t node, SlabIdentity* popped) {
+  SlabLists& owner = slab_lists(cls, node);
   const uint32_t current = owner.current.load(std::memory_order_relaxed) & 1;
   uint32_t unit = owner.partial[current].pop(next_of);
   if (unit == 0) unit = owner.partial[current ^ 1].pop(next_of);
@@ -41,7 +69,7 @@ void slab_relist(uint32_t unit, SlabIdentity seen) {
     RESLAB_HOOK("slab_relist");
     if (!slab.state.compare_exchange_weak(state, state | kSlabListed, std::memory_order_seq_cst)) continue;
     RESLAB_HOOK("slab_listed");
-    SlabClass& owner = slab_class(seen.cls);
+    SlabLists& owner = slab_lists(seen.cls, slab.node.load(std::memory_order_relaxed));
     if (owner.partial[owner.current.load(std::memory_order_relaxed) & 1].push(unit, next_of)) return;
     slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);  // not pushed: a sweep will find it
     return;
@@ -74,31 +102,17 @@ void slab_let_go(uint32_t unit, SlabIdentity seen) {
   if (has_free_bits(unit, class_info(seen.cls))) slab_relist(unit, seen);
 }
 
+// Node by node, each search where the last one ended.
 uint32_t slab_sweep(ClassId cls, uint32_t budget, FreePages pages) {
-  SlabClass& owner = slab_class(cls);
-  const uint32_t from = owner.current.load(std::memory_order_relaxed) & 1;
+  const uint32_t nodes = node_count();
+  std::atomic<uint32_t>& next = slab_class(cls).sweep_node;
+  uint32_t node = next.load(std::memory_order_relaxed);  // relaxed: a hint
   uint32_t retired = 0;
-  for (; budget > 0; --budget) {
-    const uint32_t unit = owner.partial[from].pop(next_of);
-    if (unit == 0) {
-      owner.current.store(from ^ 1, std::memory_order_relaxed);  // walked to its end: the other list has them all
-      break;
-    }
-    RESLAB_HOOK("slab_sweep");
-    Slab& slab = slab_at(unit);
-    const SlabIdentity seen = slab_identity(unit);
-    if (slab.free_hint.load(std::memory_order_relaxed) >= static_cast<int32_t>(class_info(cls).capacity)) {
-      slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
-      retired += slab_retire(unit, seen) ? 1 : 0;
-      continue;
-    }
-    if (pages == FreePages::kPurge) slab_purge_pages(unit, seen);
-    if (!owner.partial[from ^ 1].push(unit, next_of)) {
-      // Still marked as listed, on no list: unmark it, so that a free or a sweep lists it again.
-      slab.state.fetch_and(~uint64_t{kSlabListed}, std::memory_order_seq_cst);
-      slab_relist(unit, seen);
-    }
+  for (uint32_t seen = 0; seen < nodes && budget > 0; ++seen) {
+    if (sweep_lists(cls, slab_lists(cls, node), budget, pages, retired)) break;
+    node = node + 1 < nodes ? node + 1 : 0;
   }
+  next.store(node, std::memory_order_relaxed);
   return retired;
 }
 

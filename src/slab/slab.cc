@@ -4,6 +4,7 @@
 #include "base/counters.h"
 #include "base/for_tries.h"
 #include "base/hooks.h"
+#include "platform/topology.h"
 #include "slab/class_table.h"
 #include "slab/inner.h"
 #include "slab/retired.h"
@@ -11,6 +12,7 @@
 namespace reslab {
 
 constinit std::atomic<SlabClass*> published_slab_classes{nullptr};
+constinit std::atomic<SlabLists*> published_slab_lists{nullptr};
 
 namespace {
 
@@ -86,7 +88,7 @@ UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
   return arena().claim(count, align, contract);
 }
 
-uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
+uint32_t slab_create(ClassId cls, uint32_t node, Contract contract, SlabIdentity* made) {
   const ClassInfo& info = class_info(cls);
   if (info.is(kConstructed) && contract != Contract::kPlain) return 0;  // a constructor is the program's code (P3)
   const UnitRun run = slab_claim_units(info.slab_units, 1, contract);
@@ -99,6 +101,7 @@ uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made) {
   slab.search_from.store(0, std::memory_order_relaxed);
   slab.free_when_purged.store(0, std::memory_order_relaxed);
   slab.grace_period.store(0, std::memory_order_relaxed);
+  slab.node.store(arena().settle_node(run, node), std::memory_order_relaxed);
   if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, cls);  // no fault later (12)
   RESLAB_HOOK("slab_create");
   // Before anybody can find it: a class that counts none has none (objects/typed_cache.cc). Who never comes back from here
@@ -193,7 +196,9 @@ void slab_unmap_unit(uint32_t unit) { unmap_units(unit, 1); }
 
 void slab_forget_class(ClassId cls) {
   SlabClass& owner = slab_class(cls);
-  for (TaggedStack& list : owner.partial) list.reset();
+  for (uint32_t node = 0; node < node_count(); ++node) {
+    for (TaggedStack& list : slab_lists(cls, node).partial) list.reset();
+  }
   owner.slabs.store(0, std::memory_order_relaxed);
   owner.capacity_objects.store(0, std::memory_order_relaxed);
   owner.free_objects.store(0, std::memory_order_relaxed);

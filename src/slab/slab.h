@@ -48,7 +48,7 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<int32_t> free_when_purged;  // objects, when its pages were last given back; 0: some were taken since
   std::atomic<uint32_t> pending_listed;   // slab/retired.h
   uint32_t waiting_next;
-  uint32_t reserved_half;
+  std::atomic<uint32_t> node;          // whose memory it is: which of its class's lists it is on
   std::atomic<uint64_t> grace_period;  // 1 + the cookie that a type-safe slab waits for, or 0
   uint64_t reserved;
   std::atomic<uint64_t> inline_bits[kInlineBits / 64];
@@ -102,26 +102,41 @@ inline bool is_start(const ObjectPlace& place) {
   return place.cls == kRunClass && place.offset == 0;
 }
 
-// One class: its partial slabs and what is counted of them. Two lists, so that a sweep can walk one by popping from it
-// and pushing to the other; `current` says which one is popped first.
-struct alignas(64) SlabClass {
+// The partial slabs of one class and node. Two lists, so that a sweep can walk one by popping from it and pushing to the
+// other; `current` says which one is popped first.
+struct SlabLists {
   TaggedStack partial[2];
   std::atomic<uint32_t> current;
+};
+
+// One class: its partial slabs and what is counted of all.
+struct alignas(64) SlabClass {
+  SlabLists lists;                   // of node 0
   std::atomic<int32_t> empty_slabs;  // hint: slabs all of whose bits are free
   std::atomic<int64_t> capacity_objects;
   std::atomic<int64_t> free_objects;  // in bitmaps
   std::atomic<uint32_t> slabs;
   std::atomic<uint32_t> sweep_pause;  // flushes to let pass before the next search for empty slabs
   std::atomic<int32_t> unreachable;   // empty slabs that a whole round did not meet: active, or a lost thread's
+  std::atomic<uint32_t> sweep_node;   // whose lists the next search begins with
 };
+static_assert(sizeof(SlabClass) == 64);
 
 // Of the published root.
 extern constinit std::atomic<SlabClass*> published_slab_classes __attribute__((visibility("hidden")));
 inline SlabClass& slab_class(ClassId cls) { return published_slab_classes.load(std::memory_order_relaxed)[cls]; }
 
+// Those of other nodes than 0, all classes of node 1 first.
+extern constinit std::atomic<SlabLists*> published_slab_lists __attribute__((visibility("hidden")));
+inline SlabLists& slab_lists(ClassId cls, uint32_t node) {
+  if (__builtin_expect(node == 0, 1)) return slab_class(cls).lists;
+  return published_slab_lists.load(std::memory_order_relaxed)[size_t{node - 1} * kMaxClasses + cls];
+}
+
 // Makes a slab with all bits free, neither active nor listed, owned by the caller. 0: no memory.
+// `node`: whose CPU this is; where the units' memory is already there, it is the slab's node that counts.
 // `made` is what it is while nobody else can have found it.
-uint32_t slab_create(ClassId cls, Contract contract, SlabIdentity* made = nullptr);
+uint32_t slab_create(ClassId cls, uint32_t node, Contract contract, SlabIdentity* made = nullptr);
 
 // Units for a slab or a run. Before the arena grows, classes that have several empty slabs give some back: flushes do
 // that otherwise, and a process that frees by nolock calls alone has none (lesson 3). Bounded; no kernel entry but the
@@ -150,7 +165,7 @@ void* slab_give_sorted(ClassId cls, void** objects, uint32_t count);
 // Pops a partial slab: from now on it is the caller's to activate, to relist or to retire. 0: none.
 // `popped` is what it was then: a free may list it again at once, and who pops it next may retire it, so that a later look
 // finds another slab or none.
-uint32_t slab_pop_partial(ClassId cls, SlabIdentity* popped = nullptr);
+uint32_t slab_pop_partial(ClassId cls, uint32_t node, SlabIdentity* popped = nullptr);
 
 // Sets the listed bit and pushes, unless the slab is active, listed, or another by now.
 void slab_relist(uint32_t unit, SlabIdentity seen);

@@ -50,20 +50,20 @@ void keep_or_return(void* object, Grip grip) {
 void move_blocks(ClassId cls) {
   const uint32_t block = blocks().take(cls, Contract::kAny);
   if (block == 0) return;
-  if (!depot().put(cls, block)) {
+  if (!depot().put(cls, 0, block)) {
     blocks().recycle(block);
     return;
   }
-  const uint32_t back = depot().take(cls);
+  const uint32_t back = depot().take(cls, 0);
   if (back == 0) return;
   if (blocks().count(back) == 0) blocks().recycle(back);
-  else depot().put(cls, back);
+  else depot().put(cls, 0, back);
 }
 
 // Which slab comes off does not matter: whoever pops one owns it.
 void move_lists(ClassId cls, uint32_t& spare) {
   if (spare != 0) slab_let_go(spare, slab_identity(spare));
-  spare = slab_pop_partial(cls);
+  spare = slab_pop_partial(cls, 0);
 }
 
 void move_deferred() {
@@ -94,7 +94,7 @@ void move_units(Grip grip) {
 
 void prepare_rival() {
   for (void*& token : rival.tokens) token = opaque(reslab_malloc(16384));
-  for (size_t i = 0; i < kSmallContested; ++i) rival.spares[i] = slab_create(contested_class(i), Contract::kPlain);
+  for (size_t i = 0; i < kSmallContested; ++i) rival.spares[i] = slab_create(contested_class(i), 0, Contract::kPlain);
 }
 
 void rival_moves(Grip grip) {

@@ -52,6 +52,7 @@ inline void tell_all() {
   tell("counters.", "bytes_purged", stats.bytes_purged);
   tell("counters.", "deferred_pushed", stats.deferred_pushed);
   tell("counters.", "single_bit_frees", stats.single_bit_frees);
+  tell("counters.", "sent_home", stats.sent_home);
 }
 
 inline void tell_groups() {

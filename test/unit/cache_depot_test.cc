@@ -45,7 +45,7 @@ class DepotTest : public testing::Test {
 
   uint32_t empty_depot() {
     uint32_t n = 0;
-    for (; const uint32_t block = depot().take(kClass); ++n) keep(block);
+    for (; const uint32_t block = depot().take(kClass, 0); ++n) keep(block);
     return n;
   }
   void keep(uint32_t block) {
@@ -59,38 +59,38 @@ class DepotTest : public testing::Test {
 
 TEST_F(DepotTest, GivesTheLastBlockFirstAndEachClassItsOwn) {
   const uint32_t first = make_block(3), second = make_block(5);
-  EXPECT_TRUE(depot().put(kClass, first));
-  EXPECT_TRUE(depot().put(kClass, second));
+  EXPECT_TRUE(depot().put(kClass, 0, first));
+  EXPECT_TRUE(depot().put(kClass, 0, second));
   EXPECT_EQ(blocks().state(first), BlockState::kInDepot);
   unit::expect_sound_heap();
-  EXPECT_EQ(depot().take(kOther), 0u);
-  EXPECT_EQ(depot().take(kClass), second);
-  EXPECT_EQ(depot().take(kClass), first);
+  EXPECT_EQ(depot().take(kOther, 0), 0u);
+  EXPECT_EQ(depot().take(kClass, 0), second);
+  EXPECT_EQ(depot().take(kClass, 0), first);
   EXPECT_EQ(blocks().state(first), BlockState::kInHand);
   EXPECT_EQ(blocks().count(first), 3u);
-  EXPECT_EQ(depot().take(kClass), 0u);
+  EXPECT_EQ(depot().take(kClass, 0), 0u);
   keep(first);
   keep(second);
 }
 
 TEST_F(DepotTest, CountsItsBytes) {
   const uint64_t before = depot().bytes();
-  EXPECT_TRUE(depot().put(kClass, make_block(7)));
-  EXPECT_TRUE(depot().put(kClass, make_block(2)));
+  EXPECT_TRUE(depot().put(kClass, 0, make_block(7)));
+  EXPECT_TRUE(depot().put(kClass, 0, make_block(2)));
   EXPECT_EQ(depot().bytes(), before + 9 * kBytes);
   empty_depot();
   EXPECT_EQ(depot().bytes(), before);
 }
 
 TEST_F(DepotTest, ABlockIsInHandOfWhoeverTookItLast) {
-  EXPECT_TRUE(depot().put(kClass, make_block(2)));
+  EXPECT_TRUE(depot().put(kClass, 0, make_block(2)));
   std::thread([] {
-    const uint32_t block = depot().take(kClass);
+    const uint32_t block = depot().take(kClass, 0);
     ASSERT_NE(block, 0u);
     EXPECT_EQ(blocks().header(block).owner.load(), thread_id());
-    EXPECT_TRUE(depot().put(kClass, block));
+    EXPECT_TRUE(depot().put(kClass, 0, block));
   }).join();
-  keep(depot().take(kClass));
+  keep(depot().take(kClass, 0));
 }
 
 // Objects that no refill asked for between two ageings are idle; those that were asked for are not.
@@ -103,25 +103,25 @@ TEST_F(DepotTest, TellsHowManyObjectsNobodyAskedFor) {
     return 0u;
   };
   EXPECT_EQ(age_until_told(), 0u) << "an empty depot has nothing idle";
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(depot().put(kClass, make_block(1)));
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(depot().put(kClass, 0, make_block(1)));
   EXPECT_EQ(age_until_told(), 4u);
-  const uint32_t asked_for = depot().take(kClass);
-  EXPECT_TRUE(depot().put(kClass, asked_for));
+  const uint32_t asked_for = depot().take(kClass, 0);
+  EXPECT_TRUE(depot().put(kClass, 0, asked_for));
   EXPECT_EQ(age_until_told(), 3u);
 }
 
 TEST_F(DepotTest, NoBlockIsLostBetweenThreads) {
   constexpr uint32_t kBlocks = 32;
-  for (uint32_t i = 0; i < kBlocks; ++i) ASSERT_TRUE(depot().put(kClass, make_block(1)));
+  for (uint32_t i = 0; i < kBlocks; ++i) ASSERT_TRUE(depot().put(kClass, 0, make_block(1)));
   const uint64_t bytes = depot().bytes();
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([] {
       for (int round = 0; round < 50000; ++round) {
-        const uint32_t block = depot().take(kClass);
+        const uint32_t block = depot().take(kClass, 0);
         if (block == 0) continue;
         ASSERT_EQ(blocks().header(block).owner.load(), thread_id());
-        while (!depot().put(kClass, block)) continue;  // ends: it is lost only to another's success
+        while (!depot().put(kClass, 0, block)) continue;  // ends: it is lost only to another's success
       }
     });
   }

@@ -66,7 +66,7 @@ TEST_F(HeapCheckSlabs, C4FindsADescriptorThatNamesNoClass) {
 
 TEST_F(HeapCheckSlabs, C5FindsASlabWithFreeObjectsThatIsNotListed) {
   const uint32_t unit = listed_unit();
-  ASSERT_EQ(slab_pop_partial(kSmall), unit);
+  ASSERT_EQ(slab_pop_partial(kSmall, 0), unit);
   expect_only("C5");
   slab_relist(unit, slab_identity(unit));
   unit::expect_sound_heap();
@@ -86,7 +86,7 @@ TEST_F(HeapCheckSlabs, C5FindsASlabOnTwoLists) {
   const uint32_t unit = listed_unit();
   SlabClass& own = slab_class(kSmall);
   const auto next_of = [](uint32_t one) -> std::atomic<uint32_t>& { return slab_at(one).next; };
-  TaggedStack& other = own.partial[(own.current & 1) ^ 1];
+  TaggedStack& other = own.lists.partial[(own.lists.current & 1) ^ 1];
   const uint32_t kept = slab_at(unit).next;
   ASSERT_TRUE(other.push(unit, next_of));
   expect_only("C5");
@@ -99,11 +99,11 @@ TEST_F(HeapCheckSlabs, C5FindsASlabOnTheListOfAnotherClass) {
   const uint32_t unit = listed_unit();
   SlabClass& other = slab_class(kSmall + 1);
   const auto next_of = [](uint32_t one) -> std::atomic<uint32_t>& { return slab_at(one).next; };
-  ASSERT_EQ(slab_pop_partial(kSmall), unit);
+  ASSERT_EQ(slab_pop_partial(kSmall, 0), unit);
   state_of(unit).fetch_or(kSlabListed);
-  ASSERT_TRUE(other.partial[0].push(unit, next_of));
+  ASSERT_TRUE(other.lists.partial[0].push(unit, next_of));
   expect_only("C5");
-  EXPECT_EQ(other.partial[0].pop(next_of), unit);
+  EXPECT_EQ(other.lists.partial[0].pop(next_of), unit);
   state_of(unit).fetch_and(~uint64_t{kSlabListed});
   slab_relist(unit, slab_identity(unit));
   unit::expect_sound_heap();

@@ -136,39 +136,39 @@ TEST_F(HeapCheck, C2FindsADeferredListWhoseLinkWasOverwritten) {
 
 TEST_F(HeapCheck, C3FindsABlockOnTwoStacks) {
   const uint32_t block = make_block();
-  ASSERT_TRUE(depot().put(kSmall, block));
+  ASSERT_TRUE(depot().put(kSmall, 0, block));
   const uint32_t kept = blocks().header(block).next.load();
   ASSERT_TRUE(blocks().pooled().push(block, blocks().next_of()));
   expect_only("C3");
   EXPECT_EQ(blocks().pooled().pop(blocks().next_of()), block);
   blocks().header(block).next.store(kept);
   unit::expect_sound_heap();
-  EXPECT_EQ(depot().take(kSmall), block);
+  EXPECT_EQ(depot().take(kSmall, 0), block);
   unmake_block(block);
 }
 
 TEST_F(HeapCheck, C3FindsABlockOfTheDepotThatSaysItIsElsewhere) {
   const uint32_t block = make_block();
-  ASSERT_TRUE(depot().put(kSmall, block));
+  ASSERT_TRUE(depot().put(kSmall, 0, block));
   for (const BlockState wrong : {BlockState::kInHand, BlockState::kPooled}) {
     blocks().set_state(block, wrong, kSmall);
     expect_only("C3");
   }
   blocks().set_state(block, BlockState::kInDepot, kSmall);
   unit::expect_sound_heap();
-  EXPECT_EQ(depot().take(kSmall), block);
+  EXPECT_EQ(depot().take(kSmall, 0), block);
   unmake_block(block);
 }
 
 TEST_F(HeapCheck, C3FindsABlockOfTheDepotThatIsOnNoStack) {
   const uint32_t block = make_block();
-  ASSERT_TRUE(depot().put(kSmall, block));
+  ASSERT_TRUE(depot().put(kSmall, 0, block));
   TaggedStack& full = depot().of(kSmall).full;
   ASSERT_EQ(full.pop(blocks().next_of()), block);
   expect_only("C3");
   ASSERT_TRUE(full.push(block, blocks().next_of()));
   unit::expect_sound_heap();
-  EXPECT_EQ(depot().take(kSmall), block);
+  EXPECT_EQ(depot().take(kSmall, 0), block);
   unmake_block(block);
 }
 

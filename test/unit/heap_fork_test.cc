@@ -91,25 +91,25 @@ TEST_F(HeapFork, ABlockWithoutACountMayHaveLostAsManyAsItHolds) {
 
 TEST_F(HeapFork, ABlockBetweenItsStackAndAHandIsFoundAgain) {
   const uint32_t block = make_block();
-  ASSERT_TRUE(depot().put(kSmall, block));
+  ASSERT_TRUE(depot().put(kSmall, 0, block));
   TaggedStack& full = depot().of(kSmall).full;
   ASSERT_EQ(full.pop(blocks().next_of()), block);  // popped, and not yet marked as in hand
   unit::in_child([] { expect_whole_heap(); });
   ASSERT_TRUE(full.push(block, blocks().next_of()));
-  ASSERT_EQ(depot().take(kSmall), block);
+  ASSERT_EQ(depot().take(kSmall, 0), block);
   unmake_block(block);
 }
 
 TEST_F(HeapFork, ASlabThatWasPoppedIsListedAgain) {
   const uint32_t unit = listed_unit();
-  ASSERT_EQ(slab_pop_partial(kSmall), unit);
+  ASSERT_EQ(slab_pop_partial(kSmall, 0), unit);
   unit::in_child([] { expect_whole_heap(); });
   slab_relist(unit, slab_identity(unit));
 }
 
 TEST_F(HeapFork, ASlabBetweenItsMarkAndItsListIsListedAgain) {
   const uint32_t unit = listed_unit();
-  ASSERT_EQ(slab_pop_partial(kSmall), unit);
+  ASSERT_EQ(slab_pop_partial(kSmall, 0), unit);
   state_of(unit).fetch_or(kSlabListed);
   unit::in_child([] { expect_whole_heap(); });
   state_of(unit).fetch_and(~uint64_t{kSlabListed});

@@ -22,7 +22,7 @@ class SlabTest : public testing::TestWithParam<ClassId> {
 
   void SetUp() override {
     ASSERT_EQ(slab_class(cls).slabs.load(), 0u) << "the class is this test's alone";
-    unit_ = slab_create(cls, Contract::kPlain);
+    unit_ = slab_create(cls, 0, Contract::kPlain);
     ASSERT_NE(unit_, 0u);
     identity_ = slab_identity(unit_);
   }
@@ -39,7 +39,7 @@ class SlabTest : public testing::TestWithParam<ClassId> {
     const SlabIdentity identity = slab_identity(unit);
     if (identity.cls != cls) return;
     const bool listed = (flags_of(slab_at(unit).state.load()) & kSlabListed) != 0;
-    EXPECT_EQ(slab_pop_partial(cls), listed ? unit : 0);
+    EXPECT_EQ(slab_pop_partial(cls, 0), listed ? unit : 0);
     EXPECT_TRUE(slab_retire(unit, identity));
   }
 
@@ -137,13 +137,13 @@ TEST_P(SlabTest, SortedFreesTakeAnObjectWhoseSlabIsGoneForADoubleOneAndFreeTheOt
 
 TEST_P(SlabTest, AFreeListsASlabThatIsNeitherActiveNorListed) {
   const std::vector<void*> objects = take(info.capacity);
-  EXPECT_EQ(slab_pop_partial(cls), 0u);
+  EXPECT_EQ(slab_pop_partial(cls, 0), 0u);
   EXPECT_TRUE(slab_give_object(objects[0]));
   EXPECT_EQ(flags(), kSlabListed);
   EXPECT_TRUE(slab_give_object(objects[1]));  // and does not list it again
-  EXPECT_EQ(slab_pop_partial(cls), unit_);
+  EXPECT_EQ(slab_pop_partial(cls, 0), unit_);
   EXPECT_EQ(flags(), 0);
-  EXPECT_EQ(slab_pop_partial(cls), 0u);
+  EXPECT_EQ(slab_pop_partial(cls, 0), 0u);
   give_all({objects.begin() + 2, objects.end()});
 }
 
@@ -170,7 +170,7 @@ TEST_P(SlabTest, AFullSlabIsListedByDeactivationOnlyWhenSomethingIsFree) {
 
 TEST_P(SlabTest, WithAnObjectOutItIsNotRetiredButListed) {
   const std::vector<void*> objects = take(1);
-  ASSERT_EQ(slab_pop_partial(cls), unit_) << "what was too much for the take has listed it";
+  ASSERT_EQ(slab_pop_partial(cls, 0), unit_) << "what was too much for the take has listed it";
   EXPECT_FALSE(slab_retire(unit_, identity_));
   EXPECT_EQ(free_bits(), info.capacity - 1);
   EXPECT_EQ(flags(), kSlabListed);
@@ -197,7 +197,7 @@ TEST_P(SlabTest, AClaimForASlabThatIsAnotherByNowTakesNothing) {
   const SlabIdentity old = identity_;
   for (const ClassId next : {cls, ClassId{5}}) {
     retire_empty(unit_, slab_identity(unit_).cls);
-    ASSERT_EQ(slab_create(next, Contract::kPlain), unit_) << "the arena uses free units again";
+    ASSERT_EQ(slab_create(next, 0, Contract::kPlain), unit_) << "the arena uses free units again";
     void* out[8];
     EXPECT_EQ(slab_take(unit_, old, out, 8), 0u);
     EXPECT_EQ(slab_take_one(unit_, old), nullptr);

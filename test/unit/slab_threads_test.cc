@@ -49,8 +49,8 @@ class Worker {
 
   // As a refill does: a popped or new slab, active while it is taken from, and let go afterwards.
   void take_batch() {
-    uint32_t unit = slab_pop_partial(cls_);
-    if (unit == 0) unit = slab_create(cls_, Contract::kPlain);
+    uint32_t unit = slab_pop_partial(cls_, 0);
+    if (unit == 0) unit = slab_create(cls_, 0, Contract::kPlain);
     ASSERT_NE(unit, 0u);
     const SlabIdentity identity = slab_identity(unit);
     const bool active = slab_activate(unit, identity, 0);
@@ -61,7 +61,7 @@ class Worker {
   }
 
   void take_one_from_a_listed_slab() {
-    const uint32_t unit = slab_class(cls_).partial[random_() % 2].peek();
+    const uint32_t unit = slab_class(cls_).lists.partial[random_() % 2].peek();
     if (unit == 0) return;
     const SlabIdentity identity = slab_identity(unit);
     if (identity.cls != cls_) return;  // retired meanwhile

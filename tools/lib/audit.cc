@@ -181,6 +181,9 @@ class Audit {
     check_stack(image_.pooled_at, kPooledBlock, 0);
     for (const uint32_t cls : small_classes_) {
       check_stack(image_.depot_classes_at + cls * image_.depot_classes_stride, kBlockInDepot, cls);
+      for (uint64_t node = 1; node < image_.nodes; ++node) {
+        check_stack(image_.node_depots_at + ((node - 1) * image_.node_classes + cls) * 8, kBlockInDepot, cls);
+      }
     }
   }
 
@@ -207,7 +210,14 @@ class Audit {
   }
 
   void check_partial_lists(uint32_t cls) {
-    const uint64_t lists = image_.slab_classes_at + cls * image_.slab_classes_stride + image_.slab_class_partial;
+    check_lists(image_.slab_classes_at + cls * image_.slab_classes_stride + image_.slab_class_partial, cls);
+    for (uint64_t node = 1; node < image_.nodes; ++node) {
+      const uint64_t place = (node - 1) * image_.node_classes + cls;
+      check_lists(image_.node_lists_at + place * image_.node_lists_stride, cls);
+    }
+  }
+
+  void check_lists(uint64_t lists, uint32_t cls) {
     for (const uint64_t head : view_.read_many<uint64_t>(lists, 2)) {
       for (uint64_t unit = head & kMaxIndex; unit != 0;) {
         if (unit >= frontier_ || on_list_[unit]) {

@@ -46,6 +46,7 @@ constexpr CounterName kCounters[] = {
     {Counter::kNolockFromRun, "nolock_from_run"},
     {Counter::kSingleBitAllocs, "single_bit_allocs"},
     {Counter::kSingleBitFrees, "single_bit_frees"},
+    {Counter::kSentHome, "sent_home"},
 };
 
 std::string choice(const char* choices, uint32_t index) {

@@ -27,10 +27,10 @@ void make_again(void* context) {
   if (scene.is_changed) return;
   scene.is_changed = true;
   relist_lost_slabs(arena().frontier());
-  expect(slab_pop_partial(kClass) == scene.unit, "the slab was not found as lost");
+  expect(slab_pop_partial(kClass, 0) == scene.unit, "the slab was not found as lost");
   expect(slab_retire(scene.unit, scene.identity), "a slab with all its bits is not retired");
   SlabIdentity next;
-  expect(slab_create(kClass, Contract::kPlain, &next) == scene.unit,
+  expect(slab_create(kClass, 0, Contract::kPlain, &next) == scene.unit,
          "the units were not used again: this test needs another way");
   expect(!(next == scene.identity), "two slabs of one identity");
   install_active(kSlot, scene.unit, next);
@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   start(argc, argv);
   reslab_trim(0);  // there is no other slab of the class
   Scene scene = {};
-  scene.unit = slab_create(kClass, Contract::kPlain, &scene.identity);
+  scene.unit = slab_create(kClass, 0, Contract::kPlain, &scene.identity);
   expect(scene.unit != 0, "no slab");
   install_active(kSlot, scene.unit, scene.identity);
   {

@@ -21,7 +21,7 @@ struct Former {
 };
 
 Former make_former() {
-  const uint32_t unit = slab_create(kFormer, Contract::kPlain);
+  const uint32_t unit = slab_create(kFormer, 0, Contract::kPlain);
   return {unit, slab_identity(unit), false};
 }
 
@@ -30,7 +30,7 @@ void change_slab(void* context) {
   if (former.is_gone) return;
   former.is_gone = true;
   expect(slab_retire(former.unit, former.identity), "a slab with all its bits is not retired");
-  expect(slab_create(kPresent, Contract::kPlain) == former.unit,
+  expect(slab_create(kPresent, 0, Contract::kPlain) == former.unit,
          "the unit was not used again: this test needs another way");
 }
 

@@ -40,7 +40,7 @@ uint32_t filled_block() {
 }
 
 uint32_t take_block() {
-  const uint32_t block = depot().take(kBlockClass);
+  const uint32_t block = depot().take(kBlockClass, 0);
   if (block == 0) return 0;
   if (block_owner[block] != 0) violation("block %u is in two hands", block);
   block_owner[block] = static_cast<uint8_t>(thread_number() + 1);
@@ -52,12 +52,12 @@ void put_block(uint32_t block) {
   if (block == 0) return;
   if (block_owner[block] != thread_number() + 1) violation("block %u has changed hands", block);
   block_owner[block] = 0;
-  if (!depot().put(kBlockClass, block)) violation("a block was refused without 64 lost races");
+  if (!depot().put(kBlockClass, 0, block)) violation("a block was refused without 64 lost races");
 }
 
 void fill_depot() {
   take_many(kCold, 3);
-  for (int i = 0; i < 3; ++i) depot().put(kBlockClass, filled_block());
+  for (int i = 0; i < 3; ++i) depot().put(kBlockClass, 0, filled_block());
 }
 
 void take_two_and_return_the_first() {

@@ -29,7 +29,7 @@ void again(void (*work)()) {
 
 // A slab of which `held_objects` objects are on the table, on its list unless all are.
 void make_slab(uint32_t held_objects) {
-  the_slab = slab_create(kClass, Contract::kPlain);
+  the_slab = slab_create(kClass, 0, Contract::kPlain);
   if (the_slab == 0) violation("no slab");
   the_identity = slab_identity(the_slab);
   void* objects[8];
@@ -90,7 +90,7 @@ void take_one_from_it() {
 void take_by_the_list() {
   again([] {
     SlabIdentity identity;
-    const uint32_t unit = slab_pop_partial(kClass, &identity);
+    const uint32_t unit = slab_pop_partial(kClass, 0, &identity);
     if (unit == 0) return;
     void* objects[4];
     const uint32_t got = slab_take(unit, identity, objects, 3);
@@ -112,7 +112,7 @@ void retire_and_reuse() {
 void use_as_active() {
   again([] {
     SlabIdentity identity;
-    const uint32_t unit = slab_pop_partial(kClass, &identity);
+    const uint32_t unit = slab_pop_partial(kClass, 0, &identity);
     if (unit == 0) return;
     if (!slab_activate(unit, identity, 0)) return;
     void* objects[8];
@@ -125,7 +125,7 @@ void use_as_active() {
 // The active slab of slot 0 comes and goes.
 void install_it() {
   SlabIdentity identity;
-  const uint32_t unit = slab_pop_partial(kClass, &identity);
+  const uint32_t unit = slab_pop_partial(kClass, 0, &identity);
   if (unit != 0) install_active(0, unit, identity);
 }
 
@@ -150,7 +150,7 @@ void find_lost_and_make_again() {
     slab_sweep(kClass, 4);
     slab_sweep(kClass, 4);
     SlabIdentity identity;
-    const uint32_t unit = slab_create(kClass, Contract::kPlain, &identity);
+    const uint32_t unit = slab_create(kClass, 0, Contract::kPlain, &identity);
     if (unit != 0) install_active(0, unit, identity);
   });
 }

@@ -36,7 +36,7 @@ class OwnArena : public testing::Test {
     const size_t words = units / 64 + 1;
     bitmaps_ = std::vector<std::atomic<uint64_t>>(2 * words + words / 64 + 1);
     arena_ = new Arena();
-    arena_->init({reinterpret_cast<uintptr_t>(base_), units, chunks_, class_of_.data()}, reserved_units,
+    arena_->init({reinterpret_cast<uintptr_t>(base_), units, chunks_, class_of_.data(), nullptr}, reserved_units,
                  bitmaps_.data());
   }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/topology.h"
+
+#include "platform/small_file.h"
+#include "platform/syscall.h"
+
+namespace reslab {
+
+constinit std::atomic<Topology*> published_topology{nullptr};
+
+uint32_t possible_nodes() {
+  size_t range[16];
+  const size_t count = read_numbers("/sys/devices/system/node/possible", range, 16);
+  if (count == 0 || range[count - 1] == 0) return 1;
+  return range[count - 1] < kMaxNodes ? static_cast<uint32_t>(range[count - 1]) + 1 : kMaxNodes;
+}
+
+uint32_t current_node() {
+  unsigned node = 0;
+  return sys_call(SYS_getcpu, 0, reinterpret_cast<long>(&node), 0) == 0 ? node % kMaxNodes : 0;
+}
+
+}  // namespace reslab
