@@ -102,7 +102,8 @@ RESLAB_API
 void reslab_free(void* ptr) RESLAB_NOEXCEPT;
 
 /* reslab_free for a caller that knows what was asked for: `size` bytes. The object's class always comes from the heap's
- * own map, never from `size`: a request may have been served by a larger class. Class plain. After C23. */
+ * own map, never from `size`: a request may have been served by a larger class. With the option check_sizes another
+ * size than may have been asked for by malloc, calloc or realloc is reported. Class plain. After C23. */
 RESLAB_API
 void reslab_free_sized(void* ptr, size_t size) RESLAB_NOEXCEPT;
 
@@ -160,7 +161,8 @@ size_t reslab_page_size(void) RESLAB_NOEXCEPT;
 #define RESLAB_PAGES_MAX_ORDER 9u
 
 /* 2^`order` pages of reslab_page_size() bytes, aligned to their whole size. NULL when `order` is too large or no such
- * memory is at hand (counted in nolock_failures). `flags`: as for reslab_malloc_nolock. Any function frees them.
+ * memory is at hand (counted in nolock_failures). `flags`: as for reslab_malloc_nolock, and always RESLAB_NORETRY, so
+ * that they have this size and no other. Any function frees them.
  * Class any. After the kernel's alloc_pages_nolock(). */
 RESLAB_API RESLAB_CHECK_RESULT
 void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) RESLAB_NOEXCEPT;
@@ -191,7 +193,8 @@ reslab_reserve* reslab_reserve_create(size_t size, size_t count) RESLAB_NOEXCEPT
 
 /* `size` bytes from the reserve. As many calls as it has objects cannot fail, whatever threads and handlers they come
  * from. Past that, or for more bytes than its objects have, does what reslab_malloc_nolock does with `flags`; NULL with
- * RESLAB_NORETRY. The objects are ordinary ones: any function frees them, and they do not come back here. Class any. */
+ * RESLAB_NORETRY. The objects are ordinary ones, of the reserve's `size`, which a sized free has to say: any function
+ * frees them, and they do not come back here. Class any. */
 RESLAB_API RESLAB_CHECK_RESULT RESLAB_SIZED_BY(2)
 void* reslab_reserve_alloc(reslab_reserve* reserve, size_t size, unsigned flags) RESLAB_NOEXCEPT;
 

@@ -194,8 +194,8 @@ int posix_memalign_entry(void** out, size_t align, size_t bytes) {
 
 namespace {
 
-[[gnu::noinline]] void free_sized_slow(void* object, size_t bytes, const char* call) {
-  heap_check_size(object, bytes, call);
+[[gnu::noinline]] void free_sized_slow(void* object, size_t bytes, size_t align, const char* call) {
+  heap_check_size(object, bytes, align, call);
   free_slow(object);
 }
 
@@ -205,13 +205,12 @@ namespace {
 // says (14). The size is only checked, where that is asked for: with the option, frees have no fast path (heap/root.cc).
 void free_sized_entry(void* object, size_t bytes) {
   if (__builtin_expect(fast_free(object), 1)) return;
-  free_sized_slow(object, bytes, "free_sized");
+  free_sized_slow(object, bytes, 16, "free_sized");
 }
 
 void free_aligned_sized_entry(void* object, size_t align, size_t bytes) {
-  (void)align;
   if (__builtin_expect(fast_free(object), 1)) return;
-  free_sized_slow(object, bytes, "free_aligned_sized");
+  free_sized_slow(object, bytes, align, "free_aligned_sized");
 }
 
 size_t usable_size_entry(const void* object) { return heap_usable_bytes(object, "malloc_usable_size"); }

@@ -53,15 +53,17 @@ void reslab_free_nolock(void* ptr) noexcept {
 }
 
 void reslab_free_sized_nolock(void* ptr, size_t size) noexcept {
-  heap_check_size(ptr, size, "reslab_free_sized_nolock");
+  heap_check_size(ptr, size, kUnitBytes, "reslab_free_sized_nolock");  // at whatever alignment
   reslab_free_nolock(ptr);
 }
 
 size_t reslab_page_size(void) noexcept { return kPageBytes; }
 
-// Pages are the objects of the classes of their size, which are powers of two and so aligned to it, and runs above.
+// Pages are the objects of the classes of their size, which are powers of two and so aligned to it, and runs above. No
+// other class stands in: who frees them says their order, and another one is reported.
 void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) noexcept {
   if (order > RESLAB_PAGES_MAX_ORDER || !flags_are_known(flags)) return fail_nolock();
+  flags |= RESLAB_NORETRY;
   const size_t bytes = kPageBytes << order;
   // With red zones a size is aligned only where that is asked for.
   if (bytes <= kTableBytes && !debug_is_on()) return reslab_malloc_nolock(bytes, flags);
@@ -71,7 +73,7 @@ void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) noexcept {
 void reslab_pages_free_nolock(void* ptr, unsigned order) noexcept {
   if (ptr == nullptr) return;
   const size_t bytes = order <= RESLAB_PAGES_MAX_ORDER ? kPageBytes << order : kMaxBytes;
-  heap_require_size(ptr, bytes, "reslab_pages_free_nolock");
+  heap_require_pages(ptr, bytes, "reslab_pages_free_nolock");
   reslab_free_nolock(ptr);
 }
 

@@ -21,7 +21,6 @@ namespace reslab {
 namespace {
 
 constexpr int kPartialTries = 4;           // partial slabs looked at in one refill
-constexpr int kBucketTries = 3;            // other classes tried
 constexpr uint32_t kDeferredBudget = 256;  // objects moved in one refill
 
 void count_route(Contract contract, Counter route) {
@@ -194,14 +193,10 @@ void* refill(ClassId cls, Contract contract) {
   return distribute(cls, block);
 }
 
-// "Retry a different bucket": the next larger classes whose objects have the alignment of this one (64 goes to 128).
+// "Retry a different bucket". What is looked at when sizes are checked goes by the same rule (heap_check_size).
 void* from_other_buckets(ClassId cls) {
-  const uint32_t bytes = malloc_class_info(cls).object_bytes;
-  const uint32_t alignment = bytes & -bytes;
-  int left = kBucketTries;
-  for (ClassId other = cls + 1; other < kMallocClasses && left > 0; ++other) {
-    if (malloc_class_info(other).object_bytes % alignment != 0) continue;
-    --left;
+  int left = kStandIns;
+  for (ClassId other = next_bucket(cls, cls); other != kNoClass && left > 0; other = next_bucket(cls, other), --left) {
     const PopResult result = magazine_pop(other);
     if (result.section == Section::kDone) {
       counters.add(Counter::kNolockRetries);

@@ -189,11 +189,13 @@ void* debug_allocate(const Request& request, const char* call) {
   return object;
 }
 
-bool debug_tracks(const void* object) {
-  if (guard_owns(tables(), object)) return true;
-  const ObjectPlace place = place_of(object);
-  return place.cls < kFirstCacheClass && charged_account(place) == 0;
-}
+namespace {
+
+bool has_record(const ObjectPlace& place) { return place.cls < kFirstCacheClass && charged_account(place) == 0; }
+
+}  // namespace
+
+bool debug_tracks(const void* object) { return guard_owns(tables(), object) || has_record(place_of(object)); }
 
 void debug_free(void* object, Contract contract, const char* call) {
   DebugTables& own = tables();
@@ -235,15 +237,17 @@ size_t debug_usable_bytes(const void* object, const char* call) {
 
 void debug_check_size(const void* object, size_t bytes, const char* call) {
   DebugTables& own = tables();
-  if (!own.has(kDebugChecks) || guard_owns(own, object) || !debug_tracks(object)) return;
-  const ObjectPlace place = heap_place_of(object, call);
-  const uint64_t word = Tracked(own, place).word();
-  if (DebugRecord::state_of(word) != DebugState::kLive) return;
-  // What good_size() promises may be given back as the size as well.
-  const size_t asked = DebugRecord::bytes_of(word);
-  if (bytes != asked && heap_good_bytes(bytes) != heap_good_bytes(asked)) {
+  if (!own.has(kDebugChecks) || guard_owns(own, object)) return;
+  size_t asked;
+  if (debug_asked_bytes(heap_place_of(object, call), asked) && !is_size_of(bytes, asked)) {
     report_debug(Report::kWrongSizeAsked, {bytes, asked}, call, object);
   }
+}
+
+bool debug_asked_bytes(const ObjectPlace& place, size_t& asked) {
+  const uint64_t word = has_record(place) ? Tracked(tables(), place).word() : 0;
+  asked = DebugRecord::bytes_of(word);
+  return DebugRecord::state_of(word) != DebugState::kUntracked;
 }
 
 void debug_retire(const void* object, const ObjectPlace& place, const char* call) {

@@ -29,6 +29,13 @@ void debug_free(void* object, Contract contract, const char* call);
 void* debug_reallocate(void* object, size_t bytes, Contract contract, const char* call);
 size_t debug_usable_bytes(const void* object, const char* call);
 void debug_check_size(const void* object, size_t bytes, const char* call);
+// What was asked for, of an object that is on record: also of one that was freed, whose second free is reported as such.
+// False: none is.
+bool debug_asked_bytes(const ObjectPlace& place, size_t& asked);
+// May who asked for `asked` say `bytes`? What good_size() promises may be given back as the size as well.
+inline bool is_size_of(size_t bytes, size_t asked) {
+  return bytes == asked || heap_good_bytes(bytes) == heap_good_bytes(asked);
+}
 
 // The object waits for a grace period: it is checked now, and filled when it is given back.
 void debug_retire(const void* object, const ObjectPlace& place, const char* call);

@@ -102,6 +102,39 @@ bool fits_in_place(const ObjectPlace& place, size_t bytes) {
   return place.cls != kRunClass && bytes <= kMaxSmallBytes && stays_in_class(place.cls, class_of_size(bytes), bytes);
 }
 
+// --- sizes of sized frees ----------------------------------------------------------------------------------------------
+
+bool is_guarded(const void* object) {
+  return debug_is_on() && guard_owns(*debug_tables.load(std::memory_order_acquire), object);
+}
+
+bool is_asked_known(const ObjectPlace& place, size_t& asked) {
+  return debug_is_on() && debug_asked_bytes(place, asked);
+}
+
+// By this class, or by one that it stands in for?
+bool is_served_by(ClassId cls, size_t bytes, size_t align) {
+  const ClassId own = class_of_aligned(align, bytes);
+  ClassId each = own;
+  for (int left = kStandIns; each != kNoClass && each != cls && left > 0; --left) each = next_bucket(own, each);
+  return each != kNoClass && each == cls;
+}
+
+// Too large is wrong always, too small where no allocating function would have taken so large an object. realloc leaves an
+// object where it is while more than half of it is in use. What a typed cache's objects were asked for, and a charged
+// one's, is not known so well.
+bool may_have_served(const ObjectPlace& place, size_t bytes, size_t most_align) {
+  const size_t have = heap_bytes_at(place);
+  if (bytes > have) return false;
+  if (place.cls == kRunClass) return have - bytes <= kUnitBytes;  // not less: nothing, or a cache's object kept aside
+  if (place.cls >= kFirstCacheClass || stays_in_class(place.cls, class_of_size(bytes), bytes)) return true;
+  if (is_served_by(place.cls, bytes, 16)) return true;
+  for (size_t align = 32; align <= most_align && align <= kUnitBytes; align *= 2) {
+    if (is_served_by(place.cls, bytes, align)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 ObjectPlace heap_place_of(const void* object, const char* call) {
@@ -216,17 +249,25 @@ size_t heap_good_bytes(size_t bytes) {
   return bytes <= kMaxSmallBytes ? object_bytes_of(class_of_size(bytes)) : units_for(bytes) << kUnitShift;
 }
 
-void heap_check_size(const void* object, size_t bytes, const char* call) {
-  if (object == nullptr) return;
-  if (debug_is_on()) debug_check_size(object, bytes, call);
-  if (options().check_sizes) heap_require_size(object, bytes, call);
+// Exactly: pages are never served by another class (api/nolock.cc).
+void heap_require_pages(const void* object, size_t bytes, const char* call) {
+  if (is_guarded(object)) return;
+  const ObjectPlace place = heap_place_of(object, call);
+  size_t asked;
+  // While a forked child is repaired the smallest are runs.
+  const size_t own = place.cls == kRunClass ? units_for(bytes) << kUnitShift : heap_good_bytes(bytes);
+  const bool fits = is_asked_known(place, asked) ? bytes == asked : heap_bytes_at(place) == own;
+  if (!fits) report_wrong_size(call, object, bytes);
 }
 
-// A request may have been served by a larger class, never by a smaller one.
-void heap_require_size(const void* object, size_t bytes, const char* call) {
-  if (debug_is_on() && guard_owns(*debug_tables.load(std::memory_order_acquire), object)) return;
+void heap_check_size(const void* object, size_t bytes, size_t most_align, const char* call) {
+  if (object == nullptr) return;
+  if (debug_is_on()) debug_check_size(object, bytes, call);
+  if (!options().check_sizes || is_guarded(object)) return;
   const ObjectPlace place = heap_place_of(object, call);
-  if (bytes > heap_bytes_at(place)) report_wrong_size(call, object, bytes);
+  size_t asked;
+  const bool fits = is_asked_known(place, asked) ? is_size_of(bytes, asked) : may_have_served(place, bytes, most_align);
+  if (!fits) report_wrong_size(call, object, bytes);
 }
 
 }  // namespace reslab

@@ -56,9 +56,12 @@ size_t heap_usable_bytes(const void* object, const char* call);
 // What a request of `bytes` really gets; 0 if no allocation can be that large.
 size_t heap_good_bytes(size_t bytes);
 
-// Reports a sized free whose size does not fit the object: always, or if the option asks for it.
-void heap_require_size(const void* object, size_t bytes, const char* call);
-void heap_check_size(const void* object, size_t bytes, const char* call);
+// Reports pages that are freed with another size than theirs.
+void heap_require_pages(const void* object, size_t bytes, const char* call);
+
+// Reports a sized free whose size does not fit the object, if the option asks for that. `most_align`: the alignment that
+// may have been asked for as well.
+void heap_check_size(const void* object, size_t bytes, size_t most_align, const char* call);
 
 // --- for the debug modes (heap/debug.h), which stand between these and the functions above ----------------------------
 

@@ -163,6 +163,18 @@ constexpr ClassId class_of_aligned(size_t align, size_t bytes) {
   return kNoClass;
 }
 
+// Where the bucket of a class is contended, one of the next larger classes may serve in its place, whose objects have the
+// alignment of its own (64 goes to 128): so many are tried. `after` is the one tried before, at first the class itself;
+// kNoClass: there are no more.
+inline constexpr int kStandIns = 3;
+constexpr ClassId next_bucket(ClassId cls, ClassId after) {
+  const size_t bytes = object_bytes_of(cls), alignment = bytes & -bytes;
+  for (ClassId other = after + 1; other < kMallocClasses; ++other) {
+    if (object_bytes_of(other) % alignment == 0) return other;
+  }
+  return kNoClass;
+}
+
 // An object's place in its slab, and whether an offset is the start of one.
 constexpr uint32_t object_index(const ClassInfo& info, size_t offset) {
   return static_cast<uint32_t>((static_cast<unsigned __int128>(info.inverse) * offset) >> 64);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "mode.h"
@@ -124,9 +125,16 @@ TEST(Pages, ALongRandomRunLeavesLargeOrdersPossible) {
 TEST(PagesDeathTest, AFreeOfAnotherOrderIsReported) {
   void* pages = opaque(reslab_pages_alloc_nolock(2, RESLAB_GROW));
   ASSERT_NE(pages, nullptr);
-  EXPECT_DEATH(reslab_pages_free_nolock(pages, 3), "reslab_pages_free_nolock.*freed with size 32768, but it is");
+  for (const unsigned order : {0u, 1u, 3u}) {
+    EXPECT_DEATH(reslab_pages_free_nolock(pages, order),
+                 "reslab_pages_free_nolock.*freed with size " + std::to_string(bytes_of(order)) + ", but it is");
+  }
   EXPECT_DEATH(reslab_pages_free_nolock(pages, 77), "reslab_pages_free_nolock.*freed with size [0-9]*, but it is");
   reslab_pages_free_nolock(pages, 2);
+  void* run = opaque(reslab_pages_alloc_nolock(7, RESLAB_GROW));
+  ASSERT_NE(run, nullptr);
+  EXPECT_DEATH(reslab_pages_free_nolock(run, 6), "reslab_pages_free_nolock.*freed with size 262144, but it is");
+  reslab_pages_free_nolock(run, 7);
 }
 
 }  // namespace
