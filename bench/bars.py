@@ -115,7 +115,7 @@ def fallback(results: Results) -> Iterator[Verdict]:
     for other, bar in (("reslab", 5.0), ("glibc", 1.5)):
         for case, runs in results.items():
             ratio = ratios.to_best(runs, "reslab-fallback", [other], "time")
-            if ratio:
+            if ratio and case != EMPTY_CALLS:
                 yield Verdict(f"fallback mode's time against {other}: {case}", ratio.median, bar, is_one_of_many=True)
 
 

@@ -76,6 +76,12 @@ class Bars(unittest.TestCase):
         found = [v.value for v in bars.judge("workloads", {"x": sample}, ["glibc", "jemalloc"]) if "peak" in v.what]
         self.assertEqual(found, [0.75, 0.75])
 
+    def test_what_the_calls_cost_is_no_allocators_merit(self):
+        runs = {"reslab-fallback": times(2), "reslab": times(2), "glibc": times(2)}
+        found = {v.what for v in bars.judge("micro", {"pair/64": runs, bars.EMPTY_CALLS: runs}, ["glibc"])}
+        self.assertIn("fallback mode's time against reslab: pair/64", found)
+        self.assertFalse([what for what in found if bars.EMPTY_CALLS in what])
+
     def test_idle_may_keep_a_tenth_and_two_mebibytes(self):
         for end, met in ((13.0, True), (13.1, False)):
             results = {"idle": {"reslab": [{"start_rss": 10 * bars.MIB, "end_rss": end * bars.MIB}]}}
