@@ -99,7 +99,7 @@ def costs(arguments):
     print("|---|" + "---|---|" * len(PROGRAMS))
     samples = {}
     for _ in range(arguments.rounds):  # side by side, so that a busy moment is everybody's
-        for debug in [*MODES, "hardening=1"] if arguments.hardening else MODES:
+        for debug in MODES:
             for name in PROGRAMS:
                 samples.setdefault((debug, name), []).append(measure(name, arguments, debug))
     middle = {key: [statistics.median(column) for column in zip(*found)] for key, found in samples.items()}
@@ -118,7 +118,6 @@ def main():
     parser.add_argument("--library", required=True)
     parser.add_argument("--mode", choices=("rseq", "fallback"), required=True)
     parser.add_argument("--costs", action="store_true")
-    parser.add_argument("--hardening", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     return costs(arguments) if arguments.costs else check(arguments)
