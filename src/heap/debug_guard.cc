@@ -9,6 +9,7 @@
 #include "heap/aside.h"
 #include "heap/debug.h"
 #include "heap/run.h"
+#include "platform/syscall.h"
 #include "platform/vm.h"
 #include "slab/retired.h"
 
@@ -18,7 +19,9 @@ namespace {
 constexpr size_t kSlotBytes = 2 * kPageBytes;
 constexpr int kSlotTries = 8;
 
-struct sigaction former_action;
+// Who had the signal before. Two places, since a handler may be at one while it is replaced by the other (take_signal).
+struct sigaction former_actions[2];
+constinit std::atomic<const struct sigaction*> former_action{nullptr};
 
 GuardPool& pool() { return debug_tables.load(std::memory_order_acquire)->guards; }
 
@@ -40,14 +43,45 @@ char* page_of(const GuardPool& guards, uint32_t slot) {
   die_said();
 }
 
+// In either form: the two share their place.
+bool is_handled(const struct sigaction& action) { return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN; }
+
+// As if this handler were not here. An instruction that has faulted does so again; what a process has sent comes once.
+void fall_back(const struct sigaction& former, bool is_sent) {
+  if (is_sent && former.sa_handler == SIG_IGN) return;
+  sigaction(SIGSEGV, &former, nullptr);
+  if (is_sent) sys_call(SYS_tgkill, sys_call(SYS_getpid), sys_call(SYS_gettid), SIGSEGV);
+}
+
 void on_fault(int number, siginfo_t* info, void* context) {
-  if (guard_owns(*debug_tables.load(std::memory_order_acquire), info->si_addr)) {
+  const bool is_sent = info->si_code <= 0;  // then no address comes with it
+  if (!is_sent && guard_owns(*debug_tables.load(std::memory_order_acquire), info->si_addr)) {
     report_fault(static_cast<const char*>(info->si_addr));
   }
-  if ((former_action.sa_flags & SA_SIGINFO) != 0) return former_action.sa_sigaction(number, info, context);
-  if (former_action.sa_handler != SIG_DFL && former_action.sa_handler != SIG_IGN)
-    return former_action.sa_handler(number);
-  sigaction(SIGSEGV, &former_action, nullptr);  // the instruction faults again, and nobody is here any more
+  // acquire: what take_signal() has written there.
+  const struct sigaction& former = *former_action.load(std::memory_order_acquire);
+  if (!is_handled(former)) return fall_back(former, is_sent);
+  if ((former.sa_flags & SA_SIGINFO) != 0) return former.sa_sigaction(number, info, context);
+  former.sa_handler(number);
+}
+
+// With the mask and the flags of the handler that was there, so that the kernel does for it what it asked for: what is
+// blocked meanwhile, on which stack it runs, whether it is called once only. Without one, on an alternate stack if there
+// is any: the fault may be a stack's overflow.
+void take_signal() {
+  sigaction(SIGSEGV, nullptr, &former_actions[0]);
+  // release: another thread may be in the handler before the next call has come back.
+  former_action.store(&former_actions[0], std::memory_order_release);
+  struct sigaction action = former_actions[0];
+  action.sa_flags = is_handled(action) ? action.sa_flags | SA_SIGINFO : SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  action.sa_sigaction = on_fault;
+  sigaction(SIGSEGV, &action, &former_actions[1]);
+  former_action.store(&former_actions[1], std::memory_order_release);  // if one was installed between the two calls
+}
+
+// Units that cannot be touched must not be handed out: if they cannot be had back, they stay this run's for ever.
+void give_back_pages(char* pages, size_t bytes) {
+  if (vm_make_writable(pages, bytes)) run_free(unit_of(pages), Contract::kPlain);
 }
 
 // Each comer makes pages, one publishes its own.
@@ -58,16 +92,16 @@ bool ensure_pool(GuardPool& guards) {
   constexpr size_t kBytes = GuardPool::kSlots * kSlotBytes;
   auto* made = static_cast<char*>(run_allocate({kBytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket}));
   if (made == nullptr) return false;
-  if (!vm_make_unreadable(made, kBytes)) return run_free(unit_of(made), Contract::kPlain), false;
+  if (!vm_make_unreadable(made, kBytes)) {  // a part of them may be by now: the run may be several mappings
+    give_back_pages(made, kBytes);
+    return false;
+  }
   char* none = nullptr;
   if (!guards.pages.compare_exchange_strong(none, made, std::memory_order_acq_rel)) {
-    if (vm_make_writable(made, kBytes)) run_free(unit_of(made), Contract::kPlain);
+    give_back_pages(made, kBytes);
     return true;
   }
-  struct sigaction action = {};
-  action.sa_sigaction = on_fault;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  sigaction(SIGSEGV, &action, &former_action);
+  take_signal();
   return true;
 }
 

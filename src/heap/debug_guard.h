@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guard pages (debug=G): one allocation in so many lies at the end of a page of its own, before a page that cannot be
 // touched, and its own page cannot be touched either once it is free. A fault there is reported by a handler of SIGSEGV,
-// with both stacks; other faults go to whoever had the signal before. Slots are used in turn, so a freed one rests longest.
+// with both stacks; other faults go to whoever had the signal before, as he asked for them. Slots are used in turn, so a
+// freed one rests longest.
 //
 // Only plain calls make guarded objects and close them, since that is a system call; what an `any` call frees is closed
 // when its slot is used again. A program that installs a handler of its own for SIGSEGV afterwards has the faults, without
-// the report.
+// the report; one that asks who has the signal is told of this one. A handler that was there before and is called once only
+// (SA_RESETHAND) takes this one with it; and what it blocks is blocked here, so that a fault inside it ends the process
+// without a report unless it has SA_NODEFER.
 #pragma once
 
 #include <cstddef>
