@@ -3,7 +3,6 @@
 
 #include "base/counters.h"
 #include "base/hooks.h"
-#include "base/report.h"
 #include "cache/active_slab.h"
 #include "cache/block.h"
 #include "cache/depot.h"
@@ -21,13 +20,6 @@ constexpr uint32_t kSweepBudget = 16;       // partial slabs looked at in one se
 constexpr uint32_t kLongSweepPause = 2048;  // after a whole round that found none
 constexpr uint32_t kScatteredBudget = 64;   // slabs of a class of which one call gives free pages back
 constexpr uint32_t kSweepPause = 64;        // flushes to let pass after a search that found none
-
-[[noreturn]] void report_double_free(void* object) {
-  counters.add(Counter::kDoubleFrees);
-  Line line;
-  begin_report(line, "free", object);
-  die(say(line, Report::kDoubleFreeAtFlush));
-}
 
 // Counts a flush down; true while a class is not to be searched.
 bool is_paused(SlabClass& own) {
@@ -68,7 +60,7 @@ uint32_t give_back_from_magazine(ClassId cls) {
 
 void give_back_object(void* object) {
   counters.add(Counter::kFrees);
-  if (!slab_give_object(object)) report_double_free(object);
+  if (!slab_give_object(object)) report_free_at_flush(object);
 }
 
 void give_back_block(ClassId cls, uint32_t block) {
@@ -76,7 +68,7 @@ void give_back_block(ClassId cls, uint32_t block) {
   blocks().set_count(block, 0);  // before they enter their new home
   void* twice = slab_give_sorted(cls, blocks().slots(block), n);
   blocks().recycle(block);
-  if (twice != nullptr) report_double_free(twice);
+  if (twice != nullptr) report_free_at_flush(twice);
 }
 
 void give_back_depot(ClassId cls, uint64_t objects, uint32_t most_blocks) {

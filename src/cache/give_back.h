@@ -11,6 +11,10 @@
 
 namespace reslab {
 
+// How a double free ends that is found here. heap/describe.cc has it, since it says what lies there: nothing of this layer
+// is called from it.
+[[noreturn]] void report_free_at_flush(const void* object);
+
 // One object to its slab. Ends in a report if it is free already.
 void give_back_object(void* object);
 

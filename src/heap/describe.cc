@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/counters.h"
-#include "base/report.h"
+#include "cache/give_back.h"
 #include "heap/debug.h"
 #include "heap/root.h"
 #include "heap/run.h"
@@ -79,14 +79,16 @@ void report_invalid(const char* call, const void* address) {
   end_report(line, address);
 }
 
-void report_double_free(const char* call, const void* object) {
+void report_double_free(const char* call, const void* object, Report found) {
   counters.add(Counter::kDoubleFrees);
   Line line;
   begin_report(line, call, object);
-  say(line, Report::kDoubleFree);
+  say(line, found);
   describe_address(line, object);
   end_report(line, object);
 }
+
+void report_free_at_flush(const void* object) { report_double_free("free", object, Report::kDoubleFreeAtFlush); }
 
 void report_other_class(const char* call, const void* object) {
   counters.add(Counter::kInvalidFrees);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/rcu_core.h"
 
-#include "base/counters.h"
 #include "base/hooks.h"
 #include "base/report.h"
 #include "base/thread_line.h"
@@ -22,10 +21,7 @@ namespace {
 constexpr char kCall[] = "reslab_free_rcu";
 
 void report_twice(const char* call, const void* object) {
-  counters.add(Counter::kDoubleFrees);
-  Line line;
-  begin_report(line, call, object);
-  die(say(line, Report::kDoubleFreeRetired));
+  report_double_free(call, object, Report::kDoubleFreeRetired);
 }
 void report_twice_pending(void* object) { report_twice(kCall, object); }
 

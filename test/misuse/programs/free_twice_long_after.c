@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// expect [] free: DoubleFreeAtFlush
+// expect [] free: DoubleFreeAtFlush + FreeObject(*, 64)
 // expect [] free: DoubleFree + FreeObject(*, 64)
 // expect [] free: NothingThere
 // expect [debug=F] free: DoubleFree + Object(*, 64)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// expect [] reslab_free_rcu: DoubleFreeRetired
-// expect [debug=F] reslab_free_rcu: DoubleFreeRetired
+// expect [] reslab_free_rcu: DoubleFreeRetired + Object(*, 64)
+// expect [debug=F] reslab_free_rcu: DoubleFreeRetired + Object(*, 64)
 #include "../misuse.h"
 
 #include <reslab/rcu.h>
