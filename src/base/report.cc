@@ -17,6 +17,20 @@ constexpr char kWords[][kMostWords] = {
 #undef REPORT
 };
 
+// The words, and put() for each {} in them.
+template <class Put>
+Line& say_words(Line& line, Report report, Put put) {
+  for (const char* words = kWords[static_cast<size_t>(report)]; *words != '\0'; ++words) {
+    if (words[0] == '{' && words[1] == '}') {
+      put();
+      ++words;
+    } else {
+      line.text(words, 1);
+    }
+  }
+  return line;
+}
+
 void raise_abort() {
   const long pid = sys_call(SYS_getpid);
   const long tid = sys_call(SYS_gettid);
@@ -40,16 +54,13 @@ void raise_abort() {
 
 Line& say(Line& line, Report report, std::initializer_list<uint64_t> values) {
   const uint64_t* value = values.begin();
-  const char* words = kWords[static_cast<size_t>(report)];
-  for (; *words != '\0'; ++words) {
-    if (words[0] == '{' && words[1] == '}' && value != values.end()) {
-      line.dec(*value++);
-      ++words;
-    } else {
-      line.text(words, 1);
-    }
-  }
-  return line;
+  return say_words(line, report, [&] {
+    if (value != values.end()) line.dec(*value++);
+  });
+}
+
+Line& say(Line& line, Report report, const char* name) {
+  return say_words(line, report, [&] { line.text(name); });
 }
 
 void begin_report(Line& line, const char* call, const void* address) {

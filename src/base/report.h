@@ -21,6 +21,8 @@ enum class Report : uint8_t {
 
 // Appends the words of a report; each {} in them is the next of `values`.
 Line& say(Line& line, Report report, std::initializer_list<uint64_t> values = {});
+// Each of them is `name`.
+Line& say(Line& line, Report report, const char* name);
 
 // "reslab: CALL(ADDRESS): ", how every report about a pointer begins.
 void begin_report(Line& line, const char* call, const void* address);

@@ -298,9 +298,9 @@ void require_group(const reslab_group* group, const char* call) {
   if (is_record(group) && group_is_live(group_id(group))) return;
   const bool was_one = is_record(group) && group->state.load(std::memory_order_relaxed) == kDestroyed;
   Line line;
-  line.text("reslab: ").text(call).text("(").ptr(group).text("): ");
-  if (was_one) line.text("the group ").text(group->name).text(" was destroyed");
-  else line.text("no group");
+  begin_report(line, call, group);
+  if (was_one) say(line, Report::kGroupDestroyed, group->name);
+  else say(line, Report::kNoGroup);
   die(line);
 }
 

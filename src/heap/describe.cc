@@ -94,9 +94,9 @@ void report_other_class(const char* call, const void* object) {
   counters.add(Counter::kInvalidFrees);
   Line line;
   begin_report(line, call, object);
-  line.text("not an object of this cache, but ");
+  say(line, Report::kOtherClass);
   describe_address(line, object);
-  die(line);
+  end_report(line, object);
 }
 
 void report_wrong_size(const char* call, const void* object, size_t bytes) {

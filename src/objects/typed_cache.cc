@@ -194,9 +194,9 @@ void require_cache(const reslab_cache* cache, const char* call) {
   if (is_record(cache) && cache->state.load(std::memory_order_acquire) == kLive) return;
   const bool was_one = is_record(cache) && cache->state.load(std::memory_order_relaxed) == kDestroyed;
   Line line;
-  line.text("reslab: ").text(call).text("(").ptr(cache).text("): ");
-  if (was_one) line.text("the cache ").text(cache->name).text(" was destroyed");
-  else line.text("no cache");
+  begin_report(line, call, cache);
+  if (was_one) say(line, Report::kCacheDestroyed, cache->name);
+  else say(line, Report::kNoCache);
   die(line);
 }
 

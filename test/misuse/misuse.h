@@ -30,6 +30,11 @@
 #pragma weak reslab_trim
 #pragma weak reslab_group_create
 #pragma weak reslab_group_malloc
+#pragma weak reslab_group_destroy
+#pragma weak reslab_cache_create
+#pragma weak reslab_cache_alloc
+#pragma weak reslab_cache_free
+#pragma weak reslab_cache_destroy
 #pragma weak free_sized
 #endif
 
