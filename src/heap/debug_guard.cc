@@ -11,7 +11,6 @@
 #include "heap/run.h"
 #include "platform/syscall.h"
 #include "platform/vm.h"
-#include "slab/retired.h"
 
 namespace reslab {
 namespace {
@@ -23,8 +22,6 @@ constexpr int kSlotTries = 8;
 struct sigaction former_actions[2];
 constinit std::atomic<const struct sigaction*> former_action{nullptr};
 
-GuardPool& pool() { return debug_tables.load(std::memory_order_acquire)->guards; }
-
 char* page_of(const GuardPool& guards, uint32_t slot) {
   return guards.pages.load(std::memory_order_acquire) + size_t{slot} * kSlotBytes;
 }
@@ -34,10 +31,10 @@ char* page_of(const GuardPool& guards, uint32_t slot) {
   const GuardSlot& slot = guard_slot_of(tables, address);
   const uint64_t word = slot.word.load(std::memory_order_relaxed);
   const uint64_t byte = reinterpret_cast<uintptr_t>(address) - slot.object.load(std::memory_order_relaxed);
-  const bool is_live = DebugRecord::state_of(word) == DebugState::kLive;
+  const bool is_there = DebugRecord::state_of(word) != DebugState::kFreed;
   Line line;
   begin_report(line, "fault", address);
-  say(line, is_live ? Report::kGuardPastEnd : Report::kGuardAfterFree, {byte, DebugRecord::bytes_of(word)});
+  say(line, is_there ? Report::kGuardPastEnd : Report::kGuardAfterFree, {byte, DebugRecord::bytes_of(word)});
   line.write_to(2);
   print_history(address);
   die_said();
@@ -110,7 +107,8 @@ GuardSlot* claim_slot(GuardPool& guards, size_t bytes) {
   for ([[maybe_unused]] int round : for_tries(kSlotTries)) {
     GuardSlot& slot = guards.slots[guards.next.fetch_add(1, std::memory_order_relaxed) % GuardPool::kSlots];
     uint64_t word = slot.word.load(std::memory_order_relaxed);
-    if (DebugRecord::state_of(word) == DebugState::kLive) continue;
+    const DebugState state = DebugRecord::state_of(word);
+    if (state != DebugState::kUntracked && state != DebugState::kFreed) continue;
     const uint64_t live = DebugRecord::word_of(DebugState::kLive, bytes);
     RESLAB_HOOK("guard_claim");
     if (slot.word.compare_exchange_strong(word, live, std::memory_order_acq_rel)) return &slot;
@@ -130,15 +128,51 @@ GuardSlot* claim_slot(GuardPool& guards, size_t bytes) {
   die_said();
 }
 
-GuardSlot& require_live(DebugTables& tables, const void* object, const char* call, Report when_free) {
+DebugState state_of(const GuardSlot& slot) { return DebugRecord::state_of(slot.word.load(std::memory_order_relaxed)); }
+
+GuardSlot& require_start(DebugTables& tables, const void* object, const char* call) {
   GuardSlot& slot = guard_slot_of(tables, object);
   if (slot.object.load(std::memory_order_relaxed) != reinterpret_cast<uintptr_t>(object)) {
     report_slot(Report::kInteriorOfGuarded, slot, call, object);
   }
-  if (DebugRecord::state_of(slot.word.load(std::memory_order_relaxed)) != DebugState::kLive) {
-    report_slot(when_free, slot, call, object);
-  }
   return slot;
+}
+
+// A free of what is not live, or of what a free on another thread has taken.
+[[noreturn]] void report_twice(const GuardSlot& slot, DebugState wanted, const char* call, const void* object) {
+  const bool waits = state_of(slot) == DebugState::kRetired || state_of(slot) == DebugState::kWaiting;
+  report_slot(waits && wanted == DebugState::kRetired ? Report::kDoubleFreeRetired : Report::kDoubleFree, slot, call,
+              object);
+}
+
+// One of two frees wins. seq_cst: what the caller has done to make a retired object unreachable comes before.
+void end(GuardSlot& slot, DebugState state, const char* call, const void* object) {
+  uint64_t word = slot.word.load(std::memory_order_relaxed);
+  const uint64_t ended = DebugRecord::word_of(state, DebugRecord::bytes_of(word));
+  const bool won = DebugRecord::state_of(word) == DebugState::kLive &&
+                   slot.word.compare_exchange_strong(word, ended, std::memory_order_seq_cst);
+  if (!won) report_twice(slot, state, call, object);
+}
+
+// The reclaimer's: calls visit(slot) for those in the state, which become `next`. Nobody else writes their words: whoever
+// finds one that is not live reports it.
+template <class Visit>
+Retired move_on(GuardPool& guards, DebugState state, DebugState next, Visit visit) {
+  Retired moved = {0, 0};
+  for (GuardSlot& slot : guards.slots) {
+    const uint64_t word = slot.word.load(std::memory_order_seq_cst);  // see end()
+    if (DebugRecord::state_of(word) != state) continue;
+    visit(slot);
+    // release: who claims the slot finds the page closed.
+    slot.word.store(DebugRecord::word_of(next, DebugRecord::bytes_of(word)), std::memory_order_release);
+    moved.objects += 1;
+    moved.bytes += kGuardedBytes;
+  }
+  return moved;
+}
+
+void close_page(const GuardPool& guards, const GuardSlot& slot) {
+  vm_make_unreadable(page_of(guards, static_cast<uint32_t>(&slot - guards.slots)), kPageBytes);
 }
 
 }  // namespace
@@ -156,9 +190,8 @@ GuardSlot& guard_slot_of(DebugTables& tables, const void* address) {
 
 void* guard_allocate(DebugTables& tables, const Request& request) {
   GuardPool& guards = tables.guards;
-  // What is retired is remembered by the bits of its slab, and a guarded object has none.
-  const bool is_possible = request.contract == Contract::kPlain && request.bytes <= kPageBytes &&
-                           request.align <= kPageBytes && !retiring_in_use.load(std::memory_order_relaxed);
+  const bool is_possible =
+      request.contract == Contract::kPlain && request.bytes <= kPageBytes && request.align <= kPageBytes;
   if (!is_possible || guards.calls.fetch_add(1, std::memory_order_relaxed) % tables.settings.guard_every != 0) {
     return nullptr;
   }
@@ -182,23 +215,49 @@ void* guard_allocate(DebugTables& tables, const Request& request) {
 
 bool guard_free(DebugTables& tables, void* object, Contract contract, const char* call) {
   if (!guard_owns(tables, object)) return false;
-  GuardSlot& slot = require_live(tables, object, call, Report::kDoubleFree);
+  GuardSlot& slot = require_start(tables, object, call);
+  if (state_of(slot) != DebugState::kLive) report_twice(slot, DebugState::kFreed, call, object);
   RESLAB_HOOK("guard_free");
   note_event(tables, slot.freed);
-  if (contract == Contract::kPlain) {
-    vm_make_unreadable(page_of(pool(), static_cast<uint32_t>(&slot - pool().slots)), kPageBytes);
-  }
-  uint64_t word = slot.word.load(std::memory_order_relaxed);
-  const uint64_t freed = DebugRecord::word_of(DebugState::kFreed, DebugRecord::bytes_of(word));
-  const bool won = DebugRecord::state_of(word) == DebugState::kLive &&
-                   slot.word.compare_exchange_strong(word, freed, std::memory_order_acq_rel);
-  if (!won) report_slot(Report::kDoubleFree, slot, call, object);
+  if (contract == Contract::kPlain) close_page(tables.guards, slot);
+  end(slot, DebugState::kFreed, call, object);
   return true;
+}
+
+bool guard_retire(DebugTables& tables, const void* object, const char* call) {
+  if (!guard_owns(tables, object)) return false;
+  GuardSlot& slot = require_start(tables, object, call);
+  if (state_of(slot) != DebugState::kLive) report_twice(slot, DebugState::kRetired, call, object);
+  note_event(tables, slot.freed);
+  end(slot, DebugState::kRetired, call, object);
+  tables.guards.some_retired.store(true, std::memory_order_seq_cst);  // behind the word (R1)
+  return true;
+}
+
+bool guard_has_retired(const DebugTables& tables) { return tables.guards.some_retired.load(std::memory_order_relaxed); }
+
+Retired guard_take_retired(DebugTables& tables, Search search) {
+  // Before the words are looked at (R1): whose store comes later is found the next time.
+  const bool is_told = tables.guards.some_retired.exchange(false, std::memory_order_seq_cst);
+  if (!is_told && search != Search::kAll) return {0, 0};
+  return move_on(tables.guards, DebugState::kRetired, DebugState::kWaiting, [](GuardSlot&) {});
+}
+
+Retired guard_give_back(DebugTables& tables) {
+  return move_on(tables.guards, DebugState::kWaiting, DebugState::kFreed,
+                 [&](const GuardSlot& slot) { close_page(tables.guards, slot); });
+}
+
+Retired guard_adopt(DebugTables& tables) {
+  move_on(tables.guards, DebugState::kWaiting, DebugState::kRetired, [](GuardSlot&) {});
+  tables.guards.some_retired.store(true, std::memory_order_release);
+  return move_on(tables.guards, DebugState::kRetired, DebugState::kRetired, [](GuardSlot&) {});
 }
 
 bool guard_usable_bytes(DebugTables& tables, const void* object, const char* call, size_t& bytes) {
   if (!guard_owns(tables, object)) return false;
-  const GuardSlot& slot = require_live(tables, object, call, Report::kUsedAfterFree);
+  const GuardSlot& slot = require_start(tables, object, call);
+  if (state_of(slot) == DebugState::kFreed) report_slot(Report::kUsedAfterFree, slot, call, object);
   bytes = DebugRecord::bytes_of(slot.word.load(std::memory_order_relaxed));
   return true;
 }

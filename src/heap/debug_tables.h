@@ -51,7 +51,8 @@ enum class DebugState : uint64_t {
   kUntracked,
   kLive,
   kFreed,
-  kRetired  // freed by the program, and perhaps still read
+  kRetired,  // freed by the program, and perhaps still read
+  kWaiting   // of a guarded object: likewise, and the grace period that it waits for has been asked for
 };
 
 struct DebugEvent {
@@ -131,6 +132,7 @@ struct GuardPool {
   std::atomic<char*> pages;     // two for each slot: the object's, and one that cannot be touched; nullptr: not made
   std::atomic<uint64_t> calls;  // allocations that were asked
   std::atomic<uint64_t> next;   // slot to try
+  std::atomic<bool> some_retired;
   GuardSlot slots[kSlots];
 };
 

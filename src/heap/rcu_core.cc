@@ -10,6 +10,7 @@
 #include "heap/charged.h"
 #include "heap/context.h"
 #include "heap/debug.h"
+#include "heap/debug_guard.h"
 #include "heap/describe.h"
 #include "heap/root.h"
 #include "heap/run.h"
@@ -62,7 +63,15 @@ PageWay page_way() {
 }
 bool in_nolock_scope() { return thread_line.nolock_depth.load(std::memory_order_relaxed) != 0; }
 
+// Of the debug modes, if their objects may lie in guarded pages; nullptr otherwise.
+DebugTables* tables_with_guards() {
+  DebugTables* tables = debug_tables.load(std::memory_order_acquire);
+  return tables != nullptr && tables->has(kDebugGuards) ? tables : nullptr;
+}
+
 size_t retire_object(void* object, const char* call) {
+  DebugTables* guards = tables_with_guards();
+  if (guards != nullptr && guard_retire(*guards, object, call)) return kGuardedBytes;
   const ObjectBit bit = bit_of_object(object, call);
   const size_t bytes = retired_object_bytes(bit.unit, bit.cls);  // of a run: read while it is surely still there
   require(retire_by_bit(bit), call, object);
@@ -113,9 +122,20 @@ Retired take_in(void* const* objects, uint32_t count) {
   return taken;
 }
 
+Retired sum_of(const Retired& some, const Retired& others) {
+  return {some.objects + others.objects, some.bytes + others.bytes};
+}
+
 Retired take_all_pending(Search search) {
   const SlowCall slow;
-  return take_pending(search, report_twice_pending);
+  const Retired taken = take_pending(search, report_twice_pending);
+  DebugTables* guards = tables_with_guards();
+  return guards == nullptr ? taken : sum_of(taken, guard_take_retired(*guards, search));
+}
+
+bool has_any_pending() {
+  const DebugTables* guards = tables_with_guards();
+  return has_pending() || (guards != nullptr && guard_has_retired(*guards));
 }
 
 // What is no object is reported when it is taken in.
@@ -179,16 +199,17 @@ Retired give_back_unit(uint32_t unit, Give give) {
 template <class Give>
 Retired give_back_all(Give give) {
   Retired given = {0, 0};
-  for (uint32_t unit = pop_waiting(); unit != 0; unit = pop_waiting()) {
-    const Retired some = give_back_unit(unit, give);
-    given.objects += some.objects;
-    given.bytes += some.bytes;
-  }
+  for (uint32_t unit = pop_waiting(); unit != 0; unit = pop_waiting())
+    given = sum_of(given, give_back_unit(unit, give));
   return given;
 }
 
 Retired give_back() {
-  if (debug_is_on()) return give_back_all(give_to_debug);
+  if (debug_is_on()) {
+    const Retired given = give_back_all(give_to_debug);
+    DebugTables* guards = tables_with_guards();
+    return guards == nullptr ? given : sum_of(given, guard_give_back(*guards));
+  }
   const SlowCall slow;
   const Retired given = give_back_all(give_to_caches);
   bulk_free.finish(given.bytes);
@@ -204,7 +225,9 @@ Retired adopt() {
   ensure_root(Contract::kPlain);  // gives the blocks of the dead reclaimer back
   const SlowCall slow;
   bulk_free.forget();
-  return adopt_waiting();
+  const Retired pending = adopt_waiting();
+  DebugTables* guards = tables_with_guards();
+  return guards == nullptr ? pending : sum_of(pending, guard_adopt(*guards));
 }
 
 Retired retire_rest(void* const* objects, uint32_t count) {
@@ -229,7 +252,7 @@ constexpr RcuCore kTable = {
     .fence = rseq_fence,
     .slot = slot_index,
     .retire = retire,
-    .has_pending = has_pending,
+    .has_pending = has_any_pending,
     .measure = measure,
     .report_twice = report_twice,
     .enter = enter,

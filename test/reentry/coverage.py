@@ -52,7 +52,7 @@ EXCLUDED = {
     r"recover_after_fork|recover_block": "repair of a child after fork: walked by the fork harness",
     r"throw_bad_alloc|find_new_handler|find_in_plugins|find_in": "the program's C++ runtime: new-handlers and exceptions",
 }
-NO_RETURN = r"die|report_(invalid|double_free|free_at_flush|wrong_size|other_class|overwritten|debug|slot|changed)|throw_bad_alloc"
+NO_RETURN = r"die|report_(invalid|double_free|free_at_flush|twice|wrong_size|other_class|overwritten|debug|slot|changed)|throw_bad_alloc"
 
 
 class Reached:

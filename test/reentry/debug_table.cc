@@ -142,6 +142,7 @@ std::vector<Operation> debug_guards() {
       {"realloc to too much", "realloc", kIt, PTRDIFF_MAX, 0, kObject, kSmall, subject_small, nullptr,
        kMustFail | kMayFail},
       {"malloc_usable_size", "malloc_usable_size", kIt, 0, 0, Gives::kCount, kSmall, subject_small, nullptr, 0},
+      {"an object is retired", kRetire, kIt, 0, 0, kNothing, kSmall, subject_small, nullptr, kOwnSubject},
   };
 }
 
