@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A flood on every CPU while a reader stays: `flood MODE wait|any [--ms N]`.
+// A flood on every CPU while a reader stays: `flood MODE wait|any FLAVOUR [--ms N]`.
 //
 //   wait   callers that may wait: what is pending stays near the limit
 //   any    callers that may not: the process's memory bounds them, allocations fail, and nothing is lost
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,22 +74,26 @@ uint64_t recover(const reslab_rcu_stats& stalled) {
 
 int main(int count, char** arguments) {
   uint64_t stall_ms = 1000;
-  if (count == 5 && strcmp(arguments[3], "--ms") == 0) stall_ms = strtoull(arguments[4], nullptr, 10);
-  else if (count != 3) return fprintf(stderr, "usage: flood rseq|fallback wait|any [--ms N]\n"), 2;
+  if (count == 6 && strcmp(arguments[4], "--ms") == 0) stall_ms = strtoull(arguments[5], nullptr, 10);
+  else if (count != 4) count = 0;
+  const rcu_flavor_struct* flavor = count == 0 ? nullptr : flavor_named(arguments[3]);
+  if (flavor == nullptr) return fprintf(stderr, "usage: flood rseq|fallback wait|any memb|mb|qsbr|bp [--ms N]\n"), 2;
   require_mode(arguments[1]);
   may_wait = strcmp(arguments[2], "wait") == 0;
-  RCU_CHECK(reslab_rcu_init(nullptr) == 0 && reslab_rcu_set_limit(kLimit) == 0);
+  RCU_CHECK(reslab_rcu_init(flavor) == 0 && reslab_rcu_set_limit(kLimit) == 0);
   const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
   std::vector<pthread_t> threads(static_cast<size_t>(cpus));
 
-  Reader reader(urcu_memb_flavor);
-  reader.enter();
+  std::optional<Reader> reader(*flavor);
+  reader->enter();
   if (!may_wait) limit_memory(128 << 20);
   for (pthread_t& thread : threads) RCU_CHECK(pthread_create(&thread, nullptr, flood, nullptr) == 0);
   sleep_ms(static_cast<unsigned>(stall_ms));
   const reslab_rcu_stats stalled = stats();
+  RCU_CHECK(stalled.freed == 0);  // the reader has kept all of it
   const uint64_t failed_before = failed.load();
-  reader.leave();
+  reader->leave();
+  reader.reset();  // with qsbr who is registered stays a reader until it says again that it holds nothing
   const uint64_t recovery_ms = recover(stalled);
   stop.store(true);
   for (pthread_t thread : threads) pthread_join(thread, nullptr);
@@ -96,9 +101,9 @@ int main(int count, char** arguments) {
   const reslab_rcu_stats end = stats();
 
   printf(
-      "%s: %llu retired, most pending %llu KiB, stalled at %llu KiB in %llu pages, %llu by bit, %llu failed, %llu "
+      "%s, %s: %llu retired, most pending %llu KiB, stalled at %llu KiB in %llu pages, %llu by bit, %llu failed, %llu "
       "waits, recovered after %llu ms\n",
-      arguments[2], static_cast<unsigned long long>(retired.load()),
+      arguments[2], arguments[3], static_cast<unsigned long long>(retired.load()),
       static_cast<unsigned long long>(most_pending.load() >> 10),
       static_cast<unsigned long long>(stalled.pending_bytes >> 10), static_cast<unsigned long long>(stalled.pages),
       static_cast<unsigned long long>(end.by_bit), static_cast<unsigned long long>(failed.load()),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operations of reslab/rcu.h, interrupted: `interrupted MODE steps|hooks|stopped|unlisted|fork-steps|fork-hooks`.
+// The operations of reslab/rcu.h, interrupted: `interrupted MODE steps|hooks|stopped|unlisted|fork-steps|fork-hooks
+// FLAVOUR`.
 //
 //   steps        behind every instruction of each operation, another one runs (trap flag). Sections are aborted by every
 //                step, so this is the way of whoever is debugged or flooded with signals: by bits.
@@ -28,6 +29,8 @@
 using namespace rcu_test;
 
 namespace {
+
+const rcu_flavor_struct* flavor;
 
 void* make(size_t size) {
   void* object = reslab_malloc(size);
@@ -292,7 +295,7 @@ void unlisted() {
   alarm(20);
   ++generation;
   for (int i = 0; i < 700; ++i) reslab_free_rcu(reslab_malloc(static_cast<size_t>(16 + i % 200)));
-  const int begun = reslab_rcu_init(nullptr);
+  const int begun = reslab_rcu_init(flavor);
   int waited = reslab_rcu_barrier();
   if (waited == EDEADLK) {  // forked on top of a call of reslab: it may not wait, but all is freed in time
     waited = 0;
@@ -377,16 +380,18 @@ constexpr Operation kKinds[] = {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count == 3) {
+  if (count == 4 && (flavor = flavor_named(arguments[3])) != nullptr) {
     for (const Operation& kind : kKinds) {
       if (strcmp(arguments[2], kind.name) != 0) continue;
       require_mode(arguments[1]);
-      RCU_CHECK(reslab_rcu_init(nullptr) == 0 && reslab_rcu_barrier() == 0);
+      RCU_CHECK(reslab_rcu_init(flavor) == 0 && reslab_rcu_barrier() == 0);
+      RCU_CHECK(strcmp(stats().flavor, arguments[3]) == 0);
       live_at_start = live_objects();
       kind.run();
       return 0;
     }
   }
-  fprintf(stderr, "usage: interrupted rseq|fallback steps|hooks|stopped|unlisted|fork-steps|fork-hooks\n");
+  fprintf(stderr,
+          "usage: interrupted rseq|fallback steps|hooks|stopped|unlisted|fork-steps|fork-hooks memb|mb|qsbr|bp\n");
   return 2;
 }

@@ -264,10 +264,13 @@ void in_a_child() {
   fputs("both free\n", stderr);
 }
 
-void stalled() { start_again_as("--stalled", ":rcu_stall=100"); }
-int be_stalled() {
-  begin();
-  Reader reader(urcu_memb_flavor);
+void stalled() { start_again_as("--stalled-memb", ":rcu_stall=100"); }
+void stalled_mb() { start_again_as("--stalled-mb", ":rcu_stall=100"); }
+void stalled_qsbr() { start_again_as("--stalled-qsbr", ":rcu_stall=100"); }
+void stalled_bp() { start_again_as("--stalled-bp", ":rcu_stall=100"); }
+int be_stalled(const rcu_flavor_struct* flavor) {
+  begin(flavor);
+  Reader reader(*flavor);
   reader.enter();
   for (int i = 0; i < 1000; ++i) reslab_free_rcu(object());
   reslab_gp_expedite();
@@ -364,6 +367,9 @@ constexpr Case kCases[] = {
      "reslab_rcu_barrier without a thread that frees, which could not be made, refused"},
     {"in a child", in_a_child, End::kGoesOn, "both free"},
     {"stalled", stalled, End::kGoesOn, "the grace period of flavour memb has not ended for"},
+    {"stalled with mb", stalled_mb, End::kGoesOn, "the grace period of flavour mb has not ended for"},
+    {"stalled with qsbr", stalled_qsbr, End::kGoesOn, "the grace period of flavour qsbr has not ended for"},
+    {"stalled with bp", stalled_bp, End::kGoesOn, "the grace period of flavour bp has not ended for"},
     {"stalled, how much", stalled, End::kGoesOn, " bytes are pending"},
     {"exit beside a reader", exit_beside_a_reader, End::kGoesOn, "exits"},
 };
@@ -410,7 +416,9 @@ size_t count_of(const std::string& text, const std::string& what) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count == 2 && strcmp(arguments[1], "--stalled") == 0) return be_stalled();
+  constexpr char kStalled[] = "--stalled-";
+  if (count == 2 && strncmp(arguments[1], kStalled, sizeof kStalled - 1) == 0)
+    return be_stalled(flavor_named(arguments[1] + sizeof kStalled - 1));
   if (count == 2 && strcmp(arguments[1], "--handler") == 0) return in_a_handler_with(0), 0;
   if (count == 2 && strcmp(arguments[1], "--maintenance") == 0) return maintain_in_a_section();
   if (count != 2) return fprintf(stderr, "usage: misuse rseq|fallback\n"), 2;
