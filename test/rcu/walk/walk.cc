@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every instruction of the calls that may be made anywhere: `walk MODE [--seed N] [--all]`.
+// Every instruction of the calls of reslab/rcu.h: `walk MODE [--seed N] [--all]`.
+//
+// Those that wait are walked too, and must have waited by the time they come back: with pages to be freed, and above the
+// limit because of a reader.
 //
 // Each operation is first looked at: stepped through as it runs undisturbed, restartable sections and all (the thread's
 // CPU is scripted meanwhile). That gives the instructions of its way and the stack it takes, which must be below 1 KiB.
@@ -9,15 +12,19 @@
 // all other threads going on, and waiting for a barrier, while this one stays where it is; and a fork, whose child frees
 // everything. --all has each of these at each instruction, otherwise they take turns.
 //
-// At the end: all that was retired is freed, the ledger of live objects, the audit; and each section of libreslab-rcu was
-// stopped in at every instruction from its first to its commit.
+// At the end: all that was retired is freed, the ledger of live objects, the audit; each section of libreslab-rcu was
+// stopped in at every instruction from its first to its commit; and every function of reslab/rcu.h was among what was walked.
 
+#include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <initializer_list>
 #include <set>
 #include <string>
 #include <vector>
@@ -72,6 +79,68 @@ void with_run() {
   make_subject(400'000);
 }
 void with_nothing() {}
+void with_pages() { fill_page(2 * kPageObjects); }
+
+reslab_cache* cache;
+reslab_group* group;
+// One that lies at so many bytes behind a multiple of 16: past a multiple of 8 it can be no object of malloc's, which is
+// what the first look takes it for.
+void take_from_cache(size_t remainder) {
+  fill_page(3);
+  void* others[512];
+  size_t count = 0;
+  for (;;) {  // ends: every second place is one
+    RCU_CHECK((subject = reslab_cache_alloc(cache)) != nullptr);
+    if (reinterpret_cast<uintptr_t>(subject) % 16 == remainder) break;
+    RCU_CHECK(count < 512);
+    others[count++] = subject;
+  }
+  for (size_t i = 0; i < count; ++i) reslab_cache_free(cache, others[i]);
+}
+void with_cache_object() { take_from_cache(0); }
+void with_odd_cache_object() { take_from_cache(8); }
+void with_group_object() {
+  fill_page(3);
+  RCU_CHECK((subject = reslab_group_malloc(group, 48)) != nullptr);
+}
+
+// A reader keeps what is pending above the limit: until somebody waits for that, or something is to run in between.
+constexpr size_t kLimit = 64 << 20;
+std::atomic<bool> let_reader_go{false}, reader_is_there{false};
+sem_t reader_wanted, reader_inside;
+// Registered no longer than it stays: liburcu's list of readers leads through their stacks, which in the child of a fork
+// belong to others.
+void* be_the_reader(void*) {
+  for (;;) {
+    while (sem_wait(&reader_wanted) != 0) {}
+    const uint64_t waits = stats().waits;
+    {
+      Reader reader(urcu_memb_flavor);
+      reader.enter();
+      sem_post(&reader_inside);
+      while (stats().waits == waits && !let_reader_go.load()) sched_yield();
+      reader.leave();
+    }
+    reader_is_there.store(false);
+  }
+}
+void have_no_reader() {
+  let_reader_go.store(true);
+  while (reader_is_there.load()) sched_yield();
+}
+void above_limit() {
+  with_room();
+  let_reader_go.store(false);
+  reader_is_there.store(true);
+  sem_post(&reader_wanted);
+  while (sem_wait(&reader_inside) != 0) {}
+  RCU_CHECK(reslab_rcu_set_limit(1) == 0);
+  for (int i = 0; i < 2 * kPageObjects; ++i) reslab_free_rcu(reslab_malloc(32));
+}
+void no_longer_above() {
+  have_no_reader();
+  RCU_CHECK(reslab_rcu_set_limit(kLimit) == 0);
+}
 // The reclaimer sleeps, so there is somebody to wake.
 void idle() {
   barrier();
@@ -100,10 +169,29 @@ uintptr_t expedite(uintptr_t, uintptr_t, uintptr_t) {
   reslab_gp_expedite();
   return 0;
 }
-uintptr_t limit(uintptr_t, uintptr_t, uintptr_t) { return reslab_rcu_set_limit(64 << 20) == 0 ? 1 : 0; }
+uintptr_t limit(uintptr_t, uintptr_t, uintptr_t) { return reslab_rcu_set_limit(kLimit) == 0 ? 1 : 0; }
 uintptr_t read_stats(uintptr_t, uintptr_t, uintptr_t) {
   static reslab_rcu_stats out;
   return reslab_rcu_get_stats(&out, sizeof out) == 0 ? 1 : 0;
+}
+
+// Of those that wait each must have done so, whatever came in between.
+uintptr_t wait_for_period(uintptr_t, uintptr_t, uintptr_t) {
+  const reslab_gp_cookie cookie = reslab_gp_get();
+  RCU_CHECK(reslab_gp_wait(cookie) == 0 && reslab_gp_poll(cookie));
+  return 0;
+}
+uintptr_t wait_for_all(uintptr_t, uintptr_t, uintptr_t) {
+  RCU_CHECK(reslab_rcu_barrier() == 0);
+  return 0;
+}
+uintptr_t retire_waiting(uintptr_t, uintptr_t, uintptr_t) {
+  RCU_CHECK(reslab_free_rcu_wait(subject) == 0);
+  return 0;
+}
+uintptr_t begin_again(uintptr_t, uintptr_t, uintptr_t) {
+  RCU_CHECK(reslab_rcu_init(nullptr) == 0);
+  return 0;
 }
 
 struct Operation {
@@ -118,6 +206,9 @@ constexpr Operation kOperations[] = {
     {"retire, a full page", with_full_page, retire, with_nothing},
     {"retire, a large block", with_run, retire, with_nothing},
     {"retire in a nolock scope", open_scope, retire, close_scope},
+    {"retire, of a typed cache", with_cache_object, retire, with_nothing},
+    {"retire, of it, at an odd place", with_odd_cache_object, retire, with_nothing},
+    {"retire, of a group", with_group_object, retire, with_nothing},
     {"retire nothing", with_nothing, retire_nothing, with_nothing},
     {"gp_get", with_nothing, get, with_nothing},
     {"gp_start", idle, start, with_nothing},
@@ -125,6 +216,11 @@ constexpr Operation kOperations[] = {
     {"gp_expedite", idle, expedite, with_nothing},
     {"set_limit", with_nothing, limit, with_nothing},
     {"get_stats", with_nothing, read_stats, with_nothing},
+    {"gp_wait", idle, wait_for_period, with_nothing},
+    {"barrier", with_pages, wait_for_all, with_nothing},
+    {"free_rcu_wait", with_room, retire_waiting, with_nothing},
+    {"free_rcu_wait, above the limit", above_limit, retire_waiting, no_longer_above},
+    {"rcu_init once more", with_nothing, begin_again, with_nothing},
 };
 
 // --- what runs in between ------------------------------------------------------------------------------------------------
@@ -243,6 +339,7 @@ class Places {
   void add(uintptr_t pc) {
     if (library_.contains(pc)) is_in_[pc - library_.text()] = true;
   }
+  size_t count() const { return static_cast<size_t>(std::count(is_in_.begin(), is_in_.end(), true)); }
   bool has(uintptr_t pc) const { return library_.contains(pc) && is_in_[pc - library_.text()]; }
 
  private:
@@ -276,6 +373,7 @@ class Visits : public reentry::BreakpointObserver {
     const uintptr_t wanted_pc = section != nullptr ? section->abort : place;
     if (reentry::pc_of(context) != wanted_pc) fail_at(*operation_, nested_, place, "it goes on elsewhere");
     const int saved = errno;
+    have_no_reader();
     errno = 77;
     nested_->run();
     if (errno != 77 && nested_->run != stay && nested_->run != fork_here) {
@@ -313,7 +411,7 @@ void walk(const Operation& operation, Visits& visits, uint64_t seed, bool all, P
       ++visited;
     }
   }
-  printf("%-26s %4zu instructions, %4zu bytes of stack, %5zu of %5zu visits met\n", operation.name, way.places.size(),
+  printf("%-30s %4zu instructions, %4zu bytes of stack, %5zu of %5zu visits met\n", operation.name, way.places.size(),
          way.stack_bytes, met, visited);
   fflush(stdout);
   totals.visits += visited;
@@ -341,6 +439,21 @@ void require_sections(const Places& seen, const Visits& visits) {
   printf("%zu sections walked\n", rcu->sections().size());
 }
 
+// Every function that the library offers was walked from its first instruction on, and with them so many of the library's
+// instructions; the rest are the reclaimer's, and the beginning's and the end's. Where all goes by bits no page is used.
+void require_coverage(const Places& seen, bool by_bits) {
+  constexpr const char* kFunctions[] = {"reslab_rcu_init",      "reslab_free_rcu",     "reslab_free_rcu_wait",
+                                        "reslab_gp_get",        "reslab_gp_start",     "reslab_gp_poll",
+                                        "reslab_gp_wait",       "reslab_gp_expedite",  "reslab_rcu_barrier",
+                                        "reslab_rcu_set_limit", "reslab_rcu_get_stats"};
+  for (const char* name : kFunctions) {
+    if (!seen.has(reinterpret_cast<uintptr_t>(dlsym(RTLD_DEFAULT, name)))) RCU_FAIL("%s was not walked", name);
+  }
+  const size_t least = by_bits ? 500 : 750;
+  if (seen.count() < least) RCU_FAIL("only %zu instructions of libreslab-rcu.so", seen.count());
+  printf("%zu instructions of libreslab-rcu.so\n", seen.count());
+}
+
 void run(uint64_t seed, bool all) {
   Visits visits;
   Places seen(*rcu);
@@ -363,6 +476,7 @@ void run(uint64_t seed, bool all) {
   // A call may meet another state than the look did: somebody else was to be woken, or has been.
   if (totals.met * 10 < totals.visits * 9)
     RCU_FAIL("only %zu of %zu visits met their place", totals.met, totals.visits);
+  require_coverage(seen, stats().pages == 0);
   printf("%zu instructions, %zu visits, at most %zu bytes of stack\n", totals.places, totals.visits,
          totals.stack_bytes);
 }
@@ -387,9 +501,14 @@ int main(int count, char** arguments) {
   reentry::expect_rseq_mode(with_rseq);
   reentry::stay_on_one_cpu();
   RCU_CHECK(reslab_rcu_init(nullptr) == 0);
+  const reslab_cache_args cache_args = {72, 0, 0, nullptr, nullptr};
+  RCU_CHECK((cache = reslab_cache_create("retired", &cache_args)) != nullptr);
+  RCU_CHECK((group = reslab_group_create("retired", SIZE_MAX)) != nullptr);
   sem_init(&wanted, 0, 0);
   sem_init(&done, 0, 0);
-  pthread_t others;
+  for (sem_t* one : {&reader_wanted, &reader_inside}) sem_init(one, 0, 0);
+  pthread_t others, reader;
+  RCU_CHECK(pthread_create(&reader, nullptr, be_the_reader, nullptr) == 0);
   RCU_CHECK(pthread_create(&others, nullptr, be_the_others, nullptr) == 0);
   stay();
   for (const Operation& operation : kOperations) {  // each once, so that the loader has nothing left to do
