@@ -91,9 +91,16 @@ void Aftermath::expect_bounded_loss(const Jumps& lost_calls) {
   expect(has >= had && has_units >= had_units, "more was freed than was allocated: %llu of %llu objects are left",
          shown(has), shown(had));
   const uint64_t most = lost_calls.fast + kBlockObjects * lost_calls.slow + kSlabObjects * lost_calls.with_slab;
-  settings_.log.line("%llu calls left in fast paths, %llu in slow ones; %llu objects and %llu units of runs lost",
-                     shown(lost_calls.fast), shown(lost_calls.slow), shown(has - had), shown(has_units - had_units));
+  settings_.log.line(
+      "%llu calls left in fast paths, %llu in slow ones; %llu objects lost of at most %llu, %llu units of runs of at "
+      "most %llu",
+      shown(lost_calls.fast), shown(lost_calls.slow), shown(has - had), shown(most), shown(has_units - had_units),
+      shown(lost_calls.run_units));
   expect(has - had <= most, "%llu objects are lost, and at most %llu should be", shown(has - had), shown(most));
+  // A large block is in nobody's hand but that of the call it is for: it passes through no magazine and no block, and who
+  // finds dirty units or searches for free ones has claimed them bit by bit, as units of no block yet.
+  expect(has_units - had_units <= lost_calls.run_units, "%llu units of runs are lost, and at most %llu should be",
+         shown(has_units - had_units), shown(lost_calls.run_units));
 }
 
 void Aftermath::expect_few_leftovers(const Jumps& lost_calls) {

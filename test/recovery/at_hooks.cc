@@ -28,6 +28,8 @@ constexpr int kLeastRounds = 60, kMostRounds = 2'000;  // at a hook; the long fo
 constexpr int kMostRoundsLosingSlabs = 300;
 constexpr unsigned kMostSeconds = 60;  // beyond that
 constexpr size_t kObjects = 3'000;
+constexpr size_t kRunBytes = 300'000, kLargestRunBytes = 20'000'000;
+constexpr uint64_t kMostRunUnits = (kLargestRunBytes + 65'535) / 65'536;
 
 unsigned long long shown(uint64_t number) { return number; }
 
@@ -77,9 +79,9 @@ void pass_hooks(uint64_t random) {
   allocate(900, bytes);
   if (random >> 2 & 1) reslab_flush_deferred();
   release(reslab_free, 0);
-  allocate(12, 300'000);
+  allocate(12, kRunBytes);
   release(reslab_free, 0);
-  allocate(4, 20'000'000);
+  allocate(4, kLargestRunBytes);
   release(reslab_free, 0);
   if (!leaves_trim) armed = false;
   reslab_trim(0);
@@ -128,8 +130,11 @@ int leave_for(double seconds, int most_rounds, Random& random) {
   const bool has_slab = hook.starts_with("slab_");
   const bool has_units = hook.starts_with("unit_") || hook.starts_with("run_") || hook == "purge" || hook == "frontier";
   if (jumps > 0) {
-    aftermath.expect_recovered(
-        {.fast = jumps, .slow = jumps, .with_slab = has_slab ? jumps : 0, .with_units = has_units ? jumps : 0});
+    aftermath.expect_recovered({.fast = jumps,
+                                .slow = jumps,
+                                .with_slab = has_slab ? jumps : 0,
+                                .with_units = has_units ? jumps : 0,
+                                .run_units = has_units ? kMostRunUnits * jumps : 0});
   }
   _exit(jumps > 0 ? 0 : 77);
 }

@@ -23,6 +23,7 @@ constexpr long kPeriodNanoseconds = 30'000;
 constexpr size_t kObjects = 512;
 constexpr size_t kSizes[] = {16, 48, 64, 112, 192, 192, 192, 256, 1024, 4096, 20'000};
 constexpr size_t kRunBytes = 300'000;
+constexpr uint64_t kRunUnits = 5;
 constexpr uint64_t kSmallForEachRun = 200;  // what a jump loses of a run is a whole run
 
 const support::LibraryMap* code;
@@ -31,8 +32,10 @@ std::atomic<uint64_t> jumps_of_all;
 struct Jumper {
   sigjmp_buf back;
   volatile sig_atomic_t armed;
+  volatile sig_atomic_t is_at_run;  // what the call is about that is left is a large block
   Jumps jumps;
   void* objects[kObjects];
+  volatile bool is_run[kObjects];
 };
 thread_local Jumper self;
 
@@ -41,6 +44,7 @@ void on_signal(int, siginfo_t*, void* context) {
   if (self.armed == 0 || !code->contains(pc)) return;
   self.armed = 0;
   ++(code->is_entry_point(pc) ? self.jumps.fast : self.jumps.slow);
+  if (self.is_at_run != 0) self.jumps.run_units += kRunUnits;
   jumps_of_all.fetch_add(1, std::memory_order_relaxed);
   siglongjmp(self.back, 1);
 }
@@ -65,9 +69,8 @@ void* checked(void* object) {
   return object;
 }
 
-void* allocate(uint64_t random) {
-  const size_t bytes =
-      random % kSmallForEachRun == 0 ? kRunBytes : kSizes[random / kSmallForEachRun % std::size(kSizes)];
+void* allocate(uint64_t random, bool run) {
+  const size_t bytes = run ? kRunBytes : kSizes[random / kSmallForEachRun % std::size(kSizes)];
   if (random >> 32 & 1) return reslab_malloc(bytes);
   void* object = reslab_malloc_nolock(bytes, RESLAB_GROW);
   return object != nullptr ? object : reslab_malloc(bytes);
@@ -75,14 +78,19 @@ void* allocate(uint64_t random) {
 
 // An object is out of its place before it is freed, and in it after it has been allocated: what a jump leaves is whole.
 void one_operation(uint64_t random) {
-  void* volatile& place = self.objects[random % kObjects];
+  const size_t at = random % kObjects;
+  void* volatile& place = self.objects[at];
   void* object = place;
   if (object == nullptr) {
-    object = allocate(random >> 16);
+    const bool run = (random >> 16) % kSmallForEachRun == 0;
+    self.is_at_run = run;
+    object = allocate(random >> 16, run);
     stamp(object);
+    self.is_run[at] = run;
     place = object;
     return;
   }
+  self.is_at_run = self.is_run[at];
   place = nullptr;
   checked(object);
   (random >> 16 & 1 ? reslab_free : reslab_free_nolock)(object);

@@ -15,6 +15,8 @@ struct Jumps {
   // Of the slow ones: those that had a whole slab in hand, which nobody else could find, or units that they were
   // claiming, giving back or purging.
   uint64_t with_slab = 0, with_units = 0;
+  // Of the large blocks that these calls were to allocate or to free, one for each call at most, all units.
+  uint64_t run_units = 0;
   uint64_t all() const { return fast + slow; }
 };
 
