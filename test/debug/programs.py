@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real programs under each debug mode: they do their work, and nothing is reported.
 
-  programs.py --library FILE --mode MODE [--rounds N --costs]
+  programs.py --library FILE --mode MODE [--local-lock LOCK] [--rounds N --costs]
 
 --costs prints a table of times and memory instead, the median of N rounds against no debug mode.
 """
@@ -47,7 +47,7 @@ PROGRAMS = {"python3": (["python3", "-S", "-c", PYTHON], None), "sqlite3": (["sq
 
 
 def start(name, arguments, debug, **pipes):
-    options = f"mode={arguments.mode}" + (f":{debug}" if debug else "")
+    options = f"mode={arguments.mode}:local_lock={arguments.local_lock}" + (f":{debug}" if debug else "")
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PYTHONMALLOC": "malloc", "RESLAB_OPTIONS": options,
                    "LD_PRELOAD": str(arguments.library)}
     return subprocess.Popen(PROGRAMS[name][0], env=environment, stdin=subprocess.PIPE, text=True, **pipes)
@@ -117,6 +117,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--library", required=True)
     parser.add_argument("--mode", choices=("rseq", "fallback"), required=True)
+    parser.add_argument("--local-lock", choices=("try", "always", "never"), default="try")
     parser.add_argument("--costs", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()

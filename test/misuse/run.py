@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the programs of this folder: each makes one mistake and must come to what the comment at its top says.
 
-  run.py --form preload|static|linked --mode MODE --library FILE PROGRAM...
+  run.py --form preload|static|linked --mode MODE [--local-lock LOCK] --library FILE PROGRAM...
   run.py --table docs/misuse.md [--write]     the table there says what the programs say, or is made to
 
 The comments, one a line:
@@ -74,8 +74,9 @@ def read_programs():
 
 
 def run(path, arguments, options):
+    told = [f"mode={arguments.mode}", f"local_lock={arguments.local_lock}", options]
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "RESLAB_TEST_MODE": arguments.mode,
-                   "RESLAB_OPTIONS": f"mode={arguments.mode}" + (f":{options}" if options else "")}
+                   "RESLAB_OPTIONS": ":".join(filter(None, told))}
     if arguments.form == "preload":
         environment["LD_PRELOAD"] = str(arguments.library)
     return subprocess.run([path], env=environment, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False)
@@ -155,6 +156,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--form", choices=FORMS)
     parser.add_argument("--mode", choices=("rseq", "fallback"))
+    parser.add_argument("--local-lock", choices=("try", "always", "never"), default="try")
     parser.add_argument("--library", type=pathlib.Path)
     parser.add_argument("--table", type=pathlib.Path)
     parser.add_argument("--write", action="store_true")
