@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
       read_settings(argc, argv, "a child works, whatever another thread was in the middle of when it was forked");
   require(settings);
   const Deed deed = {nullptr, leave, nullptr};
-  Walk walk(settings, deed);
+  Walk walk(settings, deed, kFloorOfOperations);
   walk.go(operations());
   walk.require_all_hooks();
   settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
       read_settings(argc, argv, "a thread stopped at any instruction of the library delays no other");
   require(settings);
   const Deed deed = {measure_pace, beside, expect_their_pace};
-  Walk walk(settings, deed);
+  Walk walk(settings, deed, kFloorOfOperations);
   walk.go(operations());
   walk.require_all_hooks();
   settings.log.line("ok, seed %llu", static_cast<unsigned long long>(settings.seed));

@@ -39,8 +39,13 @@ uintptr_t return_into_library(const Tracee& doer, const LibraryMap& map) {
 
 }  // namespace
 
-Walk::Walk(const Settings& settings, const Deed& deed, double share)
-    : settings_(settings), deed_(deed), share_(share), map_(LibraryMap::of("reslab_malloc")), random_(settings.seed) {
+Walk::Walk(const Settings& settings, const Deed& deed, const Floor& floor, double share)
+    : settings_(settings),
+      deed_(deed),
+      floor_(floor),
+      share_(share),
+      map_(LibraryMap::of("reslab_malloc")),
+      random_(settings.seed) {
   signal(SIGPIPE, SIG_IGN);  // a process that failed has said why
   stay_on_one_cpu();
   share_findings();
@@ -215,6 +220,22 @@ void Walk::require_coverage(size_t wanted) {
   expect(visits_ > 0, "nothing was visited");
   expect(static_cast<double>(missed_) <= kMostMissed * static_cast<double>(visits_) + kMissedAnyway,
          "%zu of %zu places were not met again: the operations do not repeat", missed_, visits_);
+  require_floor();
+}
+
+void Walk::require_floor() const {
+  if (settings_.operation != nullptr) return;  // of one there is no telling
+  const size_t least = settings_.quick() ? floor_.stopped_at : floor_.stopped_at_in_long_form;
+  settings_.log.line("stopped at %zu distinct instructions, at least %zu are wanted; gone through %zu, at least %zu",
+                     instructions_visited_.size(), least, instructions_seen_.size(), floor_.gone_through);
+  expect(instructions_visited_.size() >= least, "the walk stopped at %zu distinct instructions, %zu are wanted",
+         instructions_visited_.size(), least);
+  expect(instructions_seen_.size() >= floor_.gone_through,
+         "the operations go through %zu distinct instructions, %zu are wanted", instructions_seen_.size(),
+         floor_.gone_through);
+  if (!settings_.quick() || strcmp(settings_.mode, "rseq") != 0) return;
+  expect(in_sections_ >= floor_.stops_in_sections, "%zu stops were inside sections, %zu are wanted", in_sections_,
+         floor_.stops_in_sections);
 }
 
 void Walk::require_all_hooks() const {
