@@ -18,10 +18,12 @@ def fail(what, output=""):
 
 
 class Reslab:
-    """Runs programs under the library in one mode, and fails where it ran in another."""
+    """Runs programs under the library in one mode, and fails where it ran in another. With the local lock that
+    RESLAB_TEST_LOCAL_LOCK names: try, always or never."""
 
     def __init__(self, library, mode):
         self.library, self.mode = library, mode
+        self.local_lock = os.environ.get("RESLAB_TEST_LOCAL_LOCK", "try")
         self.folder = Path(tempfile.mkdtemp(prefix="reslab-examples-"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
 
@@ -29,7 +31,7 @@ class Reslab:
         """`preload`: libraries besides reslab's."""
         env = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "RESLAB_OPTIONS")}
         env["LD_PRELOAD"] = " ".join([self.library, *preload])
-        env["RESLAB_OPTIONS"] = f"mode={self.mode}:stats_file={self.folder}/stats.%p"
+        env["RESLAB_OPTIONS"] = f"mode={self.mode}:local_lock={self.local_lock}:stats_file={self.folder}/stats.%p"
         return env | more
 
     def require_mode(self, process_id, least_allocations):
