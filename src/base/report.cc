@@ -37,15 +37,22 @@ void raise_abort() {
   sys_call(SYS_tgkill, pid, tid, SIGABRT);
 }
 
+void unblock_abort() {
+  const uint64_t mask = uint64_t{1} << (SIGABRT - 1);
+  sys_call(SYS_rt_sigprocmask, SIG_UNBLOCK, reinterpret_cast<long>(&mask), 0, sizeof mask);
+}
+
 // libc's abort() takes a lock and may be what was interrupted; this raises the same signal with nothing held.
 [[noreturn]] void abort_with_nothing_held() {
+  // As abort() does, before all else: where it is blocked, the signal would only be pending, and come to the default
+  // action below instead of the program's handler.
+  unblock_abort();
   raise_abort();
-  // The handler came back, or SIGABRT is blocked or ignored: restore the default action and unblock it.
+  // The handler came back, perhaps with the signal blocked again by its context, or it is ignored: the default action.
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;
   sigaction(SIGABRT, &action, nullptr);
-  const uint64_t mask = uint64_t{1} << (SIGABRT - 1);
-  sys_call(SYS_rt_sigprocmask, SIG_UNBLOCK, reinterpret_cast<long>(&mask), 0, sizeof mask);
+  unblock_abort();
   raise_abort();
   for (;;) sys_call(SYS_exit_group, 127);
 }
