@@ -82,6 +82,13 @@ void* take(reslab_reserve& reserve) {
   return nullptr;
 }
 
+// Nobody is inside, and nobody will be.
+void give_up(reslab_reserve& reserve) {
+  reserve.magic = 0;
+  for (size_t i = 0; i < reserve.count; ++i) reslab_free(reserve.slots[i].exchange(nullptr, std::memory_order_acquire));
+  reslab_free(&reserve);
+}
+
 }  // namespace
 
 extern "C" {
@@ -100,8 +107,7 @@ reslab_reserve* reslab_reserve_create(size_t size, size_t count) noexcept {
   reserve->object_bytes = size;
   reserve->count = count;
   if (reslab_reserve_refill(reserve) == 0) return reserve;
-  const int refused = reslab_reserve_destroy(reserve);
-  (void)refused;  // a handler that creates reserves without memory leaves one behind
+  give_up(*reserve);  // not by reslab_reserve_destroy, which is refused where no maintenance call may be
   errno = ENOMEM;
   return nullptr;
 }
@@ -132,10 +138,7 @@ int reslab_reserve_destroy(reslab_reserve* reserve) noexcept {
   require_reserve(reserve, "reslab_reserve_destroy");
   if (!may_maintain("reslab_reserve_destroy", RESLAB_FRAME)) return EDEADLK;
   if (reserve->users.load(std::memory_order_acquire) != 0) return EBUSY;
-  reserve->magic = 0;
-  for (size_t i = 0; i < reserve->count; ++i)
-    reslab_free(reserve->slots[i].exchange(nullptr, std::memory_order_acquire));
-  reslab_free(reserve);
+  give_up(*reserve);
   return 0;
 }
 

@@ -81,6 +81,23 @@ TEST(Reserve, ImpossibleSizesAreRefused) {
   EXPECT_EQ(reslab_check(2), 0);
 }
 
+size_t bytes_live() {
+  reslab_stats stats;
+  EXPECT_EQ(reslab_get_stats(&stats, sizeof stats), 0);
+  return stats.bytes_live;
+}
+
+// The scope allows no maintenance call, so what could be had has to go back in another way than by destroying it.
+TEST(Reserve, ACreateThatFailsInANolockScopeLosesNothing) {
+  constexpr size_t kMoreThanReadyMemory = 2000;
+  const size_t before = bytes_live();
+  const unsigned saved = reslab_nolock_save();
+  EXPECT_EQ(reslab_reserve_create(100000, kMoreThanReadyMemory), nullptr);
+  reslab_nolock_restore(saved);
+  EXPECT_EQ(bytes_live(), before);
+  EXPECT_EQ(reslab_check(2), 0);
+}
+
 TEST(Reserve, ItsMemoryIsResidentFromTheStart) {
   reslab_reserve* reserve = reslab_reserve_create(100000, 3);
   ASSERT_NE(reserve, nullptr);
