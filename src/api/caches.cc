@@ -82,10 +82,7 @@ uint32_t count_own(ClassId cls, void* const* objects, size_t count) {
   return own;
 }
 
-reslab_cache* fail(int error) {
-  errno = error;
-  return nullptr;
-}
+reslab_cache* fail(int error) { return static_cast<reslab_cache*>(fail_with(error)); }
 
 bool args_are_valid(const reslab_cache_args* args) {
   return args != nullptr && (args->flags & ~kKnownCacheFlags) == 0 && (args->align & (args->align - 1)) == 0;
@@ -96,16 +93,18 @@ bool args_are_valid(const reslab_cache_args* args) {
 extern "C" {
 
 reslab_cache* reslab_cache_create(const char* name, const struct reslab_cache_args* args) noexcept {
+  constexpr char kCall[] = "reslab_cache_create";
+  const Contract contract = plain_contract(kCall);
   if (!args_are_valid(args)) return fail(EINVAL);
   const bool typesafe = (args->flags & RESLAB_CACHE_TYPESAFE_BY_RCU) != 0;
   if (typesafe && rcu_client.load(std::memory_order_acquire) == nullptr) return fail(ENOTSUP);
-  if (args->group != nullptr) require_group(args->group, "reslab_cache_create");
+  if (args->group != nullptr) require_group(args->group, kCall);
   const auto flags = static_cast<uint16_t>((typesafe ? kTypeSafe : 0) | (args->ctor != nullptr ? kConstructed : 0) |
                                            (args->group != nullptr ? kCharged : 0));
   const bool merges = args->flags == 0 && args->ctor == nullptr && args->group == nullptr;
   int error = 0;
   reslab_cache* cache =
-      cache_create({name, args->size, args->align, flags, merges, args->ctor, group_id(args->group)}, error);
+      cache_create({name, args->size, args->align, flags, merges, args->ctor, group_id(args->group), contract}, error);
   return cache != nullptr ? cache : fail(error);
 }
 

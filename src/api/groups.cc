@@ -36,11 +36,10 @@ void switch_entries() {
   fallback_path.size_limit.store(0, std::memory_order_seq_cst);
 }
 
-reslab_group* create(reslab_group* parent, const char* name, size_t limit) {
+reslab_group* create(const GroupRequest& request) {
   int error = ENOMEM;
-  reslab_group* group = ensure_root(Contract::kPlain) ? group_create(parent, name, limit, error) : nullptr;
-  if (group == nullptr) errno = error;
-  return group;
+  reslab_group* group = ensure_root(request.contract) ? group_create(request, error) : nullptr;
+  return group != nullptr ? group : static_cast<reslab_group*>(fail_with(error));
 }
 
 reslab_group_stats stats_of(uint32_t id) {
@@ -62,12 +61,13 @@ reslab_group_stats stats_of(uint32_t id) {
 extern "C" {
 
 reslab_group* reslab_group_create(const char* name, size_t limit_bytes) noexcept {
-  return create(nullptr, name, limit_bytes);
+  return create({nullptr, name, limit_bytes, plain_contract("reslab_group_create")});
 }
 
 reslab_group* reslab_group_create_in(reslab_group* parent, const char* name, size_t limit_bytes) noexcept {
-  if (parent != nullptr) require_group(parent, "reslab_group_create_in");
-  return create(parent, name, limit_bytes);
+  constexpr char kCall[] = "reslab_group_create_in";
+  if (parent != nullptr) require_group(parent, kCall);
+  return create({parent, name, limit_bytes, plain_contract(kCall)});
 }
 
 int reslab_group_destroy(reslab_group* group) noexcept {

@@ -97,8 +97,7 @@ reslab_reserve* reslab_reserve_create(size_t size, size_t count) noexcept {
   size_t bytes;
   if (size > kMaxBytes || __builtin_mul_overflow(count, sizeof(void*), &bytes) ||
       __builtin_add_overflow(bytes, sizeof(reslab_reserve), &bytes)) {
-    errno = ENOMEM;
-    return nullptr;
+    return static_cast<reslab_reserve*>(fail_with(ENOMEM));
   }
   auto* reserve = static_cast<reslab_reserve*>(reslab_calloc(1, bytes));
   if (reserve == nullptr) return nullptr;
@@ -108,8 +107,7 @@ reslab_reserve* reslab_reserve_create(size_t size, size_t count) noexcept {
   reserve->count = count;
   if (reslab_reserve_refill(reserve) == 0) return reserve;
   give_up(*reserve);  // not by reslab_reserve_destroy, which is refused where no maintenance call may be
-  errno = ENOMEM;
-  return nullptr;
+  return static_cast<reslab_reserve*>(fail_with(ENOMEM));
 }
 
 void* reslab_reserve_alloc(reslab_reserve* reserve, size_t size, unsigned flags) noexcept {

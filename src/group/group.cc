@@ -177,8 +177,9 @@ reslab_group* claim_record() {
   return nullptr;
 }
 
-bool make_stocks(reslab_group& group) {
+bool make_stocks(reslab_group& group, Contract contract) {
   if (group.stocks.load(std::memory_order_relaxed) != nullptr) return true;  // of a group that has gone: all empty
+  if (!may_enter_kernel(contract)) return false;
   void* memory = vm_map(round_up(slots().count() * kStockStride * sizeof(uint64_t), kPageBytes));
   group.stocks.store(static_cast<std::atomic<uint64_t>*>(memory), std::memory_order_relaxed);
   return memory != nullptr;
@@ -193,25 +194,25 @@ void raise_end(uint32_t end) {
 
 }  // namespace
 
-reslab_group* group_create(reslab_group* parent, const char* name, uint64_t limit, int& error) {
+reslab_group* group_create(const GroupRequest& request, int& error) {
   reslab_group* group = claim_record();
   error = ENOSPC;
   if (group == nullptr) return nullptr;
   RESLAB_HOOK("group_claimed");
   error = ENOMEM;
-  if (!make_stocks(*group)) {
+  if (!make_stocks(*group, request.contract)) {
     group->state.store(kUnused, std::memory_order_release);
     return nullptr;
   }
-  group->parent = group_id(parent);
-  if (parent != nullptr) group_depend(group->parent, 1);
+  group->parent = group_id(request.parent);
+  if (request.parent != nullptr) group_depend(group->parent, 1);
   group->peak.store(0, std::memory_order_relaxed);
   group->failures.store(0, std::memory_order_relaxed);
-  size_t length = name == nullptr ? 0 : __builtin_strlen(name);
+  size_t length = request.name == nullptr ? 0 : __builtin_strlen(request.name);
   if (length >= sizeof group->name) length = sizeof group->name - 1;
-  __builtin_memcpy(group->name, name, length);
+  __builtin_memcpy(group->name, request.name, length);
   group->name[length] = '\0';
-  group->limits[0].store(limit < kMostBytes ? limit : kMostBytes, std::memory_order_relaxed);
+  group->limits[0].store(request.limit < kMostBytes ? request.limit : kMostBytes, std::memory_order_relaxed);
   group->next_limit.store(1, std::memory_order_relaxed);
   group->used.store(switched(group->used.load(std::memory_order_relaxed), 0), std::memory_order_relaxed);
   raise_end(group_id(group) + 1);

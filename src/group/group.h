@@ -21,6 +21,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/contract.h"
+
 struct alignas(64) reslab_group {
   std::atomic<uint64_t> used;
   std::atomic<uint32_t> state;
@@ -39,8 +41,15 @@ namespace reslab {
 inline constexpr uint32_t kMaxGroups = 1024;              // ids 1 to 1,023: what a thread's line has room for
 inline constexpr uint64_t kMostBytes = (1ull << 48) - 1;  // of a limit: no limit
 
-// nullptr: `error` is ENOSPC (no record) or ENOMEM. `parent` may be nullptr.
-reslab_group* group_create(reslab_group* parent, const char* name, uint64_t limit, int& error);
+struct GroupRequest {
+  reslab_group* parent;  // or nullptr
+  const char* name;
+  uint64_t limit;
+  Contract contract;  // of class any it is had only where a group has gone whose stocks are still there
+};
+
+// nullptr: `error` is ENOSPC (no record) or ENOMEM.
+reslab_group* group_create(const GroupRequest& request, int& error);
 
 // 0, or EBUSY: bytes are charged to it, or groups or caches depend on it.
 int group_destroy(reslab_group* group);

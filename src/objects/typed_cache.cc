@@ -141,7 +141,7 @@ reslab_cache* cache_create(const CacheRequest& request, int& error) {
   error = EINVAL;
   if (stride == 0) return nullptr;
   error = ENOMEM;
-  if (!ensure_root(Contract::kPlain)) return nullptr;
+  if (!ensure_root(request.contract)) return nullptr;
   error = ENOSPC;
   reslab_cache* cache = claim_record();
   if (cache == nullptr) return nullptr;

@@ -45,6 +45,7 @@ struct CacheRequest {
   bool merges;
   void (*constructor)(void*);
   uint32_t group;
+  Contract contract;
 };
 
 // `error`: EINVAL (no such size or alignment), ENOMEM (no root), ENOSPC (no record, no class, or no room for a magazine).

@@ -88,11 +88,14 @@ size_t bytes_live() {
 }
 
 // The scope allows no maintenance call, so what could be had has to go back in another way than by destroying it.
-TEST(Reserve, ACreateThatFailsInANolockScopeLosesNothing) {
+TEST(Reserve, ACreateThatFailsInANolockScopeLosesNothingAndKeepsErrno) {
   constexpr size_t kMoreThanReadyMemory = 2000;
   const size_t before = bytes_live();
   const unsigned saved = reslab_nolock_save();
+  errno = 4242;
   EXPECT_EQ(reslab_reserve_create(100000, kMoreThanReadyMemory), nullptr);
+  EXPECT_EQ(reslab_reserve_create(SIZE_MAX, 1), nullptr);
+  EXPECT_EQ(errno, 4242);
   reslab_nolock_restore(saved);
   EXPECT_EQ(bytes_live(), before);
   EXPECT_EQ(reslab_check(2), 0);

@@ -151,6 +151,26 @@ void allocate_from_a_cache() {
   for (void* object : objects) reslab_cache_free_nolock(cache, object);
 }
 
+// What is made stays: to destroy it would be upkeep.
+void create_in_a_scope() {
+  constexpr size_t kLimit = 1 << 20;
+  const reslab_cache_args args = {400, 0, RESLAB_CACHE_NO_MERGE, nullptr, nullptr};
+  const unsigned saved = reslab_nolock_save();
+  reslab_group* made = reslab_group_create("in a scope", kLimit);
+  reslab_group* inner = reslab_group_create_in(group, "in a scope", kLimit);
+  reslab_cache* typed = reslab_cache_create("in a scope", &args);
+  const bool refuses = reslab_cache_create("in a scope", nullptr) == nullptr;
+  reslab_reserve* small = reslab_reserve_create(64, 4);
+  reslab_reserve* large = reslab_reserve_create(100'000, 1000);
+  reslab_reserve* endless = reslab_reserve_create(SIZE_MAX, 1);
+  reslab_nolock_restore(saved);
+  if (!refuses || endless != nullptr) fail("what cannot be has been created in a scope");
+  for (const void* one : {static_cast<void*>(made), static_cast<void*>(inner), static_cast<void*>(typed),
+                          static_cast<void*>(small), static_cast<void*>(large)}) {
+    ++(one != nullptr ? tally->served : tally->refused);
+  }
+}
+
 void allocate_for_a_group() {
   if (group == nullptr) return;
   for (const size_t bytes : {16, 64, 1000, 8192, 100'000}) {
@@ -199,6 +219,7 @@ constexpr Operation kAnyCalls[] = {
      }},
     {"pages_alloc_nolock, pages_free_nolock", allocate_and_free_pages},
     {"plain calls in a nolock scope", plain_in_a_scope},
+    {"creations in a nolock scope", create_in_a_scope},
     {"reserve_alloc", allocate_from_a_reserve},
     {"cache_alloc_nolock, cache_free_nolock", allocate_from_a_cache},
     {"group_malloc_nolock", allocate_for_a_group},
