@@ -45,6 +45,7 @@ struct Plan {
   size_t bitmaps, class_of, node_of, node_lists, node_depots, writable_end, regions, block_chunks, unit_chunks,
       total;  // offsets in the metadata
   uint32_t max_block_chunks;
+  size_t left;  // address space under the limit before any of it; SIZE_MAX: no limit
 };
 
 // The window under a limit is what the limit allows; reserved of it is at most half of what is left (36).
@@ -52,10 +53,11 @@ void plan_window(Plan& plan, const AddressSpace& space) {
   const size_t wanted = 4 * vm_physical_bytes();
   size_t window = wanted < 64 * kGiB ? 64 * kGiB : wanted > 1024 * kGiB ? 1024 * kGiB : wanted;
   size_t reserved = window;
+  plan.left = SIZE_MAX;
   if (space.limit != SIZE_MAX) {
-    const size_t left = space.limit > space.used ? space.limit - space.used : 0;
+    plan.left = space.limit > space.used ? space.limit - space.used : 0;
     if (window > space.limit) window = space.limit;
-    if (reserved > left / 2) reserved = left / 2;
+    if (reserved > plan.left / 2) reserved = plan.left / 2;
   }
   const size_t units = window >> kUnitShift;
   plan.window_units = static_cast<uint32_t>(units < kMaxUnits ? units : kMaxUnits - 1);
@@ -148,20 +150,69 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   for (ClassId cls = 1; cls < kMallocClasses; ++cls) made.start_tests[cls] = start_test(class_info(cls));
 }
 
-// The window of a process with debug modes: as large as tables can be had for.
-DebugTables* make_debug_tables(const DebugSettings& settings, Plan& plan) {
-  if (settings.modes == 0) return nullptr;
+// What a root is made of; nullptr: not there (yet).
+struct Parts {
+  DebugTables* debug;
+  char* metadata;
+  char* window;
+  ForkPage* fork_page;
+  bool wipes_on_fork;
+};
+
+void unmap_parts(Parts& parts, const Plan& plan) {
+  if (parts.fork_page != nullptr) vm_release(parts.fork_page, kPageBytes);
+  if (parts.window != nullptr) vm_release(parts.window, size_t{plan.reserved_units} << kUnitShift);
+  if (parts.metadata != nullptr) vm_release(parts.metadata, plan.total);
+  if (parts.debug != nullptr) vm_release(parts.debug, DebugTables::bytes_for(plan.window_units));
+  parts = {};
+}
+
+// All but the debug tables. False: some of it may be there.
+bool map_heap(Parts& parts, Plan& plan) {
+  parts.metadata = static_cast<char*>(vm_reserve(plan.total, 0));
+  if (parts.metadata == nullptr) return false;
+  const size_t regions_bytes = plan.block_chunks - plan.writable_end;
+  return vm_make_writable(parts.metadata, plan.writable_end) &&
+         vm_make_readable(parts.metadata + plan.writable_end, regions_bytes) &&
+         (parts.window = reserve_what_fits(plan)) != nullptr &&
+         (parts.fork_page = make_fork_page(parts.wipes_on_fork)) != nullptr;
+}
+
+// Under a limit a quarter of what is left stays for what is not the heap's: stacks, libraries, files.
+bool leaves_room(const Plan& plan) {
+  const size_t wanted =
+      DebugTables::bytes_for(plan.window_units) + plan.total + (size_t{plan.reserved_units} << kUnitShift);
+  return plan.left == SIZE_MAX || wanted <= plan.left / 4 * 3;
+}
+
+bool map_debug(Parts& parts, const DebugSettings& settings, const Plan& plan) {
+  if (!leaves_room(plan)) return false;
+  parts.debug = static_cast<DebugTables*>(vm_map_sparse(DebugTables::bytes_for(plan.window_units)));
+  if (parts.debug == nullptr) return false;
+  parts.debug->settings = settings;
+  parts.debug->clock.start();
+  return true;
+}
+
+// The tables of debug modes are three times the window, which is as large as they can be had for together with all the
+// rest. Whoever has memory without them has it with them: if need be they are not made. False: nothing is mapped.
+bool map_parts(Parts& parts, Plan& plan, const DebugSettings& settings, const CpuSetup& cpu) {
   constexpr uint32_t kMostUnits = 1u << 20, kLeastUnits = 1u << 10;
-  if (plan.window_units > kMostUnits) plan.window_units = kMostUnits;
-  for (; plan.window_units >= kLeastUnits; plan.window_units /= 2) {  // ends: it halves
-    if (plan.reserved_units > plan.window_units) plan.reserved_units = plan.window_units;
-    auto* made = static_cast<DebugTables*>(vm_map_sparse(DebugTables::bytes_for(plan.window_units)));
-    if (made == nullptr) continue;
-    made->settings = settings;
-    made->clock.start();
-    return made;
+  const Plan whole = plan;
+  uint32_t units = settings.modes == 0 ? 0 : whole.window_units < kMostUnits ? whole.window_units : kMostUnits;
+  for (; units >= kLeastUnits; units /= 2) {  // ends: it halves
+    plan = whole;
+    plan.window_units = units;
+    if (plan.reserved_units > units) plan.reserved_units = units;
+    plan_metadata(plan, cpu.slots, cpu.nodes);
+    if (map_debug(parts, settings, plan) && map_heap(parts, plan)) return true;
+    unmap_parts(parts, plan);
   }
-  return nullptr;
+  plan = whole;
+  plan_metadata(plan, cpu.slots, cpu.nodes);
+  if (map_heap(parts, plan)) return true;
+  unmap_parts(parts, plan);
+  return false;
 }
 
 // nullptr also without memory for it: there is no profile then.
@@ -188,35 +239,20 @@ Root* build_root() {
                                   invented_machine(options));
   Plan plan;
   plan_window(plan, vm_address_space());
-  DebugTables* debug = make_debug_tables(debug_settings, plan);
-  plan_metadata(plan, cpu.slots, cpu.nodes);
-
-  auto* metadata = static_cast<char*>(vm_reserve(plan.total, 0));
-  if (metadata == nullptr) return nullptr;
-  const size_t regions_bytes = plan.block_chunks - plan.writable_end;
-  char* window = nullptr;
-  ForkPage* fork_page = nullptr;
-  bool wipes = false;
-  if (!vm_make_writable(metadata, plan.writable_end) ||
-      !vm_make_readable(metadata + plan.writable_end, regions_bytes) || (window = reserve_what_fits(plan)) == nullptr ||
-      (fork_page = make_fork_page(wipes)) == nullptr) {
-    if (window != nullptr) vm_release(window, size_t{plan.reserved_units} << kUnitShift);
-    if (debug != nullptr) vm_release(debug, DebugTables::bytes_for(plan.window_units));
-    vm_release(metadata, plan.total);
-    return nullptr;
-  }
-  auto* made = reinterpret_cast<Root*>(metadata);
+  Parts parts = {};
+  if (!map_parts(parts, plan, debug_settings, cpu)) return nullptr;
+  auto* made = reinterpret_cast<Root*>(parts.metadata);
   made->options = options;
-  made->debug = debug;
+  made->debug = parts.debug;
   made->debug_bytes = DebugTables::bytes_for(plan.window_units);
   made->profile = make_profile(options.profile);
   made->cpu = cpu;
-  made->fork_page = fork_page;
-  made->wipes_on_fork = wipes;
+  made->fork_page = parts.fork_page;
+  made->wipes_on_fork = parts.wipes_on_fork;
   size_t overcommit = 0;
   made->strict_commit = read_numbers("/proc/sys/vm/overcommit_memory", &overcommit, 1) == 1 && overcommit == 2;
   made->has_fence = cpu.mode == Mode::kRseq && register_rseq_fence();
-  fill_root(*made, plan, metadata, window);
+  fill_root(*made, plan, parts.metadata, parts.window);
   ImageWriter::fill(*made);
   return made;
 }

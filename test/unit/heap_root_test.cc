@@ -9,15 +9,20 @@
 #include <pthread.h>
 #include <reslab/reslab.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
+#include "heap/debug_tables.h"
 #include "support/opaque.h"
 
 namespace reslab {
@@ -132,6 +137,85 @@ const Case kCases[] = {
     {"eight calls of eight threads at once", race},
 };
 
+// --- under a limit of the address space ------------------------------------------------------------------------------
+
+// What an option asks for besides the heap must not take what the heap needs.
+struct Limited {
+  size_t limit_bytes;
+  bool works_without, works_with;
+  bool has_tables;
+  std::string said;
+};
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kOthers = 64 * kMiB;  // what libraries and files of a program take of the limit
+constexpr size_t kLeastLimit = 96 * kMiB, kMostLimit = 640 * kMiB, kStep = 4 * kMiB;
+std::vector<Limited> with_debug;
+
+void set_option(const char* option) {
+  const char* given = getenv("RESLAB_OPTIONS");
+  const std::string options = std::string(given != nullptr ? given : "") + option;
+  setenv("RESLAB_OPTIONS", options.c_str(), 1);
+}
+
+// 4 MiB in objects, and room left over for a small mapping of somebody else's.
+bool works_somewhat() {
+  for (int i = 0; i < 64; ++i) {
+    if (unit::opaque(reslab_malloc(64 << 10)) == nullptr) return false;
+  }
+  return mmap(nullptr, kMiB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED && works();
+}
+
+bool has_tables() { return debug_is_on(); }
+
+// In a child under the limit, whose complaints go to `said`. Bit 0: it works, bit 1: it has the option's tables.
+int limited_child(size_t limit_bytes, const char* option, std::string& said) {
+  int ends[2];
+  if (pipe(ends) != 0) return 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    const struct rlimit limit = {limit_bytes, RLIM_INFINITY};
+    set_option(option);
+    dup2(ends[1], STDERR_FILENO);
+    if (mmap(nullptr, kOthers, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) _exit(0);
+    if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(0);
+    const bool is_fine = works_somewhat();
+    _exit((is_fine ? 1 : 0) + (published_root.load() != nullptr && has_tables() ? 2 : 0));
+  }
+  close(ends[1]);
+  char text[256];
+  for (ssize_t n; (n = read(ends[0], text, sizeof text)) > 0;) said.append(text, static_cast<size_t>(n));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+void try_limits(const char* option, std::vector<Limited>& tried) {
+  for (size_t limit = kLeastLimit; limit <= kMostLimit; limit += kStep) {
+    std::string nothing, said;
+    const int without = limited_child(limit, "", nothing);
+    const int with = limited_child(limit, option, said);
+    tried.push_back({limit, (without & 1) != 0, (with & 1) != 0, (with & 2) != 0, said});
+  }
+}
+
+// Whoever has memory without the option has it with it. The option's tables come if there is room, or a complaint.
+void expect_memory_and_complaints(const std::vector<Limited>& tried, const char* option) {
+  int had = 0, complained = 0;
+  for (const Limited& one : tried) {
+    EXPECT_TRUE(one.works_with || !one.works_without) << option << " with " << (one.limit_bytes >> 20) << " MiB";
+    if (!one.works_with) continue;
+    const bool complains =
+        one.said.find("no memory for the tables of '" + std::string(option) + "'") != std::string::npos;
+    EXPECT_NE(complains, one.has_tables) << option << " with " << (one.limit_bytes >> 20) << " MiB: " << one.said;
+    had += one.has_tables ? 1 : 0;
+    complained += complains ? 1 : 0;
+  }
+  EXPECT_GT(had, 0);
+  EXPECT_GT(complained, 0) << "no limit was too small: this shows nothing";
+}
+
 constexpr int kRounds = 20;  // of the last case; the others do the same every time
 int endings[std::size(kCases)];
 bool came_first;
@@ -153,6 +237,7 @@ void make_first_calls() {
     const int rounds = kCases[i].run == race ? kRounds : 1;
     for (int round = 0; round < rounds && endings[i] == 0; ++round) endings[i] = ending_of(kCases[i]);
   }
+  try_limits(":debug=FZPU", with_debug);
 }
 
 // Constructors run in the order of their sections' names; the library's is 101.
@@ -162,6 +247,8 @@ TEST(HeapRoot, AnyCallMayBeTheFirst) {
   ASSERT_TRUE(came_first) << "the root was there already: this test shows nothing";
   for (size_t i = 0; i < std::size(kCases); ++i) EXPECT_EQ(endings[i], 0) << "first came " << kCases[i].name;
 }
+
+TEST(HeapRoot, DebugTablesLeaveRoomForTheHeapUnderAnyLimit) { expect_memory_and_complaints(with_debug, "debug"); }
 
 TEST(HeapRoot, IsMadeOnceAndFoundByEverybody) {
   ASSERT_TRUE(ensure_root(Contract::kPlain));
