@@ -299,14 +299,22 @@ void adopt(Root& from) {
 }
 
 // Not inlined: its line takes stack that making the root does not need.
-[[gnu::noinline]] void complain_of_debug(const Root& made) {
+[[gnu::noinline]] void complain(const char* what) {
+  Line line;
+  line.text("reslab: RESLAB_OPTIONS: ").text(what);
+  line.write_to(STDERR_FILENO);
+}
+
+void complain_of_debug(const Root& made) {
   DebugSettings settings;
   if (made.debug != nullptr || made.options.debug[0] == '\0') return;
-  Line line;
-  line.text("reslab: RESLAB_OPTIONS: ");
-  if (read_debug_settings(made.options, settings)) line.text("no memory for the tables of 'debug', which is ignored");
-  else line.text("bad value for option 'debug' is ignored");
-  line.write_to(STDERR_FILENO);
+  if (read_debug_settings(made.options, settings)) complain("no memory for the tables of 'debug', which is ignored");
+  else complain("bad value for option 'debug' is ignored");
+}
+
+void complain_of_profile(const Root& made) {
+  if (made.profile != nullptr || made.options.profile == 0) return;
+  complain("no memory for the tables of 'profile', which is ignored");
 }
 
 // Not inlined: every call of class any that is slow asks for the root, and must not have the stack that making it takes.
@@ -323,6 +331,7 @@ void adopt(Root& from) {
       Options spoken;
       parse_options(spoken, Speak::kYes);  // the winner complains, so each complaint is made once
       complain_of_debug(*made);
+      complain_of_profile(*made);
     } else {
       unmap_root(made);
     }

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "heap/debug_tables.h"
+#include "profile/profile.h"
 #include "support/opaque.h"
 
 namespace reslab {
@@ -149,7 +150,7 @@ struct Limited {
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kOthers = 64 * kMiB;  // what libraries and files of a program take of the limit
 constexpr size_t kLeastLimit = 96 * kMiB, kMostLimit = 640 * kMiB, kStep = 4 * kMiB;
-std::vector<Limited> with_debug;
+std::vector<Limited> with_debug, with_profile;
 
 void set_option(const char* option) {
   const char* given = getenv("RESLAB_OPTIONS");
@@ -165,7 +166,7 @@ bool works_somewhat() {
   return mmap(nullptr, kMiB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED && works();
 }
 
-bool has_tables() { return debug_is_on(); }
+bool has_tables() { return debug_is_on() || profile_is_on(); }
 
 // In a child under the limit, whose complaints go to `said`. Bit 0: it works, bit 1: it has the option's tables.
 int limited_child(size_t limit_bytes, const char* option, std::string& said) {
@@ -238,6 +239,7 @@ void make_first_calls() {
     for (int round = 0; round < rounds && endings[i] == 0; ++round) endings[i] = ending_of(kCases[i]);
   }
   try_limits(":debug=FZPU", with_debug);
+  try_limits(":profile=524288", with_profile);
 }
 
 // Constructors run in the order of their sections' names; the library's is 101.
@@ -249,6 +251,8 @@ TEST(HeapRoot, AnyCallMayBeTheFirst) {
 }
 
 TEST(HeapRoot, DebugTablesLeaveRoomForTheHeapUnderAnyLimit) { expect_memory_and_complaints(with_debug, "debug"); }
+
+TEST(HeapRoot, AProfileThatThereIsNoRoomForIsComplainedOf) { expect_memory_and_complaints(with_profile, "profile"); }
 
 TEST(HeapRoot, IsMadeOnceAndFoundByEverybody) {
   ASSERT_TRUE(ensure_root(Contract::kPlain));
