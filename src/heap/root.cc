@@ -65,19 +65,26 @@ void plan_window(Plan& plan, const AddressSpace& space) {
   if (plan.reserved_units > plan.window_units) plan.reserved_units = plan.window_units;
 }
 
-void plan_metadata(Plan& plan, uint32_t slot_count, uint32_t nodes) {
+// Regions beyond the slots are for ids that should not be: under a limit they are left out if they would take much of it.
+bool spare_is_little(size_t spare_bytes, size_t limit) { return spare_bytes <= limit / 16; }
+
+uint32_t region_count(const CpuSetup& cpu, size_t left) {
+  return spare_is_little(size_t{cpu.regions - cpu.slots} * kRegionBytes, left) ? cpu.regions : cpu.slots;
+}
+
+void plan_metadata(Plan& plan, const CpuSetup& cpu) {
   const size_t words = plan.window_units / 64 + 1;
   const size_t chunks = plan.window_units / kUnitsInChunk + 1;
   plan.max_block_chunks = static_cast<uint32_t>(chunks < kMaxBlockChunks ? chunks : kMaxBlockChunks);
   plan.bitmaps = round_up(sizeof(Root), kPageBytes);
   plan.class_of = plan.bitmaps + round_up((2 * words + words / 64 + 1) * 8, kPageBytes);
   plan.node_of = plan.class_of + round_up(size_t{plan.window_units} * 2, kPageBytes);
-  const size_t classes_of_others = size_t{nodes - 1} * kMaxClasses;
-  plan.node_lists = plan.node_of + (nodes > 1 ? round_up(plan.window_units, kPageBytes) : 0);
+  const size_t classes_of_others = size_t{cpu.nodes - 1} * kMaxClasses;
+  plan.node_lists = plan.node_of + (cpu.nodes > 1 ? round_up(plan.window_units, kPageBytes) : 0);
   plan.node_depots = plan.node_lists + round_up(classes_of_others * sizeof(SlabLists), kPageBytes);
   plan.writable_end = plan.node_depots + round_up(classes_of_others * sizeof(TaggedStack), kPageBytes);
   plan.regions = plan.writable_end + kPageBytes;  // the page between holds the word below region 0 (2)
-  plan.block_chunks = plan.regions + size_t{slot_count} * kRegionBytes;
+  plan.block_chunks = plan.regions + size_t{region_count(cpu, plan.left)} * kRegionBytes;
   plan.unit_chunks = plan.block_chunks + plan.max_block_chunks * kBlockChunkBytes;
   plan.total = plan.unit_chunks + chunks * kChunkBytes;
 }
@@ -138,6 +145,8 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   made.counters = &counters;
   made.deferred_key = random_bits(1);
   made.regions = metadata + plan.regions;
+  made.spare_region_bytes.store(plan.block_chunks - plan.regions - size_t{made.cpu.slots} * kRegionBytes,
+                                std::memory_order_relaxed);
   made.arena.init({reinterpret_cast<uintptr_t>(window), plan.window_units, metadata + plan.unit_chunks,
                    reinterpret_cast<uint16_t*>(metadata + plan.class_of),
                    made.cpu.nodes > 1 ? reinterpret_cast<uint8_t*>(metadata + plan.node_of) : nullptr},
@@ -204,12 +213,12 @@ bool map_parts(Parts& parts, Plan& plan, const DebugSettings& settings, const Cp
     plan = whole;
     plan.window_units = units;
     if (plan.reserved_units > units) plan.reserved_units = units;
-    plan_metadata(plan, cpu.slots, cpu.nodes);
+    plan_metadata(plan, cpu);
     if (map_debug(parts, settings, plan) && map_heap(parts, plan)) return true;
     unmap_parts(parts, plan);
   }
   plan = whole;
-  plan_metadata(plan, cpu.slots, cpu.nodes);
+  plan_metadata(plan, cpu);
   if (map_heap(parts, plan)) return true;
   unmap_parts(parts, plan);
   return false;
@@ -226,8 +235,8 @@ ProfileTables* make_profile(uint64_t rate) {
 }
 
 InventedMachine invented_machine(const Options& options) {
-  return {options.nodes < kMaxNodes ? static_cast<uint32_t>(options.nodes) : kMaxNodes,
-          options.cpus < UINT32_MAX ? static_cast<uint32_t>(options.cpus) : UINT32_MAX};
+  const auto at_most = [](uint64_t n, uint32_t most) { return n < most ? static_cast<uint32_t>(n) : most; };
+  return {at_most(options.nodes, kMaxNodes), at_most(options.cpus, kMaxSlots)};
 }
 
 Root* build_root() {
@@ -356,6 +365,14 @@ size_t committed_metadata_bytes() {
       static_cast<size_t>(own.regions - own.metadata) + own.arena.committed_chunk_bytes() + own.blocks.writable_bytes();
   for (uint32_t slot = 0; slot < own.slots.count(); ++slot) bytes += own.slots.is_ready(slot) ? kRegionBytes : 0;
   return bytes;
+}
+
+// By one caller: afterwards the place may be anybody's.
+void give_back_spare_regions(size_t limit_bytes) {
+  Root& own = root();
+  if (spare_is_little(own.spare_region_bytes.load(std::memory_order_relaxed), limit_bytes)) return;
+  const size_t bytes = own.spare_region_bytes.exchange(0, std::memory_order_relaxed);
+  if (bytes != 0) vm_release(own.regions + size_t{own.cpu.slots} * kRegionBytes, bytes);
 }
 
 // Before the program's first handler can run, so that its nolock calls find memory. Nothing depends on it: whoever calls

@@ -54,8 +54,9 @@ struct Root {
   Depot depot;
   Slots slots;
   char* regions;
-  SlabLists* node_lists;               // of other nodes than 0
-  StartTest start_tests[kMaxClasses];  // the last of what a start writes: it touches one page
+  SlabLists* node_lists;                   // of other nodes than 0
+  std::atomic<size_t> spare_region_bytes;  // of regions without a slot, behind the others (platform/cpu.h)
+  StartTest start_tests[kMaxClasses];      // the last of what a start writes: it touches one page
   alignas(64) std::atomic<uint8_t> region_ready[4096];
   Topology topology;  // if there are several nodes
   SlabClass slab_classes[kMaxClasses];
@@ -71,6 +72,9 @@ bool ensure_root(Contract contract);
 
 // What is writable of the metadata, in bytes.
 size_t committed_metadata_bytes();
+
+// The process limits its address space: as under a limit at the start.
+void give_back_spare_regions(size_t limit_bytes);
 
 inline Root& root() { return *published_root.load(std::memory_order_acquire); }
 

@@ -25,8 +25,10 @@ int set_limit(pid_t pid, int resource, const void* wanted, void* old) {
   // After the kernel has read `wanted`: it may be no pointer at all.
   if (resource == RLIMIT_AS && wanted != nullptr && (pid == 0 || pid == sys_call(SYS_getpid)) &&
       static_cast<const struct rlimit*>(wanted)->rlim_cur != RLIM_INFINITY && ensure_root(Contract::kPlain)) {
-    arena().give_back_reservation(static_cast<const struct rlimit*>(wanted)->rlim_cur);
+    const size_t limit = static_cast<const struct rlimit*>(wanted)->rlim_cur;
+    arena().give_back_reservation(limit);
     blocks().give_back_reservation();
+    give_back_spare_regions(limit);
   }
   return 0;
 }

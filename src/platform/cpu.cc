@@ -28,17 +28,13 @@ constexpr ptrdiff_t kCpuIdField = 4;
 constexpr ptrdiff_t kMmCidField = 24;
 constexpr size_t kMmCidFeature = kMmCidField + 4;  // feature size that includes mm_cid (Linux 6.3)
 
-constexpr uint32_t kMaxSlots = 4096;
+constexpr char kPossible[] = "/sys/devices/system/cpu/possible";
 
-// Ids can have holes, and more CPUs may come online: what counts is the highest possible id.
-uint32_t possible_slots() {
+// 0: the kernel does not say.
+uint32_t ids_of_kernel() {
   uint64_t mask[kMaxSlots / 64];
   const long bytes = sys_call(SYS_sched_getaffinity, 0, sizeof mask, reinterpret_cast<long>(mask));
-  uint32_t bound = bytes > 0 ? static_cast<uint32_t>(bytes) * 8 : kMaxSlots;
-  size_t range[16];
-  const size_t count = read_numbers("/sys/devices/system/cpu/possible", range, 16);
-  if (count > 0 && count < 16 && range[count - 1] < bound) bound = static_cast<uint32_t>(range[count - 1]) + 1;
-  return bound;
+  return bytes > 0 ? static_cast<uint32_t>(bytes) * 8 : 0;
 }
 
 #if RESLAB_LIBC_RSEQ && (defined(__x86_64__) || defined(__aarch64__))
@@ -50,16 +46,30 @@ bool number_by_mm_cid(SlotsOption wanted, uint32_t nodes) {
 }
 #endif
 
-uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
-uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
-
-// Its slots are threads', which wander: no nodes but invented ones.
+// Its slots are numbered by reslab itself, and are threads', which wander: no nodes but invented ones.
 CpuSetup without_sections(const char* reason, const InventedMachine& invented) {
-  const uint32_t slots = invented.cpus != 0 ? smaller(invented.cpus, kMaxSlots) : possible_slots();
-  return {Mode::kFallback, SlotSource::kThread, reason, 0, 0, slots, larger(invented.nodes, 1)};
+  const uint32_t slots = invented.cpus != 0 ? invented.cpus : count_ids(kPossible).slots;
+  return {Mode::kFallback, SlotSource::kThread, reason, 0, 0, slots, slots, invented.nodes != 0 ? invented.nodes : 1};
 }
 
 }  // namespace
+
+// Ids can have holes, and more CPUs may come online: what counts is the highest possible id.
+uint32_t ids_in_file(const char* path) {
+  constexpr size_t kMostNumbers = 16;
+  size_t range[kMostNumbers];
+  const size_t count = read_numbers(path, range, kMostNumbers);
+  if (count == 0 || count == kMostNumbers || range[count - 1] >= kMaxSlots) return 0;
+  return static_cast<uint32_t>(range[count - 1]) + 1;
+}
+
+Ids count_ids(const char* possible_file) {
+  const uint32_t listed = ids_in_file(possible_file);
+  const uint32_t known = ids_of_kernel();
+  if (listed == 0 && known == 0) return {kMaxSlots, kMaxSlots};
+  if (listed == 0 || known == 0) return {listed | known, listed | known};
+  return listed < known ? Ids{listed, known} : Ids{known, listed};
+}
 
 CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots, const InventedMachine& invented) {
   const auto fallback = [&](const char* reason) { return without_sections(reason, invented); };
@@ -80,15 +90,17 @@ CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots, const
   if (const char* defect = known_rseq_defect()) return fallback(defect);
   const uint32_t nodes = invented.nodes != 0 ? invented.nodes : possible_nodes();
   const bool by_cid = number_by_mm_cid(slots, nodes);
-  const uint32_t bound = possible_slots();
+  const Ids ids = count_ids(kPossible);
   const ptrdiff_t field = __rseq_offset + (by_cid ? kMmCidField : kCpuIdField);
-  if (*reinterpret_cast<const uint32_t*>(self + field) >= bound) return fallback("the kernel's ids are out of range");
+  if (*reinterpret_cast<const uint32_t*>(self + field) >= ids.slots)
+    return fallback("the kernel's ids are out of range");
   return {Mode::kRseq,
           by_cid ? SlotSource::kMmCid : SlotSource::kCpuId,
           by_cid ? "rseq registered by libc, slots by mm_cid" : "rseq registered by libc, slots by cpu_id",
           __rseq_offset,
           field,
-          larger(bound, smaller(invented.cpus, kMaxSlots)),
+          ids.slots,
+          ids.regions,
           by_cid ? 1 : nodes};
 #endif
 }

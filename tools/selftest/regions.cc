@@ -9,7 +9,7 @@ namespace reslab::selftest {
 // Mostly never touched: there is one for each CPU that may come. The page before them holds the word below region 0.
 Regions::Regions(const CpuSetup& setup)
     : setup_(setup),
-      bytes_(kPageBytes + setup.slots * kRegionBytes),
+      bytes_(kPageBytes + setup.regions * kRegionBytes),
       memory_(static_cast<char*>(vm_map_sparse(bytes_))) {
   if (memory_ == nullptr) return;
   // No orders: no other thread runs sections while they are exchanged.
