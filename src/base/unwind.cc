@@ -117,19 +117,23 @@ bool is_below_signal_frame() {
   return found;
 }
 
-void prepare_unwinder(LoadLibrary load, FindSymbol find) {
+void prepare_unwinder() {
   look_for_tables();
-  if (backtrace() == nullptr) {
-    void* runtime = load("libgcc_s.so.1");
-    if (runtime == nullptr) return;
-    const auto ip_info = reinterpret_cast<GetIpInfo>(find(runtime, "_Unwind_GetIPInfo"));
-    const auto trace = reinterpret_cast<Backtrace>(find(runtime, "_Unwind_Backtrace"));
-    if (ip_info == nullptr || trace == nullptr) return;
-    loaded_ip_info.store(ip_info, std::memory_order_relaxed);
-    loaded_backtrace.store(trace, std::memory_order_release);
-  }
-  Stack first;  // what it sets up by pthread_once is set up now
+  Stack first;
   take_stack(first);
+}
+
+void load_unwinder(LoadLibrary load, FindSymbol find) {
+  look_for_tables();
+  if (backtrace() != nullptr) return prepare_unwinder();
+  void* runtime = load("libgcc_s.so.1");
+  if (runtime == nullptr) return;
+  const auto ip_info = reinterpret_cast<GetIpInfo>(find(runtime, "_Unwind_GetIPInfo"));
+  const auto trace = reinterpret_cast<Backtrace>(find(runtime, "_Unwind_Backtrace"));
+  if (ip_info == nullptr || trace == nullptr) return;
+  loaded_ip_info.store(ip_info, std::memory_order_relaxed);
+  loaded_backtrace.store(trace, std::memory_order_release);
+  prepare_unwinder();
 }
 
 void describe_code(Line& line, uintptr_t pc) {

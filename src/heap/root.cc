@@ -6,6 +6,7 @@
 
 #include "base/hooks.h"
 #include "base/text.h"
+#include "base/unwind.h"
 #include "cache/magazine.h"
 #include "platform/fast_path.h"
 #include "platform/small_file.h"
@@ -375,11 +376,20 @@ void give_back_spare_regions(size_t limit_bytes) {
   if (bytes != 0) vm_release(own.regions + size_t{own.cpu.slots} * kRegionBytes, bytes);
 }
 
+bool wants_stacks() {
+  const Root& own = root();
+  return own.options.report_reentry || own.options.check_context || own.profile != nullptr ||
+         (own.debug != nullptr && own.debug->has(kDebugUsers));
+}
+
 // Before the program's first handler can run, so that its nolock calls find memory. Nothing depends on it: whoever calls
 // earlier makes the root then.
 namespace {
 __attribute__((constructor(101))) void make_root_early() {
-  if (ensure_root(Contract::kPlain)) arena().keep_ready();
+  if (ensure_root(Contract::kPlain)) {
+    arena().keep_ready();
+    if (wants_stacks()) prepare_unwinder();
+  }
   number_forking_threads();
 }
 }  // namespace

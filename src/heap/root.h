@@ -76,6 +76,9 @@ size_t committed_metadata_bytes();
 // The process limits its address space: as under a limit at the start.
 void give_back_spare_regions(size_t limit_bytes);
 
+// Does an option take stacks (base/unwind.h)? There is a root.
+bool wants_stacks();
+
 inline Root& root() { return *published_root.load(std::memory_order_acquire); }
 
 }  // namespace reslab

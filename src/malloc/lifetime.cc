@@ -49,16 +49,10 @@ void* load_library(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL
 void* find_symbol(void* library, const char* name) { return dlsym(library, name); }
 #endif
 
-bool wants_stacks() {
-  const DebugTables* debug = root().debug;
-  return options().report_reentry || options().check_context || profile_is_on() ||
-         (debug != nullptr && debug->has(kDebugUsers));
-}
-
 __attribute__((constructor(102))) void start() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;
   if (options().stats) kept_stderr.keep();
-  if (wants_stacks()) prepare_unwinder(load_library, find_symbol);
+  if (wants_stacks()) load_unwinder(load_library, find_symbol);
   prepare_profile_dumps();
 }
 
