@@ -144,13 +144,16 @@ void Arena::fill_holes() {
 }
 
 // What we can map in a place that the frontier has passed nobody has a unit of. One that it has not passed yet is being
-// added at this moment, and may come to nothing.
+// added at this moment, and may come to nothing; one whose first unit is still described is being left. Asked behind the
+// mapping: a hole that was filled may have been claimed and be just empty, as its pages are to be moved elsewhere.
 void Arena::fill(Holes::Hole hole) {
   const size_t bytes = size_t{hole.count} << kUnitShift;
   if (vm_reserve_at(address(hole.first), bytes) != Place::kOurs) return;
   RESLAB_HOOK("hole_mapped");
+  // acquire: whoever left it has done so.
+  const bool is_left = __atomic_load_n(window_.class_of + hole.first, __ATOMIC_ACQUIRE) == 0;
   const bool is_passed = hole.first + hole.count <= frontier();
-  if (is_passed && vm_make_writable(address(hole.first), bytes) && holes_.take(hole)) {
+  if (is_left && is_passed && vm_make_writable(address(hole.first), bytes) && holes_.take(hole)) {
     set_free(hole.first, hole.count, Content::kZero);
   } else {
     vm_release(address(hole.first), bytes);

@@ -95,7 +95,10 @@ class Arena {
     const Tail tail = tail_of(retired_.load(std::memory_order_relaxed));
     return unit - tail.first < tail.count;
   }
-  // In a place that the arena has passed over.
+  // Units that their holder has lost to whoever maps there become a hole. They are filled once the unit map names them no
+  // more, so the holder describes them until then: at no moment are they nobody's and no hole. False: they stay described.
+  bool leave_as_hole(uint32_t first, uint32_t count) { return holes_.add({first, count}); }
+  // In a place that the arena has passed over, or lost.
   bool is_in_hole(uint32_t unit) const { return holes_.contains(unit); }
 
   const Window& window() const { return window_; }

@@ -7,7 +7,7 @@ bool Holes::add(Hole hole) {
   units_.fetch_add(hole.count, std::memory_order_relaxed);
   for (std::atomic<uint64_t>& word : words_) {
     uint64_t none = 0;
-    // relaxed: the frontier's move, which makes it a hole, releases it.
+    // relaxed: what makes it a hole releases it, the frontier's move or the unit map's entry (Arena::leave_as_hole).
     if (word.compare_exchange_strong(none, word_of(hole), std::memory_order_relaxed)) return true;
   }
   units_.fetch_sub(hole.count, std::memory_order_relaxed);

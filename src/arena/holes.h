@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs of units inside the window that the arena has passed over, because another mapping was in the way when it grew
-// (arena/arena.h). They lie below the frontier and are nobody's: never writable, never free, never described, until their
-// place is found empty and they are filled. A word {first unit, length} for each; whoever takes it away owns what becomes
-// of it.
+// Runs of units inside the window that the arena has passed over, because another mapping was in the way when it grew, or
+// has lost, where pages were to be moved to and another thread's mapping came first (arena/arena.h). They lie below the
+// frontier and are nobody's: not ours to touch, never free, not described, until their place is found empty and they are
+// filled. A word {first unit, length} for each; whoever takes it away owns what becomes of it.
 //
 //                    add   take   handler on the same thread   child after fork
 //   add, take        yes   yes    yes                          a hole that was added and not passed yet stays: it hides

@@ -14,8 +14,9 @@
 namespace reslab {
 namespace {
 
+// release: with no class it ends what the run was, for Arena::fill.
 void map_first_unit(uint32_t unit, ClassId cls) {
-  __atomic_store_n(arena().window().class_of + unit, unit_entry(cls, 0), __ATOMIC_RELAXED);
+  __atomic_store_n(arena().window().class_of + unit, unit_entry(cls, 0), __ATOMIC_RELEASE);
 }
 
 // The words of a run's bitmap are 0 (6e): they were when its units were free.
@@ -97,6 +98,7 @@ bool run_free(uint32_t unit, Contract contract, RunUnits then) {
   map_first_unit(unit, kNoClass);
   if (then == RunUnits::kKept && arena().keep(unit, units)) return true;
   counters.add(Counter::kFrees);
+  if (then == RunUnits::kHole) return true;
   arena().release(unit, units, Arena::Content::kDirty);
   if (may_purge(contract)) arena().purge_above_bound();
   return true;
@@ -132,6 +134,18 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
   return true;
 }
 
+namespace {
+
+// The first `bytes` of a run are not ours any more: a hole of the arena, or this run's for ever where that has no room for
+// another one. The rest is freed.
+void leave_run(uint32_t unit, size_t bytes) {
+  run_resize_in_place(unit, bytes, Contract::kPlain);
+  if (arena().leave_as_hole(unit, static_cast<uint32_t>(units_for(bytes))))
+    run_free(unit, Contract::kPlain, RunUnits::kHole);
+}
+
+}  // namespace
+
 void* run_move(uint32_t unit, size_t bytes) {
   const uint32_t old_units = slab_at(unit).run_units.load(std::memory_order_relaxed);
   const Request request = {bytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket};
@@ -144,10 +158,10 @@ void* run_move(uint32_t unit, size_t bytes) {
     run_free(unit_of(moved), Contract::kPlain);
     return nullptr;
   }
-  if (!vm_move_pages(unit_address(unit), moved, old_bytes)) {
-    // The kernel may have left a hole: discarding fails where nothing is mapped. Units that cannot be touched must not be
-    // handed out: if they cannot be had back, they stay this run's for ever.
-    if (vm_discard(moved, old_bytes) || vm_renew(moved, old_bytes)) run_free(unit_of(moved), Contract::kPlain);
+  const Moved result = vm_move_pages(unit_address(unit), moved, old_bytes);
+  if (result != Moved::kDone) {
+    if (result == Moved::kNot) run_free(unit_of(moved), Contract::kPlain);
+    else leave_run(unit_of(moved), old_bytes);
     if (account != 0) account_shrink(account, more);
     return nullptr;
   }

@@ -35,6 +35,19 @@ bool protect(void* start, size_t bytes, int protection) {
   return sys_call(SYS_mprotect, reinterpret_cast<long>(start), static_cast<long>(bytes), protection) == 0;
 }
 
+long move(void* from, void* to, size_t bytes, int flags) {
+  return sys_call(SYS_mremap, reinterpret_cast<long>(from), static_cast<long>(bytes), static_cast<long>(bytes), flags,
+                  reinterpret_cast<long>(to));
+}
+
+// Fresh memory in an empty place. False: something is there, or there is no memory, and nothing has changed.
+bool fill_hole(void* start, size_t bytes) {
+  if (vm_reserve_at(start, bytes) != Place::kOurs) return false;
+  if (vm_make_writable(start, bytes)) return true;
+  vm_release(start, bytes);
+  return false;
+}
+
 }  // namespace
 
 void* vm_reserve(size_t bytes, uintptr_t hint) {
@@ -75,15 +88,26 @@ bool vm_retire(void* start, size_t bytes) {
   return !is_error(map(start, bytes, PROT_READ, kPrivate | MAP_NORESERVE | MAP_FIXED));
 }
 
-bool vm_renew(void* start, size_t bytes) {
-  return !is_error(map(start, bytes, PROT_READ | PROT_WRITE, kPrivate | MAP_FIXED));
-}
-
-bool vm_move_pages(void* from, void* to, size_t bytes) {
-  const long result =
-      sys_call(SYS_mremap, reinterpret_cast<long>(from), static_cast<long>(bytes), static_cast<long>(bytes),
-               MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, reinterpret_cast<long>(to));
-  return !is_error(result);
+// mremap with MREMAP_FIXED unmaps `to` itself and may fail then, for a range of several mappings among other reasons. Whether
+// it has come so far it does not say, and what is mapped there afterwards may be ours still, or another thread's, which took
+// the hole for a free place: to discard or to map anything there would destroy what is somebody else's. (And since Linux
+// 6.17 it moves several mappings one by one, and may end in the middle.) So `to` is unmapped here: from then on nothing there
+// is ours until a call says so that takes an empty place only, and whatever fails leaves that known. Without MREMAP_FIXED the
+// place is a hint, which holds if it is empty.
+Moved vm_move_pages(void* from, void* to, size_t bytes) {
+  if (sys_call(SYS_munmap, reinterpret_cast<long>(to), static_cast<long>(bytes)) != 0) return Moved::kNot;
+  const long place = move(from, to, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  if (reinterpret_cast<void*>(place) == to) return Moved::kDone;
+  const bool is_ours = fill_hole(to, bytes);
+  if (is_error(place)) return is_ours ? Moved::kNot : Moved::kLost;
+  // The pages are elsewhere: another thread was faster, or the kernel places large mappings at multiples of 2 MiB alone,
+  // hint or not (6.7 to 6.9). They are one mapping now, ours alone, and `to` is ours: for this one to fail the kernel has to
+  // be out of memory for itself, or of mappings.
+  auto* aside = reinterpret_cast<char*>(place);
+  if (is_ours && !is_error(move(aside, to, bytes, MREMAP_MAYMOVE | MREMAP_FIXED))) return Moved::kDone;
+  __builtin_memcpy(from, aside, bytes);
+  vm_release(aside, bytes);
+  return Moved::kLost;
 }
 
 void vm_release(void* start, size_t bytes) {

@@ -36,12 +36,14 @@ bool vm_discard(void* start, size_t bytes);
 // Puts a fresh read-only mapping in place: pages and commit charge go back to the system, reading stays harmless.
 bool vm_retire(void* start, size_t bytes);
 
-// Moves the pages of one range under another of the same length; the old range stays mapped and reads as zero. When it
-// fails, the kernel may have unmapped the other range already: vm_renew it.
-bool vm_move_pages(void* from, void* to, size_t bytes);
-
-// Puts a fresh mapping in place, readable, writable and zero.
-bool vm_renew(void* start, size_t bytes);
+// Moves the pages of one range, which have to lie in one mapping, under another range of the same length; the old range
+// stays mapped and reads as zero.
+enum class Moved : uint8_t {
+  kDone,
+  kNot,  // `from` is as it was, `to` is ours, and what it held may be gone
+  kLost  // `from` is as it was, and `to` is nobody's, or somebody else's by now: not to be touched
+};
+Moved vm_move_pages(void* from, void* to, size_t bytes);
 
 void vm_release(void* start, size_t bytes);
 

@@ -129,6 +129,26 @@ TEST_F(ArenaLimitsTest, HolesAreFilledWhenThereIsNoPlaceForAnother) {
   EXPECT_FALSE(own().is_in_hole(64));
 }
 
+// What was lost to a mapping in its place: nothing before the unit map has forgotten it, and then an empty place alone.
+TEST_F(ArenaLimitsTest, UnitsThatAreLeftAsAHoleComeBackOnceTheirPlaceIsEmpty) {
+  constexpr uint32_t kLost = 8;
+  const UnitRun run = own().claim(kLost, 1, Contract::kPlain);
+  own().window().class_of[run.first] = unit_entry(1, 0);
+  vm_release(at(run.first), size_t{kLost} << kUnitShift);
+  ASSERT_TRUE(own().leave_as_hole(run.first, kLost));
+  EXPECT_EQ(claim_all(), kLast - kLost);
+  EXPECT_EQ(own().units_in_use(), kLast - kLost);
+  EXPECT_FALSE(is_mapped(run.first)) << "a look must leave nothing there";
+  own().window().class_of[run.first] = 0;
+  ASSERT_EQ(vm_reserve_at(at(run.first + 1), kUnitBytes), Place::kOurs);
+  EXPECT_EQ(own().claim(1, 1, Contract::kPlain).first, 0u);
+  vm_release(at(run.first + 1), kUnitBytes);
+  EXPECT_EQ(own().claim(kLost, 1, Contract::kPlain).first, run.first);
+  EXPECT_TRUE(is_all(run.first, kLost, 0));
+  fill(run.first, kLost, 3);
+  EXPECT_FALSE(own().is_in_hole(run.first));
+}
+
 // The mark moves back to where the late one saw it: what it has mapped is still in the right place.
 TEST_F(ArenaLimitsTest, AThreadThatIsLateWithItsMarkMayFindItGivenBack) {
   make(64);

@@ -2,17 +2,26 @@
 // heap: realloc keeps the contents whichever way it goes: in place, by copying, into free units behind, or by moving
 // pages.
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <reslab/reslab.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <random>
 #include <vector>
 
 #include "support/audit.h"
 #include "support/calls.h"
+#include "support/child.h"
 #include "support/ledger.h"
 
 namespace reslab {
@@ -166,6 +175,68 @@ TEST(HeapRealloc, ABlockOfPagesFromSeveralMappingsGrowsToo) {
   for (auto& [object, bytes] : blocks) reslab_free(object);
   unit::expect_sound_heap();
 }
+
+#ifdef __x86_64__
+char* foreign;
+size_t foreign_bytes;
+
+// What the kernel may do: it has unmapped the place that pages are to move to when it finds that it cannot move them, and
+// another thread's mapping is there before we know.
+void refuse_to_move(int, siginfo_t*, void* context) {
+  auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  foreign_bytes = static_cast<size_t>(registers[REG_RDX]);
+  void* place = reinterpret_cast<void*>(registers[REG_R8]);
+  munmap(place, foreign_bytes);
+  foreign = static_cast<char*>(
+      mmap(place, foreign_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+  memset(foreign, 9, foreign_bytes);
+  registers[REG_RAX] = -EFAULT;
+}
+
+void refuse_all_moves() {
+  struct sigaction action = {};
+  action.sa_sigaction = refuse_to_move;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGSYS, &action, nullptr);
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {std::size(filter), filter};
+  ASSERT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+bool is_foreign(const char* object) { return object < foreign + foreign_bytes && foreign < object + 4 * kMiB; }
+
+TEST(HeapRealloc, AMoveThatFailsHarmsNobodyWhoseMappingHasComeInItsPlace) {
+  unit::in_child([] {
+    const unit::Counts before = unit::live_objects();
+    refuse_all_moves();
+    void* object = reslab_malloc(16 * kMiB);
+    fill(object, 16 * kMiB, 5);
+    void* in_the_way = reslab_malloc(kMiB);
+    object = reallocate(object, 20 * kMiB);
+    ASSERT_NE(object, nullptr);
+    ASSERT_NE(foreign, nullptr) << "nothing was to be moved";
+    EXPECT_TRUE(holds(object, 16 * kMiB, 5));
+    for (size_t i = 0; i < foreign_bytes; ++i) ASSERT_EQ(foreign[i], 9) << "byte " << i << " of another's mapping";
+    reslab_free(object);
+    reslab_free(in_the_way);
+    unit::expect_balance(before, {});
+    std::vector<char*> blocks(100);
+    for (char*& block : blocks) {
+      block = static_cast<char*>(unit::opaque(reslab_malloc(4 * kMiB)));
+      EXPECT_FALSE(is_foreign(block)) << "memory that is another's is given out";
+    }
+    for (char* block : blocks) reslab_free(block);
+    EXPECT_TRUE(arena().is_in_hole(unit_of(foreign)));
+    unit::expect_sound_heap();
+  });
+}
+#endif
 
 TEST(HeapRealloc, AnAlignedObjectMayMoveToOneThatIsAlignedLess) {
   void* object = unit::opaque(reslab_aligned_alloc(4096, 5000));

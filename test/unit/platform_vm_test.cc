@@ -97,12 +97,30 @@ TEST_F(VmTest, MovedPagesLeaveZerosBehind) {
   char* to = static_cast<char*>(vm_map(kBytes));
   memset(from, 7, kBytes);
   memset(to, 8, kBytes);
-  EXPECT_TRUE(vm_move_pages(from, to, kBytes));
+  EXPECT_EQ(vm_move_pages(from, to, kBytes), Moved::kDone);
   EXPECT_TRUE(is_all(to, kBytes, 7));
   EXPECT_TRUE(is_all(from, kBytes, 0));
   memset(from, 9, kBytes);  // still writable
   vm_release(from, kBytes);
   vm_release(to, kBytes);
+}
+
+// One mapping is moved whole or not at all; several might end in the middle.
+TEST_F(VmTest, PagesOfSeveralMappingsAreNotMoved) {
+  char* from = static_cast<char*>(vm_map(2 * kBytes));
+  char* other = static_cast<char*>(vm_map(kBytes));
+  char* to = static_cast<char*>(vm_map(2 * kBytes));
+  memset(from, 7, 2 * kBytes);
+  memset(other, 8, kBytes);
+  memset(to, 9, 2 * kBytes);
+  ASSERT_EQ(vm_move_pages(other, from + kBytes, kBytes), Moved::kDone);
+  EXPECT_EQ(vm_move_pages(from, to, 2 * kBytes), Moved::kNot);
+  EXPECT_TRUE(is_all(from, kBytes, 7));
+  EXPECT_TRUE(is_all(from + kBytes, kBytes, 8));
+  memset(to, 1, 2 * kBytes);  // still ours
+  vm_release(from, 2 * kBytes);
+  vm_release(other, kBytes);
+  vm_release(to, 2 * kBytes);
 }
 
 TEST_F(VmTest, AWipedPageReadsAsZeroInAForkedChildAlone) {
