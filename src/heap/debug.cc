@@ -244,6 +244,10 @@ void debug_check_size(const void* object, size_t bytes, const char* call) {
   }
 }
 
+bool is_size_of(size_t bytes, size_t asked) {
+  return bytes == asked || heap_good_bytes(bytes) == heap_good_bytes(asked);
+}
+
 bool debug_asked_bytes(const ObjectPlace& place, size_t& asked) {
   const uint64_t word = has_record(place) ? Tracked(tables(), place).word() : 0;
   asked = DebugRecord::bytes_of(word);

@@ -33,9 +33,7 @@ void debug_check_size(const void* object, size_t bytes, const char* call);
 // False: none is.
 bool debug_asked_bytes(const ObjectPlace& place, size_t& asked);
 // May who asked for `asked` say `bytes`? What good_size() promises may be given back as the size as well.
-inline bool is_size_of(size_t bytes, size_t asked) {
-  return bytes == asked || heap_good_bytes(bytes) == heap_good_bytes(asked);
-}
+bool is_size_of(size_t bytes, size_t asked);
 
 // The object waits for a grace period: it is checked now, and filled when it is given back.
 void debug_retire(const void* object, const ObjectPlace& place, const char* call);

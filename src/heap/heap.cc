@@ -115,9 +115,9 @@ bool is_asked_known(const ObjectPlace& place, size_t& asked) {
 // By this class, or by one that it stands in for?
 bool is_served_by(ClassId cls, size_t bytes, size_t align) {
   const ClassId own = class_of_aligned(align, bytes);
-  ClassId each = own;
-  for (int left = kStandIns; each != kNoClass && each != cls && left > 0; --left) each = next_bucket(own, each);
-  return each != kNoClass && each == cls;
+  ClassId each = own;  // never past the last, which has every alignment
+  for (int left = kStandIns; each < cls && left > 0; --left) each = next_bucket(own, each);
+  return each == cls;
 }
 
 // Too large is wrong always, too small where no allocating function would have taken so large an object. realloc leaves an
@@ -255,7 +255,7 @@ void heap_require_pages(const void* object, size_t bytes, const char* call) {
   const ObjectPlace place = heap_place_of(object, call);
   size_t asked;
   // While a forked child is repaired the smallest are runs.
-  const size_t own = place.cls == kRunClass ? units_for(bytes) << kUnitShift : heap_good_bytes(bytes);
+  const size_t own = place.cls == kRunClass ? units_for(bytes) << kUnitShift : bytes;
   const bool fits = is_asked_known(place, asked) ? bytes == asked : heap_bytes_at(place) == own;
   if (!fits) report_wrong_size(call, object, bytes);
 }

@@ -44,7 +44,7 @@ reslab_group_malloc reslab_group_malloc_nolock""".split()
 
 # Patterns of mangled names -> why they are no part of an allocation or a free.
 EXCLUDED = {
-    r"die|report_|describe_|begin_report|raise_abort": "reports: the process aborts",
+    r"die|report_|describe_|begin_report|3sayE|raise_abort": "reports: the process aborts",
     r"_116report|16reportE|check_nolock_scope|report_order": "printed with the option check_context only",
     r"print_history|print_event|print_stack|ms_of": "reports of the debug modes: the process aborts",
     r"read_debug_settings|DebugClock5start": "the debug modes' settings and clock, made with the root",

@@ -57,6 +57,8 @@ std::vector<Operation> groups() {
       {"free that overflows a stock in an outer group", "free", kIt, 0, 0, kNothing, kHalf, inner_stock_overflows,
        "group_uncharge", kOwnSubject},
       {"free of a charged run", "free", kIt, 0, 0, kNothing, kRun, charged_subject, "run_free", kOwnSubject},
+      {"pages_free_nolock of a charged page", "reslab_pages_free_nolock", kIt, 0, 0, kNothing, kPage, charged_subject,
+       nullptr, kOwnSubject},
       {"free_sized of a charged run", "free_sized", kIt, kRun, 0, kNothing, kRun, charged_subject, nullptr,
        kOwnSubject},
       {"free of a large charged object in an outer group", "free", kIt, 0, 0, kNothing, size_t{70} << 10,

@@ -64,6 +64,9 @@ def debug_walks(programs, mode):
               "some classes": ("debug=FP,64:quarantine=0", 3), "ring": ("debug=F,16:quarantine=2m", 1)}
     found = [Walk(f"{name}/{mode}", programs.walk, ["--mode", mode, "--table", name],
                   f"mode={mode}:dirty_cycles=0:{debug}", seconds) for name, (debug, seconds) in tables.items()]
+    found.append(Walk(f"sizes checked, debug/{mode}", programs.walk,
+                      ["--mode", mode, "--table", "debug", "--operation", "sized"],
+                      f"mode={mode}:dirty_cycles=0:{every}:check_sizes=1", 1))
     found.append(Walk(f"first guards/{mode}", programs.first,
                       ["--mode", mode, "--table", "guards", "--operation", "guarded"],
                       f"mode={mode}:debug=FZPUG:guard=1", 9))
