@@ -149,11 +149,50 @@ class NoSignals {
   sigset_t before_;
 };
 
+// Ours for good: a child's threads stand where its parent's did, which are not there. A stack that pthread_create finds in a
+// child may be one of another thread of the parent, which liburcu, whose list of readers leads through it, still believes
+// to be there.
+class ThreadStack {
+ public:
+  // False: no memory for it, and the thread gets one as others do.
+  bool give_to(pthread_attr_t& attributes) {
+    if (begin_ == nullptr && !map(attributes)) return false;
+    return pthread_attr_setstack(&attributes, begin_, bytes_) == 0;
+  }
+
+ private:
+  bool map(const pthread_attr_t& attributes) {
+    constexpr size_t kGuardBytes = 64 << 10;  // a page, of whatever size
+    if (pthread_attr_getstacksize(&attributes, &bytes_) != 0) return false;
+    void* place = mmap(nullptr, kGuardBytes + bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (place == MAP_FAILED) return false;
+    begin_ = static_cast<char*>(place) + kGuardBytes;
+    if (mprotect(begin_, bytes_, PROT_READ | PROT_WRITE) == 0) return true;
+    munmap(place, kGuardBytes + bytes_);
+    begin_ = nullptr;
+    return false;
+  }
+
+  char* begin_ = nullptr;
+  size_t bytes_ = 0;
+};
+constinit ThreadStack reclaimer_stack, grace_stack;
+
+int make_thread(pthread_t& thread, ThreadStack& stack, void* (*run)(void*)) {
+  pthread_attr_t attributes;
+  const int error = pthread_attr_init(&attributes);
+  if (error != 0) return error;
+  const bool is_given = stack.give_to(attributes);
+  const int made = pthread_create(&thread, is_given ? &attributes : nullptr, run, nullptr);
+  pthread_attr_destroy(&attributes);
+  return made;
+}
+
 int make_threads() {
   grace_has_ended.store(false, std::memory_order_relaxed);
-  int error = pthread_create(&reclaimer_thread, nullptr, run_reclaimer, nullptr);
+  int error = make_thread(reclaimer_thread, reclaimer_stack, run_reclaimer);
   if (error != 0) return error;
-  error = pthread_create(&grace_thread, nullptr, run_grace, nullptr);
+  error = make_thread(grace_thread, grace_stack, run_grace);
   if (error == 0) return 0;
   rcu.reclaimer.stop();  // which waits for no reader
   pthread_join(reclaimer_thread, nullptr);
