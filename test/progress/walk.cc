@@ -258,6 +258,8 @@ void Walk::require_all_hooks() const {
       {"frontier_passes", nullptr, nullptr},
       {"frontier_passed", nullptr, nullptr},
       {"hole_mapped", nullptr, nullptr},
+      {"homeward_split", nullptr,
+       nullptr},                         // on several nodes: test/reentry's table of nodes, test/unit/cache_nodes_test
       {"block_mine", nullptr, nullptr},  // a block that a jump has left in hand: test/recovery
       // Groups and caches that are made, end, or come to their limit: test/unit/group_test and objects_cache_test.
       {"cache_claimed", nullptr, nullptr},

@@ -44,6 +44,7 @@ const Reason kReasons[] = {
      always,
      {"magazine_open", "root_adopt", "root_adopted", "root_made", "slot_ready"}},
     {"no jump has left a block in hand before", always, {"block_mine"}},
+    {"there is one node of memory", always, {"homeward_split"}},
     {"there are blocks enough, from before the first jump on", always, {"block_make"}},
     {"there is address space enough, and no limit on it",
      always,

@@ -2,6 +2,7 @@
 #include "cpu_slot.h"
 
 #include <pthread.h>
+#include <reslab/reslab.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <sys/rseq.h>
@@ -17,7 +18,7 @@
 namespace reentry {
 namespace {
 
-constexpr ptrdiff_t kRseqCs = 8, kMmCid = 24;
+constexpr ptrdiff_t kCpuId = 4, kRseqCs = 8, kMmCid = 24;
 constexpr unsigned kRegisteredBytes = 32;
 
 bool rseq_mode;
@@ -46,7 +47,15 @@ void* help(void* argument) {
   }
 }
 
-uint32_t slot_now() { return is_scripted ? own_slot : *reinterpret_cast<volatile uint32_t*>(rseq_area() + kMmCid); }
+// Numbered by CPU where there are several nodes.
+bool is_numbered_by_cpu() {
+  reslab_status status = {};
+  return reslab_get_status(&status, sizeof status) == 0 && status.index == RESLAB_INDEX_CPU_ID;
+}
+uint32_t slot_now() {
+  const ptrdiff_t field = is_numbered_by_cpu() ? kCpuId : kMmCid;
+  return is_scripted ? own_slot : *reinterpret_cast<volatile uint32_t*>(rseq_area() + field);
+}
 uint32_t other_slot() { return slot_now() == 0 ? 1 : 0; }
 
 Helper& the_helper() {

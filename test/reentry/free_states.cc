@@ -4,6 +4,9 @@
 
 #include <reslab/reslab.h>
 
+#include <utility>
+
+#include "counted.h"
 #include "cpu_slot.h"
 #include "failure.h"
 #include "hooks.h"
@@ -44,6 +47,50 @@ void magazine_full(size_t bytes) {
     warm_up(bytes);
   }
   fail("the magazine of %zu bytes cannot be filled", bytes);
+}
+
+namespace {
+
+// Of the other slot, where there are several nodes of the other node.
+void take_elsewhere(size_t bytes, size_t count) {
+  static size_t object_bytes, wanted;
+  object_bytes = bytes;
+  wanted = count;
+  on_other_slot([] { stock.take(object_bytes, wanted); });
+}
+
+// What the next flush takes is all that was freed since the last one: so many of the other node's among it. The subject is
+// our own.
+void magazine_full_with_far_objects(size_t bytes, size_t far) {
+  warm_up(bytes);
+  release_stock();
+  take_elsewhere(bytes, far);
+  stock.take(bytes, 2 * kMagazine);
+  the_subject = allocate(bytes);
+  const Counted flushes("flush");
+  while (flushes.count() == 0) {
+    if (stock.count <= far + kBlock) fail("the magazine of %zu bytes does not overflow", bytes);
+    stock.give(stock.count - 1);
+  }
+  for (size_t i = 0; i < far; ++i) {
+    std::swap(stock.objects[i], stock.objects[stock.count - 1]);
+    stock.give(stock.count - 1);
+  }
+  stock.give(stock.count - (kBlock - 1 - far));
+  if (flushes.count() != 1) fail("the magazine of %zu bytes overflows early", bytes);
+}
+
+}  // namespace
+
+void magazine_full_of_far_objects(size_t bytes) { magazine_full_with_far_objects(bytes, kBlock - 2); }
+void magazine_full_of_a_few_far(size_t bytes) { magazine_full_with_far_objects(bytes, 8); }
+
+// Every second one, in slabs that can be seen.
+void far_in_slabs(size_t bytes) {
+  release_stock();
+  take_elsewhere(bytes, 4 * kBlock);
+  stock.give_all_but_one_in(2, 0);
+  reslab_trim(0);
 }
 
 // A class whose slabs are next to empty, and few of them empty altogether.

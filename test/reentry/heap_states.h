@@ -21,6 +21,9 @@ void last_object_of_slab(size_t bytes);  // its bit alone is missing
 void last_object_of_word(size_t bytes);  // and it is the only one of its word of the bitmap
 void magazine_cold(size_t bytes);        // at its smallest, so that it grows when the subject comes
 void magazine_full_depot_full(size_t bytes);
+void magazine_full_of_far_objects(size_t bytes);  // of another node's, where there are nodes
+void magazine_full_of_a_few_far(size_t bytes);
+void far_in_slabs(size_t bytes);
 void magazine_full_deferred_full(size_t bytes);
 void sparse_class(size_t bytes);  // many slabs, hardly any object
 void sparse_class_warm_elsewhere(size_t bytes);

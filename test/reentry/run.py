@@ -109,6 +109,10 @@ def walks(programs, modes):
             found.append(Walk(f"sizes checked, {table}/{mode}", programs.walk, [*in_table, "--operation", "sized"],
                               options + ":check_sizes=1", 1))
             found.append(Walk(f"traced {table}/{mode}", programs.traced, in_table, options, 20))
+        found.append(Walk(f"nodes/{mode}", programs.walk, ["--mode", mode, "--table", "nodes"],
+                          options + ":dirty_cycles=0:nodes=2", 5))
+        found.append(Walk(f"first, nodes/{mode}", programs.first, ["--mode", mode, "--operation", "first malloc"],
+                          options + ":nodes=2", 10))
         found.append(Walk(f"misuse/{mode}", programs.misuse, ["--mode", mode], options, 4))
         found.append(Walk(f"locks always taken/{mode}", programs.walk,
                           ["--mode", mode, "--operation", "while the lock is held"], options + ":local_lock=always", 1))

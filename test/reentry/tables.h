@@ -34,6 +34,9 @@ std::vector<Operation> groups();
 std::vector<Operation> group_shortage();
 std::vector<Operation> kept_runs();
 
+// Of processes with several nodes.
+std::vector<Operation> nodes();
+
 // Of processes with debug modes.
 std::vector<Operation> debug_of_all();
 std::vector<Operation> debug_guards();
