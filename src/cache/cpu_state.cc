@@ -19,8 +19,8 @@ namespace {
 // Of a slot that this thread is on, as far as anybody can know. Invented ones take turns.
 void learn_node(uint32_t slot) {
   Topology& topology = *published_topology.load(std::memory_order_relaxed);
-  const uint32_t node = options().nodes != 0 ? slot % topology.nodes : current_node();
-  topology.of_slot[slot].store(static_cast<uint8_t>(node < topology.nodes ? node : 0), std::memory_order_relaxed);
+  const uint32_t node = current_node() + (options().nodes != 0 ? slot : 0);
+  topology.of_slot[slot].store(static_cast<uint8_t>(node % topology.nodes), std::memory_order_relaxed);
 }
 
 }  // namespace

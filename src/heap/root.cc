@@ -315,14 +315,14 @@ void adopt(Root& from) {
   line.write_to(STDERR_FILENO);
 }
 
-void complain_of_debug(const Root& made) {
+[[gnu::noinline]] void complain_of_debug(const Root& made) {
   DebugSettings settings;
   if (made.debug != nullptr || made.options.debug[0] == '\0') return;
   if (read_debug_settings(made.options, settings)) complain("no memory for the tables of 'debug', which is ignored");
   else complain("bad value for option 'debug' is ignored");
 }
 
-void complain_of_profile(const Root& made) {
+[[gnu::noinline]] void complain_of_profile(const Root& made) {
   if (made.profile != nullptr || made.options.profile == 0) return;
   complain("no memory for the tables of 'profile', which is ignored");
 }

@@ -17,7 +17,7 @@ uint32_t possible_nodes() {
 
 uint32_t current_node() {
   unsigned node = 0;
-  return sys_call(SYS_getcpu, 0, reinterpret_cast<long>(&node), 0) == 0 ? node % kMaxNodes : 0;
+  return sys_call(SYS_getcpu, 0, reinterpret_cast<long>(&node), 0) == 0 ? node : 0;
 }
 
 }  // namespace reslab

@@ -71,6 +71,7 @@ void subject_small(size_t bytes);
 void subject_of_units(size_t bytes);
 void subject_before_free_units(size_t bytes);
 void subject_before_used_units(size_t bytes);
+void subject_of_two_mappings(size_t bytes);  // likewise
 void freed_units(size_t bytes);
 void units_used_up(size_t bytes);
 void reservation_given_back(size_t bytes);

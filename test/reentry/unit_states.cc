@@ -3,6 +3,7 @@
 #include "heap_states.h"
 
 #include <reslab/reslab.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "cpu_slot.h"
@@ -29,6 +30,12 @@ void subject_before_used_units(size_t bytes) {
   void* longer = allocate(2 * bytes);
   the_subject = reslab_realloc(longer, bytes);
   stock.take(bytes, 2);
+}
+
+// The kernel moves one mapping at a time.
+void subject_of_two_mappings(size_t bytes) {
+  subject_before_used_units(bytes);
+  if (madvise(static_cast<char*>(the_subject) + bytes / 2, bytes / 4, MADV_NOHUGEPAGE) != 0) fail("madvise fails");
 }
 
 // No run of that length is free, and no commit ahead reaches so far.

@@ -28,6 +28,8 @@ std::vector<Operation> units() {
        "unit_claim_run", kOwnSubject},
       {"realloc of a run moves its pages", "realloc", kIt, 3 * kHuge, 0, kObject, kHuge, subject_before_used_units,
        "run_claimed", kOwnSubject | kFaults | kTwoFail},
+      {"realloc of a run of two mappings", "realloc", kIt, 3 * kHuge, 0, kObject, kHuge, subject_of_two_mappings,
+       "run_claimed", kOwnSubject | kRare},
       {"realloc of a run copies", "realloc", kIt, 3 * kRun, 0, kObject, kRun, subject_before_used_units, "run_claimed",
        kOwnSubject | kFaults},
       {"realloc of a run to an object", "realloc", kIt, 100, 0, kObject, kRun, subject_of_units, "run_free",
