@@ -30,11 +30,11 @@ constexpr size_t kMmCidFeature = kMmCidField + 4;  // feature size that includes
 
 constexpr char kPossible[] = "/sys/devices/system/cpu/possible";
 
-// 0: the kernel does not say.
+// As many as there can be, if the kernel does not say.
 uint32_t ids_of_kernel() {
   uint64_t mask[kMaxSlots / 64];
   const long bytes = sys_call(SYS_sched_getaffinity, 0, sizeof mask, reinterpret_cast<long>(mask));
-  return bytes > 0 ? static_cast<uint32_t>(bytes) * 8 : 0;
+  return bytes > 0 ? static_cast<uint32_t>(bytes) * 8 : kMaxSlots;
 }
 
 #if RESLAB_LIBC_RSEQ && (defined(__x86_64__) || defined(__aarch64__))
@@ -66,9 +66,8 @@ uint32_t ids_in_file(const char* path) {
 Ids count_ids(const char* possible_file) {
   const uint32_t listed = ids_in_file(possible_file);
   const uint32_t known = ids_of_kernel();
-  if (listed == 0 && known == 0) return {kMaxSlots, kMaxSlots};
-  if (listed == 0 || known == 0) return {listed | known, listed | known};
-  return listed < known ? Ids{listed, known} : Ids{known, listed};
+  const uint32_t named = listed != 0 ? listed : known;
+  return {named < known ? named : known, named < known ? known : named};
 }
 
 CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots, const InventedMachine& invented) {

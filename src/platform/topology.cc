@@ -11,8 +11,8 @@ constinit std::atomic<Topology*> published_topology{nullptr};
 uint32_t possible_nodes() {
   size_t range[16];
   const size_t count = read_numbers("/sys/devices/system/node/possible", range, 16);
-  if (count == 0 || range[count - 1] == 0) return 1;
-  return range[count - 1] < kMaxNodes ? static_cast<uint32_t>(range[count - 1]) + 1 : kMaxNodes;
+  const size_t last = count == 0 ? 0 : range[count - 1];
+  return last < kMaxNodes ? static_cast<uint32_t>(last) + 1 : kMaxNodes;
 }
 
 uint32_t current_node() {

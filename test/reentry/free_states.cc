@@ -85,6 +85,18 @@ void magazine_full_with_far_objects(size_t bytes, size_t far) {
 void magazine_full_of_far_objects(size_t bytes) { magazine_full_with_far_objects(bytes, kBlock - 2); }
 void magazine_full_of_a_few_far(size_t bytes) { magazine_full_with_far_objects(bytes, 8); }
 
+void far_in_depot(size_t bytes) {
+  static size_t object_bytes;
+  object_bytes = bytes;
+  release_stock();
+  reslab_trim(0);
+  on_other_slot([] {
+    warm_up(object_bytes);
+    stock.take(object_bytes, kMagazine + 4 * kBlock);
+    stock.give(0);
+  });
+}
+
 // Every second one, in slabs that can be seen.
 void far_in_slabs(size_t bytes) {
   release_stock();

@@ -24,6 +24,7 @@ void magazine_full_depot_full(size_t bytes);
 void magazine_full_of_far_objects(size_t bytes);  // of another node's, where there are nodes
 void magazine_full_of_a_few_far(size_t bytes);
 void far_in_slabs(size_t bytes);
+void far_in_depot(size_t bytes);  // and the own magazine is empty
 void magazine_full_deferred_full(size_t bytes);
 void sparse_class(size_t bytes);  // many slabs, hardly any object
 void sparse_class_warm_elsewhere(size_t bytes);
