@@ -414,7 +414,7 @@ struct reslab_stats {
   uint64_t nolock_from_run;         /* whole units: large sizes and pages */
   uint64_t single_bit_allocs;       /* one bit of a bitmap, past the magazines; calls of all classes */
   uint64_t single_bit_frees;
-  uint64_t sent_home;               /* exact: freed on a CPU of another node than their memory, by what left magazines */
+  uint64_t sent_home;               /* flushed on a CPU of another node than their memory, and brought there */
 };
 
 /* Stores the first `out_size` bytes of the statistics in `*out`. 0, or EINVAL when `out` is NULL. Class any. */

@@ -16,10 +16,19 @@ constinit std::atomic<bool> fence_available{false};
 
 namespace {
 
+// As the kernel has written it into this thread's rseq area, beside the CPU; 0 in mode fallback.
+uint32_t node_of_this_cpu() {
+  constexpr ptrdiff_t kNodeIdField = 20;
+  if (process_mode.load(std::memory_order_relaxed) != Mode::kRseq) return 0;
+  const char* area =
+      static_cast<const char*>(__builtin_thread_pointer()) + fast_path.rseq_offset.load(std::memory_order_relaxed);
+  return __atomic_load_n(reinterpret_cast<const uint32_t*>(area + kNodeIdField), __ATOMIC_RELAXED);
+}
+
 // Of a slot that this thread is on, as far as anybody can know. Invented ones take turns.
 void learn_node(uint32_t slot) {
   Topology& topology = *published_topology.load(std::memory_order_relaxed);
-  const uint32_t node = current_node() + (options().nodes != 0 ? slot : 0);
+  const uint32_t node = node_of_this_cpu() + (options().nodes != 0 ? slot : 0);
   topology.of_slot[slot].store(static_cast<uint8_t>(node % topology.nodes), std::memory_order_relaxed);
 }
 

@@ -63,6 +63,11 @@ void give_back_object(void* object) {
   if (!slab_give_object(object)) report_free_at_flush(object);
 }
 
+void give_back_counted(ClassId cls, void** objects, uint32_t count) {
+  void* twice = slab_give_sorted(cls, objects, count);
+  if (twice != nullptr) report_free_at_flush(twice);
+}
+
 void give_back_block(ClassId cls, uint32_t block) {
   const uint32_t n = blocks().count(block);
   blocks().set_count(block, 0);  // before they enter their new home

@@ -18,6 +18,9 @@ namespace reslab {
 // One object to its slab. Ends in a report if it is free already.
 void give_back_object(void* object);
 
+// The same of several of one class, which are counted as freed.
+void give_back_counted(ClassId cls, void** objects, uint32_t count);
+
 // The objects of a block in hand go back to their slabs; the block is used up.
 void give_back_block(ClassId cls, uint32_t block);
 

@@ -44,7 +44,7 @@ uint32_t split(ClassId cls, uint32_t block, uint32_t kept) {
   pool.set_count(block, kept);  // before they enter their new home
   RESLAB_HOOK("homeward_split");
   if (other == 0) {
-    for (uint32_t i = 0; i < count; ++i) give_back_object(behind[i]);
+    give_back_counted(cls, behind, count);
     return 0;
   }
   __builtin_memcpy(pool.slots(other), behind, count * sizeof(void*));

@@ -36,11 +36,11 @@ inline bool stays_in_class(ClassId have, ClassId wanted, size_t bytes) {
 // nullptr: no memory, more than kMaxBytes, or contention where the contract allows that. Makes the root if need be.
 void* heap_allocate(const Request& request, const char* call);
 
-// Takes any pointer that heap_allocate gave, or nullptr. Everything else ends in a report that names `call`.
-// One object of free memory on that node, for a call of class any. nullptr: there is no such node, it has none that can be
+// One object from free memory on that node, for a call of class any. nullptr: there is no such node, it has none that can be
 // seen, it is the caller's own, or the heap must see every call.
 void* heap_allocate_on_node(size_t bytes, uint32_t node);
 
+// Takes any pointer that heap_allocate gave, or nullptr. Everything else ends in a report that names `call`.
 void heap_free(void* object, Contract contract, const char* call);
 
 // The same two for a class made at run time: no other class will do. What heap_free_of is given must be of the class.

@@ -26,6 +26,7 @@ namespace {
 
 constexpr ptrdiff_t kCpuIdField = 4;
 constexpr ptrdiff_t kMmCidField = 24;
+constexpr size_t kNodeIdFeature = 24;              // feature size that includes node_id (Linux 6.3)
 constexpr size_t kMmCidFeature = kMmCidField + 4;  // feature size that includes mm_cid (Linux 6.3)
 
 constexpr char kPossible[] = "/sys/devices/system/cpu/possible";
@@ -87,12 +88,15 @@ CpuSetup detect_cpu(ModeOption wanted, [[maybe_unused]] SlotsOption slots, const
     return fallback("this thread's rseq is not registered");
   }
   if (const char* defect = known_rseq_defect()) return fallback(defect);
-  const uint32_t nodes = invented.nodes != 0 ? invented.nodes : possible_nodes();
+  // Without node_id in the area nobody says which node a CPU is on.
+  const bool says_node = getauxval(AT_RSEQ_FEATURE_SIZE) >= kNodeIdFeature;
+  const uint32_t nodes = invented.nodes != 0 ? invented.nodes : says_node ? online_nodes() : 1;
   const bool by_cid = number_by_mm_cid(slots, nodes);
   const Ids ids = count_ids(kPossible);
   const ptrdiff_t field = __rseq_offset + (by_cid ? kMmCidField : kCpuIdField);
-  if (*reinterpret_cast<const uint32_t*>(self + field) >= ids.slots)
+  if (*reinterpret_cast<const uint32_t*>(self + field) >= ids.slots) {
     return fallback("the kernel's ids are out of range");
+  }
   return {Mode::kRseq,
           by_cid ? SlotSource::kMmCid : SlotSource::kCpuId,
           by_cid ? "rseq registered by libc, slots by mm_cid" : "rseq registered by libc, slots by cpu_id",
