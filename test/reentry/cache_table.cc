@@ -79,6 +79,8 @@ std::vector<Operation> cache_entries() {
        kOwnSubject},
       {"typed cache, bulk", "reslab_cache_alloc_bulk", cache, kBulk, out, Gives::kBulk, kTyped, bulk_cached, nullptr,
        0},
+      {"typed cache, bulk of nothing", "reslab_cache_alloc_bulk", cache, 0, out, Gives::kCount, kTyped, bulk_cached,
+       nullptr, 0},
       {"typed cache, bulk, few cached", "reslab_cache_alloc_bulk", cache, kBulk, out, Gives::kBulk, kTyped, few_cached,
        "refill", 0},
       {"typed cache, bulk, charged", "reslab_cache_alloc_bulk", charged, kBulk, out, Gives::kBulk, kConstructed,

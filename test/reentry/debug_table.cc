@@ -29,6 +29,7 @@ std::vector<Operation> debug_allocations() {
        kFaults | kEachRace | kTakesStack},
       {"malloc", "malloc", kSmall, 0, 0, kObject, kSmall, freed_long_ago, nullptr, 0},
       {"malloc of nothing", "malloc", 0, 0, 0, kObject, 0, as_it_is, nullptr, 0},
+      {"malloc of a middle size", "malloc", 20000, 0, 0, kObject, 20000, as_it_is, nullptr, 0},
       {"malloc of a run", "malloc", kRun, 0, 0, kObject, kRun, freed_units, nullptr, 0},
       {"malloc of the most there can be", "malloc", PTRDIFF_MAX, 0, 0, kObject, kSmall, as_it_is, nullptr,
        kMustFail | kMayFail},

@@ -17,6 +17,7 @@ std::vector<Operation> allocating_entries() {
       {"reallocarray of nothing", "reallocarray", 0, 4, 16, kObject, kSmall, one_in_magazine, nullptr, 0},
       {"aligned_alloc", "aligned_alloc", 64, kSmall, 0, kObject, kSmall, one_in_magazine, nullptr, 0},
       {"aligned_alloc by 16", "aligned_alloc", 16, kSmall, 0, kObject, kSmall, one_in_magazine, nullptr, 0},
+      {"aligned_alloc of nothing, by a MiB", "aligned_alloc", 1 << 20, 0, 0, kObject, kRun, as_it_is, nullptr, 0},
       {"aligned_alloc of no power", "aligned_alloc", 64, 3 * kSmall, 0, kObject, 3 * kSmall, one_in_magazine, nullptr,
        0},
       {"memalign", "memalign", 48, kSmall, 0, kObject, kSmall, one_in_magazine, nullptr, 0},
