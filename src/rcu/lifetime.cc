@@ -156,11 +156,17 @@ class ThreadStack {
  public:
   // False: no memory for it, and the thread gets one as others do.
   bool give_to(pthread_attr_t& attributes) {
-    if (begin_ == nullptr && !map(attributes)) return false;
+    if ((begin_ == nullptr || is_the_callers()) && !map(attributes)) return false;
     return pthread_attr_setstack(&attributes, begin_, bytes_) == 0;
   }
 
  private:
+  // A child that our thread has forked goes on here.
+  bool is_the_callers() const {
+    const char here = 0;
+    return reinterpret_cast<uintptr_t>(&here) - reinterpret_cast<uintptr_t>(begin_) < bytes_;
+  }
+
   bool map(const pthread_attr_t& attributes) {
     constexpr size_t kGuardBytes = 64 << 10;  // a page, of whatever size
     if (pthread_attr_getstacksize(&attributes, &bytes_) != 0) return false;
