@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cache/cache.h"
@@ -56,6 +57,12 @@ class Visitor {
 std::vector<void*> allocate(size_t count) {
   std::vector<void*> objects(count);
   for (void*& object : objects) object = reslab_malloc(kBytes);
+  return objects;
+}
+// Every second one is free again, so that no slab goes whole.
+std::vector<void*> allocate_half(size_t count) {
+  std::vector<void*> objects = allocate(count);
+  for (size_t i = 0; i < count; i += 2) reslab_free(std::exchange(objects[i], nullptr));
   return objects;
 }
 void free_all(const std::vector<void*>& objects) {
@@ -125,9 +132,8 @@ TEST_F(NodesTest, BeforeNothingIsHadOtherNodesAreAsked) {
   std::vector<void*> far;
   uint32_t home = 0;
   visitor_.run([&] {
-    far = allocate(kCount);
+    far = allocate_half(kCount);
     home = own_node();
-    for (size_t i = 0; i < kCount; i += 2) reslab_free(std::exchange(far[i], nullptr));  // no slab goes whole
   });
   visitor_.run([&] {
     ASSERT_NE(own_node(), home);
@@ -155,9 +161,8 @@ TEST_F(NodesTest, ANodeThatIsNamedIsLookedAtFirst) {
   std::vector<void*> far;
   uint32_t home = 0;
   visitor_.run([&] {
-    far = allocate(2000);
+    far = allocate_half(2000);
     home = own_node();
-    for (size_t i = 0; i < far.size(); i += 2) reslab_free(std::exchange(far[i], nullptr));
     reslab_trim(0);  // out of the magazines, into slabs that others can see
   });
   visitor_.run([&] {

@@ -124,7 +124,7 @@ TEST(Cpu, LeftAloneItTakesRseqAndTheDenseNumbersWhereTheyAre) {
   const CpuSetup setup = detect_cpu(ModeOption::kAuto, SlotsOption::kAuto);
   EXPECT_EQ(setup.mode, Mode::kRseq);
   size_t nodes[2];
-  const bool one_node = read_numbers("/sys/devices/system/node/possible", nodes, 2) < 2;
+  const bool one_node = read_numbers("/sys/devices/system/node/online", nodes, 2) < 2;
   const bool dense = getauxval(kFeatureSize) >= kWithMmCid && one_node;
   EXPECT_EQ(setup.source, dense ? SlotSource::kMmCid : SlotSource::kCpuId);
 }
