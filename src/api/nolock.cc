@@ -65,8 +65,9 @@ void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) noexcept {
   if (order > RESLAB_PAGES_MAX_ORDER || !flags_are_known(flags)) return fail_nolock();
   flags |= RESLAB_NORETRY;
   const size_t bytes = kPageBytes << order;
+  const bool is_object = bytes <= kTableBytes || (bytes <= kUnitBytes && flags >> kNodeShift != 0);
   // With red zones a size is aligned only where that is asked for.
-  if (bytes <= kTableBytes && !debug_is_on()) return reslab_malloc_nolock(bytes, flags);
+  if (is_object && !debug_is_on()) return reslab_malloc_nolock(bytes, flags);
   return aligned_nolock_slow(bytes, bytes, flags);
 }
 

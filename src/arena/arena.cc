@@ -78,6 +78,10 @@ uint32_t Arena::settle_node(const UnitRun& run, uint32_t node) {
   return nodes[0];
 }
 
+void Arena::carry_node(uint32_t from, uint32_t to, uint32_t units) {
+  if (window_.node_of != nullptr) __builtin_memcpy(window_.node_of + to, window_.node_of + from, units);
+}
+
 void Arena::release(uint32_t first, uint32_t count, Content content) {
   bound_.note_release(units_in_use(), count);
   set_free(first, count, content);

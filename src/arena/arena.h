@@ -60,6 +60,8 @@ class Arena {
   // The node of the memory of a run that was just claimed. What is zero has none yet: it gets that of `node`, whose CPU is
   // about to touch it first.
   uint32_t settle_node(const UnitRun& run, uint32_t node);
+  // The pages of a run have moved to another one, and their node with them.
+  void carry_node(uint32_t from, uint32_t to, uint32_t units);
 
   // Whole dirty runs, kept for the next claim of their length while the bound on dirty memory lets them. False: the
   // caller has to release it.

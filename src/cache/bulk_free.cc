@@ -34,11 +34,9 @@ void set_allowance(uint64_t bytes) {
   }
 }
 
-// Takes over a block in hand: for the depot, or back to the slabs. A block with little in it is not worth a place: whoever
-// takes it comes back soon.
+// Takes over a block in hand: for the depot, or back to the slabs.
 void accept(ClassId cls, uint32_t block) {
-  constexpr uint32_t kWorthwhile = kBlockObjects / 4;
-  const bool keep = blocks().count(block) >= kWorthwhile && is_worth_caching(cls);
+  const bool keep = is_worth_a_place(cls, blocks().count(block)) && is_worth_caching(cls);
   if (keep) deposit_at_home(cls, block);
   else give_back_block(cls, block);
 }

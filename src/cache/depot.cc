@@ -57,8 +57,11 @@ uint32_t Depot::take(ClassId cls, uint32_t node) {
 }
 
 uint32_t Depot::take_any(ClassId cls) {
+  const uint32_t nodes = node_count();
+  if (nodes == 1) return take(cls, 0);
+  const uint32_t first = classes_[cls].turn.fetch_add(1, std::memory_order_relaxed);
   uint32_t block = 0;
-  for (uint32_t node = 0; node < node_count() && block == 0; ++node) block = take(cls, node);
+  for (uint32_t i = 0; i < nodes && block == 0; ++i) block = take(cls, (first + i) % nodes);
   return block;
 }
 

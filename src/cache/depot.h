@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The depot: full blocks of objects, one lock-free stack for each class and node, shared by the slots of the node. Bounded in bytes over all
-// classes; what no refill has asked for during kAgeFlushes flushes goes back to its slabs (29).
+// The depot: full blocks of objects, one lock-free stack for each class and node, shared by the slots of the node. Bounded
+// in bytes over all classes; what no refill has asked for during kAgeFlushes flushes goes back to its slabs (29).
 //
 //               put   take   handler on the same thread   child after fork
 //   put, take   yes   yes    yes                          whole; a block between two hands is in hand of its thread
@@ -18,6 +18,7 @@ struct alignas(64) DepotClass {
   std::atomic<int64_t> objects;
   std::atomic<int64_t> low_water;  // fewest objects since the last ageing
   std::atomic<uint32_t> flushes;   // since then; a lost one does no harm
+  std::atomic<uint32_t> turn;      // so that what is taken from any node is taken from each in turn
 };
 
 class Depot {

@@ -7,13 +7,12 @@
 #include "cache/cpu_state.h"
 #include "cache/depot.h"
 #include "cache/give_back.h"
+#include "cache/policy.h"
 #include "platform/topology.h"
 #include "slab/slab.h"
 
 namespace reslab {
 namespace {
-
-constexpr uint32_t kWorthwhile = kBlockObjects / 4;  // fewer go to their slabs: whoever takes the block comes back soon
 
 uint32_t node_of_object(const void* object) {
   return slab_at(place_of(object).unit).node.load(std::memory_order_relaxed);
@@ -53,11 +52,10 @@ uint32_t split(ClassId cls, uint32_t block, uint32_t kept) {
 }
 
 void deposit_of_node(ClassId cls, uint32_t node, uint32_t own, uint32_t block) {
-  if (node == own) return deposit(cls, node, block);
   const uint32_t count = blocks().count(block);
-  counters.add(Counter::kSentHome, count);
-  if (count < kWorthwhile) return give_back_block(cls, block);
-  deposit(cls, node, block);
+  if (node != own) counters.add(Counter::kSentHome, count);
+  if (is_worth_a_place(cls, count)) deposit(cls, node, block);
+  else give_back_block(cls, block);
 }
 
 }  // namespace

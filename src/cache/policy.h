@@ -86,6 +86,9 @@ inline uint32_t refill_size(uint32_t slot, ClassId cls) {
   return half < 1 ? 1 : half < most ? half : most;
 }
 
+// Whether a block with so little in it gets a place in the depot: who takes it would come back soon.
+inline bool is_worth_a_place(ClassId cls, uint32_t objects) { return objects >= class_info(cls).batch / 4; }
+
 inline bool depot_is_full() {
   const auto live = static_cast<uint64_t>(arena().units_in_use()) << kUnitShift;
   const uint64_t share = live / 16;

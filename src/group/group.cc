@@ -166,20 +166,21 @@ bool is_record(const reslab_group* group) {
   return offset < sizeof groups && offset % sizeof(reslab_group) == 0 && offset != 0;
 }
 
-// The ones that were never used, or longest ago, first. Ends: one round.
-reslab_group* claim_record() {
+// The ones that were never used, or longest ago, first; where the kernel may not be entered, of those that have stocks. Ends:
+// one round.
+reslab_group* claim_record(Contract contract) {
   for (uint32_t i = 1; i < kMaxGroups; ++i) {
     const uint32_t id = 1 + next_record.fetch_add(1, std::memory_order_relaxed) % (kMaxGroups - 1);
     uint32_t state = groups[id].state.load(std::memory_order_relaxed);
     if (state != kUnused && state != kDestroyed) continue;
+    if (!may_enter_kernel(contract) && groups[id].stocks.load(std::memory_order_relaxed) == nullptr) continue;
     if (groups[id].state.compare_exchange_strong(state, kClaimed, std::memory_order_acquire)) return &groups[id];
   }
   return nullptr;
 }
 
-bool make_stocks(reslab_group& group, Contract contract) {
+bool make_stocks(reslab_group& group) {
   if (group.stocks.load(std::memory_order_relaxed) != nullptr) return true;  // of a group that has gone: all empty
-  if (!may_enter_kernel(contract)) return false;
   void* memory = vm_map(round_up(slots().count() * kStockStride * sizeof(uint64_t), kPageBytes));
   group.stocks.store(static_cast<std::atomic<uint64_t>*>(memory), std::memory_order_relaxed);
   return memory != nullptr;
@@ -195,12 +196,12 @@ void raise_end(uint32_t end) {
 }  // namespace
 
 reslab_group* group_create(const GroupRequest& request, int& error) {
-  reslab_group* group = claim_record();
-  error = ENOSPC;
+  reslab_group* group = claim_record(request.contract);
+  error = may_enter_kernel(request.contract) ? ENOSPC : ENOMEM;
   if (group == nullptr) return nullptr;
   RESLAB_HOOK("group_claimed");
   error = ENOMEM;
-  if (!make_stocks(*group, request.contract)) {
+  if (!make_stocks(*group)) {
     group->state.store(kUnused, std::memory_order_release);
     return nullptr;
   }

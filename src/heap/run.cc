@@ -39,11 +39,16 @@ bool units_of(const Request& request, uint32_t& count, uint32_t& align) {
   return units < kMaxUnits && multiple < kMaxUnits;
 }
 
+// What is zero is about to be touched here first.
+void settle(const UnitRun& units) {
+  if (node_count() > 1) arena().settle_node(units, node_of_slot(slot_index()));
+}
+
 // Out of line: one for all who find the units.
 [[gnu::noinline]] void* make_run(const UnitRun& run, const Request& request) {
   if (run.first == 0) return nullptr;
   RESLAB_HOOK("run_claimed");
-  if (node_count() > 1) arena().settle_node(run, node_of_slot(slot_index()));
+  settle(run);
   if (retiring_in_use.load(std::memory_order_relaxed)) touch_retired_bits(run.first, kRunClass);  // no fault later (12)
   describe(run.first, run.count);
   if (request.contract != Contract::kPlain) counters.add(Counter::kNolockFromRun);
@@ -99,7 +104,7 @@ bool run_free(uint32_t unit, Contract contract, RunUnits then) {
   if (then == RunUnits::kKept && arena().keep(unit, units)) return true;
   counters.add(Counter::kFrees);
   if (then == RunUnits::kHole) return true;
-  arena().release(unit, units, Arena::Content::kDirty);
+  arena().release(unit, units, then == RunUnits::kZero ? Arena::Content::kZero : Arena::Content::kDirty);
   if (may_purge(contract)) arena().purge_above_bound();
   return true;
 }
@@ -123,6 +128,7 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
       if (account != 0) account_shrink(account, more);
       return false;
     }
+    settle({unit + have, units - have, zero});
   }
   RESLAB_HOOK("run_resized");
   run.run_units.store(units, std::memory_order_relaxed);
@@ -167,7 +173,8 @@ void* run_move(uint32_t unit, size_t bytes) {
   }
   slab_at(unit_of(moved)).account.store(account, std::memory_order_relaxed);
   slab_at(unit).account.store(0, std::memory_order_relaxed);
-  run_free(unit, Contract::kPlain, RunUnits::kFree);  // its units read as zero now, but saying so would save little
+  arena().carry_node(unit, unit_of(moved), old_units);
+  run_free(unit, Contract::kPlain, RunUnits::kZero);
   return moved;
 }
 

@@ -24,9 +24,9 @@ void* run_allocate_to_grow(const Request& request);
 // The same of units that were never used, whatever is free below the frontier (heap/aside.h).
 void* run_allocate_fresh(const Request& request);
 
-// False: no run starts there (any more). `kept`: whole, for the next of its length, if the arena has room for it. `hole`: its
-// units are a hole of the arena's already.
-enum class RunUnits : uint8_t { kKept, kFree, kHole };
+// False: no run starts there (any more). `kept`: whole, for the next of its length, if the arena has room for it. `zero`: its
+// pages have gone elsewhere. `hole`: its units are a hole of the arena's already.
+enum class RunUnits : uint8_t { kKept, kZero, kHole };
 bool run_free(uint32_t unit, Contract contract, RunUnits then = RunUnits::kKept);
 
 size_t run_bytes(uint32_t unit);

@@ -16,6 +16,7 @@
 #include "cache/cache.h"
 #include "cache/cpu_state.h"
 #include "heap/root.h"
+#include "heap/run.h"
 #include "platform/topology.h"
 #include "slab/slab.h"
 #include "support/audit.h"
@@ -158,10 +159,12 @@ TEST_F(NodesTest, BeforeNothingIsHadOtherNodesAreAsked) {
 }
 
 TEST_F(NodesTest, ANodeThatIsNamedIsLookedAtFirst) {
+  constexpr unsigned kOrder = 3;
   std::vector<void*> far;
   uint32_t home = 0;
   visitor_.run([&] {
     far = allocate_half(2000);
+    far.push_back(reslab_malloc(kPageBytes << kOrder));
     home = own_node();
     reslab_trim(0);  // out of the magazines, into slabs that others can see
   });
@@ -177,6 +180,9 @@ TEST_F(NodesTest, ANodeThatIsNamedIsLookedAtFirst) {
     EXPECT_NE(nowhere, nullptr) << "a hint, no obligation";
     EXPECT_EQ(reslab_malloc_nolock(kBytes, RESLAB_NODE(home) | 1u << 9), nullptr) << "an unknown flag";
     for (void* object : {static_cast<void*>(named), own, nowhere}) reslab_free_nolock(object);
+    void* pages = reslab_pages_alloc_nolock(kOrder, RESLAB_NODE(home));
+    EXPECT_EQ(node_of(pages), home);
+    reslab_pages_free_nolock(pages, kOrder);
   });
   for (void* object : far) reslab_free(object);
 }
@@ -189,6 +195,40 @@ TEST_F(NodesTest, UnitsKeepTheNodeOfTheirFirstUse) {
   EXPECT_EQ(arena().settle_node({fresh.first, fresh.count, false}, 0), 1u) << "it was used";
   EXPECT_EQ(arena().settle_node(fresh, 0), 0u) << "it was purged, and is touched anew";
   arena().release(fresh.first, fresh.count, Arena::Content::kZero);
+}
+
+// What a run grows by belongs to the node of whoever grew it, and pages that move take theirs along.
+TEST_F(NodesTest, WhatARunGrowsByHasItsOwnNode) {
+  constexpr uint32_t kUnits = 64;
+  constexpr size_t kRunBytes = kUnits * kUnitBytes;
+  const uint8_t* const nodes = arena().window().node_of;
+  void* run = nullptr;
+  UnitRun wall = {};
+  uint32_t home = 0;
+  visitor_.run([&] {
+    home = own_node();
+    run = run_allocate_fresh({kRunBytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket});
+    const UnitRun behind = arena().claim_at_frontier(kUnits, 1, Contract::kPlain);
+    wall = arena().claim_at_frontier(1, 1, Contract::kPlain);
+    ASSERT_EQ(behind.first, unit_of(run) + kUnits);
+    ASSERT_EQ(wall.first, behind.first + kUnits);
+    ASSERT_TRUE(behind.zero);
+    arena().release(behind.first, kUnits, Arena::Content::kZero);
+  });
+  visitor_.run([&] {
+    ASSERT_NE(own_node(), home);
+    const uint32_t unit = unit_of(run);
+    ASSERT_EQ(reslab_realloc(run, 2 * kRunBytes), run);
+    EXPECT_EQ(nodes[unit + kUnits - 1], home);
+    EXPECT_EQ(nodes[unit + kUnits], own_node());
+    void* const moved = reslab_realloc(run, 3 * kRunBytes);
+    ASSERT_NE(moved, run) << "something lies behind it";
+    EXPECT_EQ(nodes[unit_of(moved) + kUnits - 1], home);
+    EXPECT_EQ(nodes[unit_of(moved) + kUnits], own_node());
+    run = moved;
+  });
+  reslab_free(run);
+  arena().release(wall.first, 1, Arena::Content::kZero);
 }
 
 // The same as anywhere, and the lists of each node hold its slabs alone (the audit).

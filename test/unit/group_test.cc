@@ -219,6 +219,16 @@ TEST(Group, AScopeChargesThePlainFamily) {
   EXPECT_EQ(reslab_group_destroy(group), 0);
 }
 
+// Where the kernel may not be entered, the record of a group that has gone serves again, wherever it stands.
+TEST(Group, IsMadeInANolockScopeOfOneThatHasGone) {
+  ASSERT_EQ(reslab_group_destroy(make("gone", kMiB)), 0);
+  const unsigned scope = reslab_nolock_save();
+  reslab_group* group = make("again", kMiB);
+  reslab_nolock_restore(scope);
+  ASSERT_NE(group, nullptr);
+  EXPECT_EQ(reslab_group_destroy(group), 0);
+}
+
 TEST(Group, ScopesNestAndAreOfOneThread) {
   reslab_group* groups[7];
   for (reslab_group*& group : groups) group = make("nested", kMiB);
