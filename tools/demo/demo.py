@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration of `./dev run`: one program under a storm of signals, on the system's malloc and then on reslab.
+"""The demonstration of `./dev run`: perl under a storm of signals, on the system's malloc and then on reslab.
 
-What it says is what happened: each run's end is read from the program's exit status, its signal or a time limit.
+What it says is what happened: each run's end is read from the program's exit status, its signal or a time limit, and
+what it wrote is compared with what it writes undisturbed.
 Exit status: 0 when the program worked to the end on reslab, 1 when it did not, 2 when the demonstration could not run.
 """
 
 import argparse
+import concurrent.futures
 import dataclasses
 import os
 import pathlib
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,10 +22,18 @@ import tempfile
 import threading
 import time
 
-GRACE_SECONDS = 15  # the program notices by itself when it stands still; past this it is killed
+FOLDER = pathlib.Path(__file__).resolve().parent
+PROGRAM = FOLDER / "index.pl"
+DOCUMENTS = sorted((FOLDER.parents[1] / "docs").glob("*.md"))
+UNDISTURBED_LIMIT_SECONDS = 30  # an index takes a tenth of one
+GRACE_SECONDS = 15  # a run that stands still is ended by the storm's own watcher; past this it is killed
+CALM_SECONDS = 0.5  # before the first signal
 LEAST_SIGNALS_PER_SECOND = 50  # of 4,000; a busy machine delivers fewer, but below this it would be no storm
-STORM_DAMAGED = 3
-STORM_STUCK = 4
+
+# Statuses by which tools/demo/storm.cc ends the program.
+NO_STORM = 200
+STORM_DAMAGED = 201
+STORM_STUCK = 202
 
 # What a newcomer can make something of; RESLAB_OPTIONS=stats=1 prints all.
 SHOWN_STATISTICS = {
@@ -44,75 +55,117 @@ class CannotRun(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
+class Run:
+    """What is known of a run when it is over."""
+
+    return_code: int | None  # None: it was killed
+    said: list  # lines to standard error: the storm's, and libc's or the program's last words
+    indexes: int | None  # that it wrote; None: one of them, or the last one's end, is not as it has to be
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How one run ended: a word for it, a sentence, and how far the program came."""
+    """How one run ended: a word for it, and a sentence."""
 
     word: str
     sentence: str
-    signals: int
 
     @property
     def survived(self):
         return self.word == "SURVIVED"
 
 
-def environment(preload, options):
-    """The user's environment without what would change the malloc that is shown."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_") and name != "LD_PRELOAD"}
-    if preload is not None:
-        env["LD_PRELOAD"] = str(preload)
-        env["RESLAB_OPTIONS"] = ":".join(filter(None, [env.get("RESLAB_OPTIONS"), *options]))
-    return env
+def environment(*preloaded, options=()):
+    """The user's environment without what would change the malloc that is shown, the program or the handler's work."""
+    changing = ("MALLOC_", "PERL", "LC_")
+    env = {name: value for name, value in os.environ.items()
+           if not name.startswith(changing) and name not in ("GLIBC_TUNABLES", "LANGUAGE", "LD_PRELOAD", "TZ")}
+    return env | {"LANG": "C", "LD_PRELOAD": ":".join(map(str, preloaded)),
+                  "RESLAB_OPTIONS": ":".join(filter(None, [env.get("RESLAB_OPTIONS"), *options]))}
 
 
-def run_storm(storm, seconds, env):
-    """Runs the program, shows its output as it comes, and returns (return code or None for killed, output, seconds)."""
+def command(perl, seconds):
+    return [perl, PROGRAM, str(seconds), *DOCUMENTS]
+
+
+def write_one_index(perl):
+    """What the program writes when nothing disturbs it."""
+    try:
+        done = subprocess.run(command(perl, 0), env=environment(), stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=UNDISTURBED_LIMIT_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise CannotRun(f"without any signal, {perl} makes no index in {UNDISTURBED_LIMIT_SECONDS} seconds") from error
+    if done.returncode != 0 or not done.stdout:
+        raise CannotRun(f"without any signal, {perl} fails: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def count_indexes(output, index):
+    """How many indexes there are in the output, which is read to its end; None when something else is there."""
+    count, all_right = 0, True
+    while block := output.read(len(index)):
+        all_right = all_right and block == index
+        count += 1
+    return count if all_right else None
+
+
+def show_lines(pipe):
+    lines = []
+    for line in pipe:
+        lines.append(line.decode(errors="replace").rstrip("\n"))
+        print("   |", lines[-1], flush=True)
+    return lines
+
+
+def run_in_storm(command_line, env, index, limit_seconds):
+    """Runs the program, and shows what is said of it as it comes."""
     begin = time.monotonic()
-    process = subprocess.Popen([storm, str(seconds)], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace")
     killed = threading.Event()
 
     def kill():
         killed.set()
         process.kill()
 
-    limit = threading.Timer(seconds + GRACE_SECONDS, kill)
-    limit.start()
-    lines = []
-    try:
-        for line in process.stdout:
-            lines.append(line.rstrip("\n"))
-            print("   |", lines[-1], flush=True)
-        process.wait()
-    finally:
-        limit.cancel()
-        process.kill()
-    return None if killed.is_set() else process.returncode, lines, time.monotonic() - begin
+    limit = threading.Timer(limit_seconds, kill)
+    with (concurrent.futures.ThreadPoolExecutor(1) as reader,
+          subprocess.Popen(command_line, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE) as process):
+        limit.start()
+        try:
+            indexes = reader.submit(count_indexes, process.stdout, index)
+            said = show_lines(process.stderr)
+            process.wait()
+        finally:
+            limit.cancel()
+            process.kill()
+        return Run(None if killed.is_set() else process.returncode, said, indexes.result(), time.monotonic() - begin)
 
 
-def judge(return_code, lines, took):
+def judge(run):
     """What the end of a run means."""
-    counts = re.findall(r"(\d+) signals, +(\d+) inside", "\n".join(lines))
+    counts = re.findall(r"(\d+) signals, +(\d+) inside", "\n".join(run.said))
     signals, inside = map(int, counts[-1]) if counts else (0, 0)
-    if return_code is None:
-        return Outcome("HUNG", f"it did not end and was killed after {took:.0f} seconds.", signals)
-    if return_code < 0:
-        name = signal.Signals(-return_code).name
-        return Outcome("CRASHED", f"it died of {name} after {took:.1f} seconds.", signals)
-    if return_code == STORM_STUCK:
-        return Outcome("DEADLOCK", f"a thread waits for ever. Signals handled until then: {signals}.", signals)
-    if return_code == STORM_DAMAGED:
-        return Outcome("DAMAGED", f"its memory was damaged after {took:.1f} seconds.", signals)
-    if return_code != 0:
-        raise CannotRun(f"the program of the demonstration failed with status {return_code}: {' '.join(lines)}")
-    if signals < took * LEAST_SIGNALS_PER_SECOND:
-        raise CannotRun(f"only {signals} signals came in {took:.0f} seconds: no storm, so nothing is shown")
-    return Outcome("SURVIVED", f"{signals} signals in {took:.0f} seconds, {inside} of them inside malloc's library, "
-                               "and no string or log line was damaged.", signals)
-
-
-def storm_on(storm, seconds, env):
-    return judge(*run_storm(storm, seconds, env))
+    if run.return_code is None:
+        return Outcome("HUNG", f"it did not end and was killed after {run.seconds:.0f} seconds.")
+    if run.return_code < 0:
+        name = signal.Signals(-run.return_code).name
+        return Outcome("CRASHED", f"it died of {name} after {run.seconds:.1f} seconds.")
+    if run.return_code == STORM_STUCK:
+        return Outcome("DEADLOCK", f"it waits for ever. Signals handled until then: {signals}.")
+    if run.return_code == STORM_DAMAGED:
+        return Outcome("DAMAGED", f"its memory was damaged after {run.seconds:.1f} seconds.")
+    if run.return_code == NO_STORM:
+        raise CannotRun(f"there is no storm: {' '.join(run.said)}")
+    if run.return_code != 0:
+        return Outcome("GAVE UP", f"it ended with status {run.return_code} after {run.seconds:.1f} seconds.")
+    if not run.indexes:
+        return Outcome("DAMAGED", "what it wrote is not what it writes undisturbed.")
+    if signals < max(run.seconds - CALM_SECONDS, 1) * LEAST_SIGNALS_PER_SECOND:
+        raise CannotRun(f"only {signals} signals came in {run.seconds:.0f} seconds: no storm, so nothing is shown")
+    return Outcome("SURVIVED", f"""\
+{signals} signals in {run.seconds:.0f} seconds, {inside} of them inside malloc's library;
+   {run.indexes} indexes, each byte for byte as without signals, and no log line was damaged.""")
 
 
 def read_statistics(path):
@@ -129,33 +182,42 @@ def show_statistics(statistics):
         print(f"   {name:<24}{statistics.get(name, '-'):>12}   {meaning}")
 
 
-def show_system(storm, seconds):
-    libc = " ".join(platform.libc_ver())
-    print(f"\n1. On the system's malloc ({libc.strip() or 'of libc'}), for at most {seconds} seconds:\n", flush=True)
-    outcome = storm_on(storm, seconds, environment(None, []))
-    print(f"\n   {outcome.word}: {outcome.sentence}")
-    if outcome.survived:
-        print("   This time, that is: nothing in it is made for this. Run it again, or longer with --seconds.")
+class Demonstration:
+    """The program, its storm and what it writes without."""
 
+    def __init__(self, perl, storm, seconds):
+        self.perl, self.storm, self.seconds = perl, storm, seconds
+        self.index = write_one_index(perl)
 
-def show_reslab(storm, library, seconds):
-    print(f"\n2. The same program on reslab (LD_PRELOAD={library.name}), for {seconds} seconds:\n", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "statistics"
-        outcome = storm_on(storm, seconds, environment(library, [f"stats_file={file}"]))
+    def run(self, env):
+        limit = self.seconds + GRACE_SECONDS
+        outcome = judge(run_in_storm(command(self.perl, self.seconds), env, self.index, limit))
         print(f"\n   {outcome.word}: {outcome.sentence}")
-        if not outcome.survived:
-            return 1
-        print("\n3. reslab's own statistics of that run:\n")
-        show_statistics(read_statistics(file))
-    return 0
+        return outcome
+
+    def show_system(self):
+        libc = " ".join(platform.libc_ver()).strip() or "of libc"
+        print(f"\n1. On the system's malloc ({libc}), for at most {self.seconds} seconds:\n", flush=True)
+        if self.run(environment(self.storm)).survived:
+            print("   This time, that is: nothing in it is made for this. Run it again, or longer with --seconds.")
+
+    def show_reslab(self, library):
+        print(f"\n2. The same program on reslab (LD_PRELOAD={library.name}), for {self.seconds} seconds:\n", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "statistics"
+            if not self.run(environment(library, self.storm, options=[f"stats_file={file}"])).survived:
+                return 1
+            print("\n3. reslab's own statistics of that run:\n")
+            show_statistics(read_statistics(file))
+        return 0
 
 
 INTRODUCTION = """\
-A small server fills tables with strings and checks them. 4,000 times a second a signal interrupts it, and its signal
-handler writes a log line: localtime(), malloc and free, as the handler of Redis did (redis#213). When the signal
-arrives in the middle of malloc, the handler calls malloc while malloc is unfinished. (The server itself stays out of
-localtime and stdio: their own locks would stop the handler whatever malloc does.) The program: tools/demo/storm.cc"""
+perl, as it is on this system, makes an index of the words in docs/, again and again. 4,000 times a second a signal
+interrupts it, and a preloaded signal handler writes a log line: localtime(), malloc and free, as the handler of Redis did
+(redis#213). When the signal arrives in the middle of malloc, the handler calls malloc while malloc is unfinished. (perl
+itself stays out of localtime and stdio here: their own locks would stop the handler whatever malloc does.)
+The storm is tools/demo/storm.cc, the program tools/demo/index.pl."""
 
 CLOSING = """
 Your own programs: ./dev run COMMAND...      All statistics: RESLAB_OPTIONS=stats=1 ./dev run COMMAND..."""
@@ -169,21 +231,29 @@ def existing_file(text):
 
 
 def seconds_of(text):
-    if not text.isdecimal() or not 1 <= int(text) <= 600:
-        raise argparse.ArgumentTypeError("a whole number from 1 to 600 is expected")
+    if not text.isdecimal() or not 2 <= int(text) <= 600:
+        raise argparse.ArgumentTypeError("a whole number from 2 to 600 is expected")
     return int(text)
+
+
+def find_perl():
+    perl = shutil.which("perl")
+    if perl is None:
+        raise CannotRun("there is no perl")
+    return perl
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--storm", type=existing_file, required=True, help="the program reslab-storm")
+    parser.add_argument("--storm", type=existing_file, required=True, help="libreslab-storm.so")
     parser.add_argument("--library", type=existing_file, required=True, help="libreslab.so")
     parser.add_argument("--seconds", type=seconds_of, default=10, help="for each of the two runs (10)")
     arguments = parser.parse_args()
     print(INTRODUCTION)
     try:
-        show_system(arguments.storm, arguments.seconds)
-        status = show_reslab(arguments.storm, arguments.library, arguments.seconds)
+        demonstration = Demonstration(find_perl(), arguments.storm, arguments.seconds)
+        demonstration.show_system()
+        status = demonstration.show_reslab(arguments.library)
     except CannotRun as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2

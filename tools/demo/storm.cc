@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small server under a storm of signals: what happens when a signal handler reaches malloc and free.
+// A storm of signals for a program that knows nothing of it: what happens when a signal handler reaches malloc and free.
 //
-//   reslab-storm SECONDS
+//   LD_PRELOAD=libreslab-storm.so PROGRAM
 //
-// One thread, the server, does what programs do all day: it fills a table with strings, checks them and throws them
-// away. A timer interrupts it 4,000 times a second, and the handler writes a log line and keeps the last few. Redis
-// did so when it was told to stop (redis#213): a log line needs the local time, and while TZ is not set localtime()
-// frees and copies the name of the zone file at each call. The signal had found the thread in malloc, and free()
-// waited for ever for a lock that its own thread held.
+// A timer interrupts the program's main thread 4,000 times a second, and the handler writes a log line and keeps the last
+// few. Redis did so when it was told to stop (redis#213): a log line needs the local time, and while TZ is not set
+// localtime() frees and copies the name of the zone file at each call. The signal had found the thread in malloc, and
+// free() waited for ever for a lock that its own thread held.
 //
-// Two things are kept out because no malloc can mend them. The threads that fill tables call neither localtime() nor
-// stdio: these have locks of their own, and the handler would be stuck in libc. And a handler does not interrupt
-// itself.
+// Two things are kept out because no malloc can mend them. The program has to be one that calls neither localtime() nor
+// stdio: these have locks of their own, and the handler would be stuck in libc. And a handler does not interrupt itself.
 //
-// A second thread fills tables undisturbed, since a libc may do without its locks while there is only one. The main
-// thread allocates nothing: it watches the two.
+// A thread of this library watches. It allocates nothing, and no signal interrupts it. It also makes the process one of two
+// threads, as servers are: while there is only one a libc may leave its locks alone, and then the same storm damages its
+// heap.
 //
-// Exit status: 0 when both threads worked to the end, 1 for a bad argument or a system without timers, kDamaged,
-// kStuck. A crash is not caught: it ends the program as it would end any.
+// All that is said goes to standard error. Exit status: the program's own, or one of these. A crash is not caught: it ends
+// the program as it would end any.
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,38 +29,34 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <string>
-#include <unordered_map>
 
 #include "malloc_code.h"
 #include "without_heap.h"
 
 namespace {
 
-constexpr int kDamaged = 3;
-constexpr int kStuck = 4;
-constexpr int kLogSignal = SIGALRM;
+// Past the values of errno, with which a program may end by itself.
+constexpr int kNoStorm = 200;
+constexpr int kDamaged = 201;
+constexpr int kStuck = 202;
+
+constexpr int kLogSignal = SIGPROF;  // two that programs leave alone
 constexpr int kTraceSignal = SIGUSR2;
+constexpr long kCalmNs = 500'000'000;  // before the first signal, so that they find the program at its work
 constexpr long kSignalPeriodNs = 250'000;
 constexpr int kLooksPerSecond = 20;
-constexpr int kStuckAfterSeconds = 3;  // without a finished table, which takes a millisecond
-constexpr unsigned long kTableEntries = 2000;
+constexpr int kStuckAfterSeconds = 3;  // a handler that takes so long does not return
 constexpr unsigned long kKeptLines = 64;
 constexpr size_t kStampLength = 15;  // "02 Jan 15:04:05"
 
-// All three threads meet here before the first signal: making a thread allocates, and from then on main must not.
-pthread_barrier_t everyone_is_here;
-std::atomic<bool> finished{false};
+// relaxed, all three: counts that are looked at, and a time to stop; nothing is read through them.
 std::atomic<unsigned long> signals{0};
 std::atomic<unsigned long> signals_in_malloc{0};  // that interrupted the library malloc comes from
+std::atomic<bool> finished{false};
 
-struct Worker {
-  const char* name;
-  pthread_t thread;
-  std::atomic<unsigned long> tables;  // its progress
-};
-Worker server = {"server", {}, {0}};
-Worker background = {"background", {}, {0}};
+pthread_t program;  // its main thread
+timer_t timer;
+long begin_ms;
 
 struct LogLine {
   size_t length;
@@ -81,34 +76,9 @@ bool is_intact(const LogLine& line) {
   return true;
 }
 
-std::string value_of(unsigned long key) { return std::string(key % 300, static_cast<char>('a' + key % 26)); }
-
 }  // namespace
 
-// This function and the handlers have C names, which a stack trace can show.
-extern "C" void fill_and_check_table(unsigned long round) {
-  std::unordered_map<std::string, std::string> table;
-  for (unsigned long i = 0; i < kTableEntries; ++i) {
-    const unsigned long key = (round * kTableEntries + i) * 0x9E3779B97F4A7C15U >> 20;  // scattered: sizes in no order
-    table["session:" + std::to_string(key)] = value_of(key);
-  }
-  for (const auto& [name, value] : table) {
-    const unsigned long key = std::stoul(name.substr(strlen("session:")));
-    if (value != value_of(key)) fail(kDamaged, "a table holds another string than was put in");
-  }
-}
-
-namespace {
-
-void fill_tables(Worker& self) {
-  while (!finished.load(std::memory_order_relaxed)) {  // relaxed: only the time of stopping depends on it
-    fill_and_check_table(self.tables.load(std::memory_order_relaxed));
-    self.tables.fetch_add(1, std::memory_order_relaxed);  // a count that is looked at, nothing is read through it
-  }
-}
-
-}  // namespace
-
+// The handlers have C names, which a stack trace can show.
 extern "C" void log_from_handler(int, siginfo_t*, void* interrupted) {
   const int saved_errno = errno;
   const unsigned long number = signals.fetch_add(1, std::memory_order_relaxed);
@@ -147,83 +117,80 @@ void handle(int signal, void (*handler)(int, siginfo_t*, void*)) {
   sigaction(signal, &action, nullptr);
 }
 
-void* run_server(void*) {
-  pthread_barrier_wait(&everyone_is_here);
-  sigevent event = {};
-  event.sigev_notify = SIGEV_THREAD_ID;  // the signals are for this thread and no other
-  event.sigev_signo = kLogSignal;
-  event._sigev_un._tid = static_cast<pid_t>(syscall(SYS_gettid));
-  const itimerspec period = {{0, kSignalPeriodNs}, {0, kSignalPeriodNs}};
-  timer_t timer;
-  if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || timer_settime(timer, 0, &period, nullptr) != 0) {
-    fail(1, "reslab-storm: this system gives no timer");
-  }
-  fill_tables(server);
-  timer_delete(timer);
-  return nullptr;
-}
-
-void* run_background(void*) {
-  pthread_barrier_wait(&everyone_is_here);
-  fill_tables(background);
-  return nullptr;
-}
-
-// Lets the thread say where it is, from a handler; does not return.
-[[noreturn]] void show_where_stuck(const Worker& worker) {
-  say("the %s thread stands still; its stack, innermost call first:\n", worker.name);
-  pthread_kill(worker.thread, kTraceSignal);
+// Lets the program say where it is, from a handler; does not return.
+[[noreturn]] void show_where_stuck() {
+  say("the signal handler does not return; the stack, innermost call first:\n");
+  handle(kTraceSignal, show_stack_and_exit);
+  pthread_kill(program, kTraceSignal);
   sleep(1);
   fail(kStuck, "  (the thread does not answer)");
 }
 
-void watch(long seconds) {
-  Worker* const workers[] = {&server, &background};
-  unsigned long seen_tables[2] = {};
-  int looks_without_progress[2] = {};
-  for (long look = 1; look <= seconds * kLooksPerSecond; ++look) {
-    usleep(1'000'000 / kLooksPerSecond);
-    for (int i = 0; i < 2; ++i) {
-      const unsigned long tables = workers[i]->tables.load(std::memory_order_relaxed);
-      looks_without_progress[i] = tables == seen_tables[i] ? looks_without_progress[i] + 1 : 0;
-      seen_tables[i] = tables;
-      if (looks_without_progress[i] == kStuckAfterSeconds * kLooksPerSecond) show_where_stuck(*workers[i]);
-    }
-    if (look % kLooksPerSecond == 0) {
-      say("%2ld s: %6lu signals, %6lu inside malloc's library; %6lu and %6lu tables done\n", look / kLooksPerSecond,
-          signals.load(std::memory_order_relaxed), signals_in_malloc.load(std::memory_order_relaxed), seen_tables[0],
-          seen_tables[1]);
-    }
-  }
+long now_ms() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
 }
 
-void wait_for(const Worker& worker) {
-  timespec limit;
-  clock_gettime(CLOCK_REALTIME, &limit);
-  limit.tv_sec += kStuckAfterSeconds;
-  if (pthread_timedjoin_np(worker.thread, nullptr, &limit) != 0) show_where_stuck(worker);
+void say_counts() {
+  const long tenths = (now_ms() - begin_ms) / 100;
+  say("%2ld.%ld s: %6lu signals, %6lu inside malloc's library\n", tenths / 10, tenths % 10,
+      signals.load(std::memory_order_relaxed), signals_in_malloc.load(std::memory_order_relaxed));
+}
+
+void* watch(void*) {
+  unsigned long seen = 0;
+  int looks_without_signal = 0;
+  for (long look = 1; !finished.load(std::memory_order_relaxed); ++look) {
+    usleep(1'000'000 / kLooksPerSecond);
+    const unsigned long handled = signals.load(std::memory_order_relaxed);
+    looks_without_signal = handled == seen ? looks_without_signal + 1 : 0;
+    seen = handled;
+    if (looks_without_signal == kStuckAfterSeconds * kLooksPerSecond) show_where_stuck();
+    if (look % kLooksPerSecond == 0) say_counts();
+  }
+  return nullptr;
+}
+
+// What allocates in this is done before the first signal.
+void start_watching() {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  pthread_t watcher;
+  const int error = pthread_create(&watcher, nullptr, watch, nullptr);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) fail(kNoStorm, "reslab-storm: this system gives no thread");
+}
+
+void start_signals() {
+  sigevent event = {};
+  event.sigev_notify = SIGEV_THREAD_ID;  // the signals are for this thread and no other
+  event.sigev_signo = kLogSignal;
+  event._sigev_un._tid = static_cast<pid_t>(syscall(SYS_gettid));
+  const itimerspec period = {{0, kSignalPeriodNs}, {0, kCalmNs}};
+  if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || timer_settime(timer, 0, &period, nullptr) != 0) {
+    fail(kNoStorm, "reslab-storm: this system gives no timer");
+  }
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const long seconds = argc == 2 ? strtol(argv[1], nullptr, 10) : 0;
-  if (seconds < 1 || seconds > 3600) fail(1, "usage: reslab-storm SECONDS (1 to 3600)");
-
-  unsetenv("TZ");
+[[gnu::constructor]] static void begin_storm() {
+  program = pthread_self();
+  begin_ms = now_ms();
   prepare_stack_trace();
   find_malloc_code();
+  tzset();  // reads the zone file, through stdio: the handler only looks whether it is still the same
   handle(kLogSignal, log_from_handler);
-  handle(kTraceSignal, show_stack_and_exit);
-  pthread_barrier_init(&everyone_is_here, nullptr, 3);
-  if (pthread_create(&server.thread, nullptr, run_server, nullptr) != 0 ||
-      pthread_create(&background.thread, nullptr, run_background, nullptr) != 0) {
-    fail(1, "reslab-storm: this system gives no thread");
-  }
-  pthread_barrier_wait(&everyone_is_here);
-  watch(seconds);
+  start_watching();
+  start_signals();
+}
+
+// When the program has called exit.
+[[gnu::destructor]] static void end_storm() {
   finished.store(true, std::memory_order_relaxed);
-  wait_for(server);
-  wait_for(background);
-  return 0;
+  timer_delete(timer);
+  say_counts();
 }

@@ -47,7 +47,7 @@ void say(const char* format, ...) {
   va_end(arguments);
   if (length < 0) return;
   const size_t size = static_cast<size_t>(length) < sizeof text ? static_cast<size_t>(length) : sizeof text - 1;
-  if (write(STDOUT_FILENO, text, size) < 0) return;  // nobody is left to tell
+  if (write(STDERR_FILENO, text, size) < 0) return;  // nobody is left to tell
 }
 
 void prepare_stack_trace() {

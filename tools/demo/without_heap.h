@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Speaking while malloc may be stuck: text and stack traces to standard output, from any context, without the heap.
+// Speaking while malloc may be stuck: text and stack traces to standard error, from any context, without the heap.
 #pragma once
 
 // As printf, for text up to 255 bytes. (printf and dprintf allocate a buffer.)

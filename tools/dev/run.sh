@@ -5,9 +5,9 @@ dev_run() {
   [[ ${1:-} != -- ]] || shift
   need "${build_packages[@]}"
   make_build_for use gcc
-  local library=$root/build/gcc/src/libreslab.so.1 storm=$root/build/gcc/tools/demo/reslab-storm
+  local library=$root/build/gcc/src/libreslab.so.1 storm=$root/build/gcc/tools/demo/libreslab-storm.so
   if (($# == 0)); then
-    compile gcc src/libreslab.so.1 tools/demo/reslab-storm || die "the build failed"
+    compile gcc src/libreslab.so.1 tools/demo/libreslab-storm.so || die "the build failed"
     exec python3 "$root/tools/demo/demo.py" --storm "$storm" --library "$library"
   fi
   compile gcc src/libreslab.so.1 || die "the build failed"

@@ -7,6 +7,7 @@
 build_packages=(
   g++ meson ninja-build pkg-config python3 liburcu-dev
   libcli11-dev libdw-dev libfmt-dev nlohmann-json3-dev libncurses-dev  # the command reslab
+  perl-base  # what ./dev run demonstrates with
 )
 test_packages=(
   "${build_packages[@]}"
