@@ -158,6 +158,7 @@ void Arena::fill(Holes::Hole hole) {
   const bool is_left = __atomic_load_n(window_.class_of + hole.first, __ATOMIC_ACQUIRE) == 0;
   const bool is_passed = hole.first + hole.count <= frontier();
   if (is_left && is_passed && vm_make_writable(address(hole.first), bytes) && holes_.take(hole)) {
+    advise(hole.first, hole.count);
     set_free(hole.first, hole.count, Content::kZero);
   } else {
     vm_release(address(hole.first), bytes);
@@ -234,7 +235,16 @@ bool Arena::commit_in_steps(uint32_t start, uint32_t needed) {
     if (step == least) return false;  // ends: the step halves down to what is needed
     step = larger(step / 2, least);
   }
+  advise(start, step);
   return true;
+}
+
+// For memory that has become writable: a mapping does not know what was asked for the one before it.
+[[gnu::noinline]] void Arena::advise(uint32_t first, uint32_t count) const {
+  const auto asked = static_cast<ThpOption>(options().thp);
+  if (asked == ThpOption::kSystem) return;
+  const HugePages pages = asked == ThpOption::kAlways ? HugePages::kAsked : HugePages::kRefused;
+  vm_advise(address(first), size_t{count} << kUnitShift, pages);
 }
 
 bool Arena::commit_chunks(uint32_t units) {
@@ -374,6 +384,7 @@ bool Arena::revive_tail() {
     if (!vm_make_writable(address(tail.first), size_t{tail.count} << kUnitShift)) return false;
     RESLAB_HOOK("tail_writable");
     if (!retired_.compare_exchange_strong(word, next_tail(word, {0, 0}), std::memory_order_acq_rel)) continue;
+    advise(tail.first, tail.count);
     release(tail.first, tail.count, Content::kZero);
     return true;
   }

@@ -145,6 +145,7 @@ class Arena {
   Place commit(uint32_t needed_units, Contract contract);
   bool commit_in_steps(uint32_t start, uint32_t needed);
   bool commit_chunks(uint32_t units);
+  void advise(uint32_t first, uint32_t count) const;
   bool pass_over_taken_place(uint32_t wanted);
   void fill_holes();
   void fill(Holes::Hole hole);

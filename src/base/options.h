@@ -47,6 +47,7 @@ enum class ModeOption : uint32_t { kAuto, kRseq, kFallback };
 enum class SlotsOption : uint32_t { kAuto, kMmCid, kCpuId };
 enum class VforkOption : uint32_t { kFork, kNative };
 enum class LocalLockOption : uint32_t { kTry, kAlways, kNever };
+enum class ThpOption : uint32_t { kSystem, kAlways, kNever };
 
 extern const Options default_options;
 

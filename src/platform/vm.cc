@@ -84,6 +84,11 @@ bool vm_discard(void* start, size_t bytes) {
   return sys_call(SYS_madvise, reinterpret_cast<long>(start), static_cast<long>(bytes), MADV_DONTNEED) == 0;
 }
 
+void vm_advise(void* start, size_t bytes, HugePages pages) {
+  const long advice = pages == HugePages::kAsked ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
+  sys_call(SYS_madvise, reinterpret_cast<long>(start), static_cast<long>(bytes), advice);
+}
+
 bool vm_retire(void* start, size_t bytes) {
   return !is_error(map(start, bytes, PROT_READ, kPrivate | MAP_NORESERVE | MAP_FIXED));
 }

@@ -33,6 +33,10 @@ void* vm_map_sparse(size_t bytes);
 // Gives the pages back; they read as zero afterwards only if this returned true (locked memory refuses).
 bool vm_discard(void* start, size_t bytes);
 
+// Transparent huge pages for what will be touched there, or none. A hint: a kernel without them refuses, and nothing is lost.
+enum class HugePages : uint8_t { kAsked, kRefused };
+void vm_advise(void* start, size_t bytes, HugePages pages);
+
 // Puts a fresh read-only mapping in place: pages and commit charge go back to the system, reading stays harmless.
 bool vm_retire(void* start, size_t bytes);
 

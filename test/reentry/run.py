@@ -112,7 +112,7 @@ def walks(programs, modes):
         found.append(Walk(f"nodes/{mode}", programs.walk, ["--mode", mode, "--table", "nodes"],
                           options + ":dirty_cycles=0:nodes=2", 5))
         found.append(Walk(f"first, nodes/{mode}", programs.first, ["--mode", mode, "--operation", "first malloc"],
-                          options + ":nodes=2", 10))
+                          options + ":nodes=2:thp=always", 10))
         found.append(Walk(f"misuse/{mode}", programs.misuse, ["--mode", mode], options, 4))
         found.append(Walk(f"locks always taken/{mode}", programs.walk,
                           ["--mode", mode, "--operation", "while the lock is held"], options + ":local_lock=always", 1))
