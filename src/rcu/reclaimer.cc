@@ -76,10 +76,13 @@ Reclaimer::Scope Reclaimer::scope_now(uint64_t now) const {
 
 // True if there is a batch now, or a barrier that found nothing has been answered.
 bool Reclaimer::begin_batch(uint64_t now) {
+  // Before the scope: a barrier that is asked for behind this may find that it has been too small, and is the next batch's.
+  batch_barrier_ = barriers_asked_.load(std::memory_order_seq_cst);
+  RESLAB_HOOK("rcu_batch");
   const Scope scope = scope_now(now);
   if (scope != Scope::kFull) looked_ns_ = now;
-  hurry_.store(false, std::memory_order_seq_cst);  // before the look: what comes after it counts for the next
-  batch_barrier_ = barriers_asked_.load(std::memory_order_seq_cst);
+  // Before the look, which then sees all that whoever set it has retired; a smaller one leaves it to the next batch.
+  if (scope == Scope::kAll) hurry_.store(false, std::memory_order_seq_cst);
   RESLAB_HOOK("rcu_take_in");
   take_in(scope, now);
   begun_ns_ = now;
