@@ -34,7 +34,10 @@ size_t reslab_trim(size_t keep_bytes) noexcept {
 }
 
 int reslab_check(int fd) noexcept {
-  return begin_maintenance("reslab_check", RESLAB_FRAME) == nullptr ? -1 : check_heap(fd);
+  if (begin_maintenance("reslab_check", RESLAB_FRAME) == nullptr) return -1;
+  const int violations = check_heap(fd);
+  if (violations < 0) errno = ENOMEM;
+  return violations;
 }
 
 }  // extern "C"
