@@ -7,6 +7,9 @@
 
 #include "base/text.h"
 
+// Where the kernel put arguments and environment, noted by glibc's loader; other libcs have no such name.
+extern "C" __attribute__((weak)) void* __libc_stack_end;
+
 namespace reslab {
 namespace {
 
@@ -194,6 +197,19 @@ void parse_one(Options& options, Speak speak, const char* all, const char*& curs
   }
 }
 
+// As getenv. Under an auditor (LD_AUDIT) the loader itself allocates, before libc's constructor has set `environ`.
+const char* options_in_environment() {
+  if (environ != nullptr || &__libc_stack_end == nullptr) return getenv("RESLAB_OPTIONS");
+  constexpr char kBegin[] = "RESLAB_OPTIONS=";
+  const auto* count = static_cast<const size_t*>(__libc_stack_end);  // of arguments; these follow, and a NULL
+  for (const auto* text = reinterpret_cast<const char* const*>(count + 1 + *count + 1); *text != nullptr; ++text) {
+    size_t same = 0;
+    while (same < sizeof kBegin - 1 && (*text)[same] == kBegin[same]) ++same;
+    if (same == sizeof kBegin - 1) return *text + same;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 constinit const Options default_options = make_defaults();
@@ -201,7 +217,7 @@ constinit const Options default_options = make_defaults();
 void parse_options(Options& options, Speak speak) {
   options = default_options;
   if (getauxval(AT_SECURE) != 0) return;
-  const char* all = getenv("RESLAB_OPTIONS");
+  const char* all = options_in_environment();
   if (all == nullptr) return;
   for (const char* cursor = all; *cursor != '\0';) {
     parse_one(options, speak, all, cursor);

@@ -195,10 +195,11 @@ void walk_table(const Settings& settings) {
 }
 
 void run(int argc, char** argv, char** environment) {
-  environ = environment;  // libc's own constructor, which comes later, would set it: RESLAB_OPTIONS is read from there
   Settings settings = read_settings(argc, argv);
   if (*scene.mode == '\0') scene.mode = "rseq";
   settings.rseq = strcmp(scene.mode, "rseq") == 0;
+  // libc's own constructor, which comes later, would set it. The library finds RESLAB_OPTIONS with it and without.
+  if (settings.rseq) environ = environment;
   has_guards = strcmp(settings.table, "guards") == 0;
   expect_rseq_mode(settings.rseq);
   explain_fatal_signals(settings.limit_seconds);
