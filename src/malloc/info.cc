@@ -27,8 +27,12 @@ reslab_stats stats_now() {
   return stats;
 }
 
-int saturated(uint64_t n) { return n < INT32_MAX ? static_cast<int>(n) : INT32_MAX; }
+}  // namespace
 
+#ifdef __GLIBC__  // other libcs have no such structures
+
+namespace {
+int saturated(uint64_t n) { return n < INT32_MAX ? static_cast<int>(n) : INT32_MAX; }
 }  // namespace
 
 // As mallinfo(3) divides it: what glibc would have mapped by itself are the large blocks (hblks, hblkhd); the rest of
@@ -68,6 +72,8 @@ RESLAB_EXPORT struct mallinfo mallinfo() noexcept {
   info.keepcost = saturated(wide.keepcost);
   return info;
 }
+
+#endif
 
 RESLAB_EXPORT void malloc_stats() noexcept { write_stats(STDERR_FILENO, "reslab: "); }
 

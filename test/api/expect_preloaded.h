@@ -20,4 +20,14 @@ static inline void expect_mode_by_lookup(void) {
   expect_mode_of(&status);
 }
 
+static inline void expect_sound_heap_by_lookup(void) {
+#ifdef RESLAB_LINKED
+  int (*check)(int) = reslab_check;
+#else
+  int (*check)(int) = NULL;
+  *(void**)&check = dlsym(RTLD_DEFAULT, "reslab_check");
+#endif
+  EXPECT(check != NULL && check(STDERR_FILENO) == 0);
+}
+
 #endif

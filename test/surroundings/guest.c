@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   work_in_threads();
   work_in_a_child();
   expect_mode_by_lookup();
+  expect_sound_heap_by_lookup();
   puts("all is well");
   return verdict();
 }

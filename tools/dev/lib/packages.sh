@@ -12,7 +12,7 @@ build_packages=(
 test_packages=(
   "${build_packages[@]}"
   clang clang-format libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev
-  libjemalloc2 libjemalloc-dev gdb valgrind tmux google-perftools
+  libjemalloc2 libjemalloc-dev gdb valgrind tmux google-perftools musl-tools
   cmake debhelper dpkg-dev lintian abigail-tools doxygen man-db  # packaging, documents
   # The programs that run under the preloaded library.
   bash perl git sqlite3 redis-server redis-tools nodejs tar zstd make stress-ng default-jdk-headless
