@@ -92,8 +92,10 @@ void plan_metadata(Plan& plan, const CpuSetup& cpu) {
 
 // 64 random bits the kernel has put on every process's stack.
 uint64_t random_bits(unsigned which) {
-  const auto* bytes = reinterpret_cast<const uint64_t*>(getauxval(AT_RANDOM));
-  return bytes == nullptr ? 0x9e3779b97f4a7c15 : bytes[which];
+  const auto* bytes = reinterpret_cast<const char*>(getauxval(AT_RANDOM));  // not aligned
+  uint64_t bits = 0x9e3779b97f4a7c15;
+  if (bytes != nullptr) __builtin_memcpy(&bits, bytes + which * sizeof bits, sizeof bits);
+  return bits;
 }
 
 // Reserved at a random place, aligned to 2 MiB for huge pages; wherever the kernel likes if that place is taken.
