@@ -28,7 +28,7 @@ class OwnArena : public testing::Test {
   // A fresh arena of which only `reserved_units` are reserved.
   void make(uint32_t reserved_units, uint32_t units = kUnits) {
     unmake();
-    base_ = reinterpret_cast<char*>(uintptr_t{8} << 40);  // where the kernel puts nothing of its own accord
+    base_ = reinterpret_cast<char*>(uintptr_t{32} << 40);  // where neither kernel nor AddressSanitizer puts anything
     ASSERT_EQ(vm_reserve_at(base_, size_t{reserved_units} << kUnitShift), Place::kOurs);
     chunks_bytes_ = (units / kUnitsInChunk + 1) * kChunkBytes;
     chunks_ = static_cast<char*>(vm_reserve(chunks_bytes_, 0));
