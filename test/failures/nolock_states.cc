@@ -73,7 +73,7 @@ void for_each_class(Visit visit) {
 // What is in the magazine goes into the stock.
 void empty_magazines() {
   for_each_class([](ClassId cls) {
-    for (PopResult popped; (popped = magazine_pop(cls)).object != nullptr;) stock.keep(popped.object);
+    for (PopResult popped; (popped = magazine_pop(cls)).section == Section::kDone;) stock.keep(popped.object);
   });
 }
 

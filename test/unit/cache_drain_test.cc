@@ -79,9 +79,10 @@ class DrainTest : public unit::OwnRegions {
         if (token != nullptr) push_or_return(token);
       }
       for (int round = 0; round < 20; ++round) {
-        void* hand[kTokens] = {magazine_pop(kClass).object};
+        const PopResult popped = magazine_pop(kClass);
+        void* hand[kTokens] = {popped.object};
         // A batch also finds what the fallback's hint hides.
-        const uint32_t n = hand[0] != nullptr ? 1 : magazine_pop_batch(kClass, hand, kTokens);
+        const uint32_t n = popped.section == Section::kDone ? 1 : magazine_pop_batch(kClass, hand, kTokens);
         if (n == 0) break;
         for (uint32_t i = 0; i < n; ++i) own(hand[i]);
         for (uint32_t i = 0; i < n; ++i) disown(hand[i]);
