@@ -49,14 +49,14 @@ int reslab_rcu_init(const struct rcu_flavor_struct* flavor) RESLAB_NOEXCEPT;
 RESLAB_API
 void reslab_free_rcu(void* ptr) RESLAB_NOEXCEPT;
 
-/* reslab_free_rcu that waits first while more than the limit is pending. 0, or EDEADLK where it might not wait: it has
+/* reslab_free_rcu(`ptr`) that waits first while more than the limit is pending. 0, or EDEADLK where it might not wait: it has
  * then done what reslab_free_rcu does. Class maintenance. */
 RESLAB_API
 int reslab_free_rcu_wait(void* ptr) RESLAB_NOEXCEPT;
 
 /* A moment, as a number of a grace period: for poll and wait, and for nothing else. The value 0 is the past: it always has
  * elapsed. May be stored, and is as good in the child of a fork as in its parent. */
-typedef struct { uint64_t gp; } reslab_gp_cookie;
+typedef struct { uint64_t gp; /* opaque */ } reslab_gp_cookie;
 
 /* Most distinct cookies that can be incomplete at a time: the period that runs, and the next. */
 #define RESLAB_GP_ACTIVE_MAX 2
@@ -70,11 +70,12 @@ reslab_gp_cookie reslab_gp_get(void) RESLAB_NOEXCEPT;
 RESLAB_API
 reslab_gp_cookie reslab_gp_start(void) RESLAB_NOEXCEPT;
 
-/* Has it elapsed? True stays true. Class any. After poll_state_synchronize_rcu(). */
+/* Has the grace period of `cookie` elapsed? True stays true. Class any. After poll_state_synchronize_rcu(). */
 RESLAB_API RESLAB_CHECK_RESULT
 bool reslab_gp_poll(reslab_gp_cookie cookie) RESLAB_NOEXCEPT;
 
-/* Waits until it has elapsed, and begins it if need be. 0, or EDEADLK: then it has NOT elapsed. Class maintenance. */
+/* Waits until the one of `cookie` has elapsed, and begins it if need be. 0, or EDEADLK: then it has NOT elapsed. Class
+ * maintenance. */
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_gp_wait(reslab_gp_cookie cookie) RESLAB_NOEXCEPT;
 
@@ -87,9 +88,9 @@ void reslab_gp_expedite(void) RESLAB_NOEXCEPT;
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_rcu_barrier(void) RESLAB_NOEXCEPT;
 
-/* Above so many pending bytes grace periods follow each other without a pause and reslab_free_rcu_wait waits. Callers of
- * reslab_free_rcu are never throttled: what bounds them is the process's memory, or their group's. 0 is no limit; the
- * option rcu_limit sets the first. Always 0. Class any. */
+/* Above `pending_bytes` pending bytes grace periods follow each other without a pause and reslab_free_rcu_wait waits.
+ * Callers of reslab_free_rcu are never throttled: what bounds them is the process's memory, or their group's. 0 is no
+ * limit; the option rcu_limit sets the first. Always 0. Class any. */
 RESLAB_API
 int reslab_rcu_set_limit(size_t pending_bytes) RESLAB_NOEXCEPT;
 
@@ -110,7 +111,7 @@ struct reslab_rcu_stats {
   uint64_t pages;           /* of pointers, made so far; 4 KiB each */
   uint64_t pages_spare;     /* of these, empty */
   uint64_t pages_aged;      /* taken in before they were full */
-  uint64_t limit_bytes;
+  uint64_t limit_bytes;     /* of reslab_rcu_set_limit; 0: none */
   uint32_t reclaimer;       /* 1: there is a thread that frees */
   uint32_t liburcu_locked;  /* 1: a forked child in which grace periods cannot end; all is kept */
   char flavor[16];          /* "memb", "mb", "qsbr", "bp", "signal", or "other" */

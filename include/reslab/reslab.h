@@ -36,11 +36,15 @@
 #include <stdint.h>
 
 #if defined(__GNUC__) || defined(__clang__)
+/* Seen from outside the library. */
 #define RESLAB_API __attribute__((__visibility__("default")))
+/* The result is not to be dropped. */
 #define RESLAB_CHECK_RESULT __attribute__((__warn_unused_result__))
 /* Fresh memory. Names no deallocator, for any will do: GCC would warn of pairings that reslab allows. */
 #define RESLAB_FRESH RESLAB_CHECK_RESULT __attribute__((__malloc__))
+/* The result has as many bytes as the argument of this number, or the product of two of them. */
 #define RESLAB_SIZED_BY(...) __attribute__((__alloc_size__(__VA_ARGS__)))
+/* The result is a multiple of the argument of this number. */
 #define RESLAB_ALIGNED_BY(argument) __attribute__((__alloc_align__(argument)))
 #else
 #define RESLAB_API
@@ -50,6 +54,7 @@
 #define RESLAB_ALIGNED_BY(argument)
 #endif
 
+/* No exception leaves it, nor passes through. */
 #if defined(__cplusplus)
 #define RESLAB_NOEXCEPT noexcept
 #elif defined(__GNUC__) || defined(__clang__)
@@ -80,7 +85,7 @@ void* reslab_calloc(size_t count, size_t size) RESLAB_NOEXCEPT;
 RESLAB_API RESLAB_CHECK_RESULT RESLAB_SIZED_BY(2)
 void* reslab_realloc(void* ptr, size_t size) RESLAB_NOEXCEPT;
 
-/* reslab_realloc to `count` times `size` bytes; NULL and ENOMEM when the product overflows. Class plain.
+/* reslab_realloc of `ptr` to `count` times `size` bytes; NULL and ENOMEM when the product overflows. Class plain.
  * After OpenBSD's reallocarray. */
 RESLAB_API RESLAB_CHECK_RESULT RESLAB_SIZED_BY(2, 3)
 void* reslab_reallocarray(void* ptr, size_t count, size_t size) RESLAB_NOEXCEPT;
@@ -101,13 +106,13 @@ int reslab_posix_memalign(void** out, size_t alignment, size_t size) RESLAB_NOEX
 RESLAB_API
 void reslab_free(void* ptr) RESLAB_NOEXCEPT;
 
-/* reslab_free for a caller that knows what was asked for: `size` bytes. The object's class always comes from the heap's
- * own map, never from `size`: a request may have been served by a larger class. With the option check_sizes another
- * size than may have been asked for by malloc, calloc or realloc is reported. Class plain. After C23. */
+/* reslab_free(`ptr`) for a caller that knows what was asked for: `size` bytes. The object's class always comes from the
+ * heap's own map, never from `size`: a request may have been served by a larger class. With the option check_sizes
+ * another size than may have been asked for by malloc, calloc or realloc is reported. Class plain. After C23. */
 RESLAB_API
 void reslab_free_sized(void* ptr, size_t size) RESLAB_NOEXCEPT;
 
-/* reslab_free for a caller that knows the `alignment` and `size` in bytes that were asked for. Class plain. C23's. */
+/* reslab_free(`ptr`) for a caller that knows the `alignment` and `size` in bytes that were asked for. Class plain. C23's. */
 RESLAB_API
 void reslab_free_aligned_sized(void* ptr, size_t alignment, size_t size) RESLAB_NOEXCEPT;
 
@@ -140,7 +145,8 @@ enum {
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(1)
 void* reslab_malloc_nolock(size_t size, unsigned flags) RESLAB_NOEXCEPT;
 
-/* reslab_malloc_nolock at a multiple of `alignment` bytes. NULL also when `alignment` is no power of two. Class any. */
+/* reslab_malloc_nolock(`size`, `flags`) at a multiple of `alignment` bytes. NULL also when `alignment` is no power of
+ * two. Class any. */
 RESLAB_API RESLAB_FRESH RESLAB_ALIGNED_BY(1) RESLAB_SIZED_BY(2)
 void* reslab_aligned_alloc_nolock(size_t alignment, size_t size, unsigned flags) RESLAB_NOEXCEPT;
 
@@ -149,7 +155,7 @@ void* reslab_aligned_alloc_nolock(size_t alignment, size_t size, unsigned flags)
 RESLAB_API
 void reslab_free_nolock(void* ptr) RESLAB_NOEXCEPT;
 
-/* reslab_free_nolock for a caller that knows what was asked for: `size` bytes. Class any. */
+/* reslab_free_nolock(`ptr`) for a caller that knows what was asked for: `size` bytes. Class any. */
 RESLAB_API
 void reslab_free_sized_nolock(void* ptr, size_t size) RESLAB_NOEXCEPT;
 
@@ -167,7 +173,7 @@ size_t reslab_page_size(void) RESLAB_NOEXCEPT;
 RESLAB_API RESLAB_CHECK_RESULT
 void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) RESLAB_NOEXCEPT;
 
-/* Frees what reslab_pages_alloc_nolock(`order`) gave; NULL does nothing. Another order than it was allocated with is
+/* Frees what reslab_pages_alloc_nolock(`order`) gave as `ptr`; NULL does nothing. Another order than it was allocated with is
  * misuse, and reported. Class any. */
 RESLAB_API
 void reslab_pages_free_nolock(void* ptr, unsigned order) RESLAB_NOEXCEPT;
@@ -211,9 +217,12 @@ int reslab_reserve_destroy(reslab_reserve* reserve) RESLAB_NOEXCEPT;
  * Objects of one kind, at the distance their size asks for, not rounded to a class of malloc; constructed once, if they
  * have a constructor. After the kernel's kmem_cache_* (Bonwick 1994). The generic functions accept such objects as well:
  * any free takes them back, reslab_usable_size tells their bytes. */
+
+/* Objects of one kind. */
 typedef struct reslab_cache reslab_cache;
 typedef struct reslab_group reslab_group; /* a budget: below */
 
+/* What the objects of a cache are. */
 struct reslab_cache_args {
   size_t size;          /* bytes of an object, 262,144 at most; from 4,096 on a multiple of 1,024 that asks for no more
                            than 64 bytes of alignment gets 64 more, so that objects spread over the processor's cache */
@@ -246,29 +255,31 @@ reslab_cache* reslab_cache_create(const char* name, const struct reslab_cache_ar
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_cache_destroy(reslab_cache* cache) RESLAB_NOEXCEPT;
 
-/* An object, or NULL and ENOMEM. Class plain. One restartable sequence, like malloc, without its table of sizes. */
+/* An object of the cache, or NULL and ENOMEM. Class plain. One restartable sequence, like malloc, without its table of
+ * sizes. */
 RESLAB_API RESLAB_FRESH
 void* reslab_cache_alloc(reslab_cache* cache) RESLAB_NOEXCEPT;
 
-/* An object, or NULL. `flags`: as for reslab_malloc_nolock; RESLAB_ZERO is refused for constructed objects. Where there
- * is a constructor, of existing slabs only: it is called in plain calls alone. Class any. */
+/* An object of the cache, or NULL. `flags`: as for reslab_malloc_nolock; RESLAB_ZERO is refused for constructed
+ * objects. Where there is a constructor, of existing slabs only: it is called in plain calls alone. Class any. */
 RESLAB_API RESLAB_FRESH
 void* reslab_cache_alloc_nolock(reslab_cache* cache, unsigned flags) RESLAB_NOEXCEPT;
 
-/* Frees an object of this cache; NULL does nothing. An object of another cache is misuse, and reported. Class plain. */
+/* Frees the object at `ptr`, of this cache; NULL does nothing. An object of another cache is misuse, and reported.
+ * Class plain. */
 RESLAB_API
 void reslab_cache_free(reslab_cache* cache, void* ptr) RESLAB_NOEXCEPT;
 
-/* The same. Class any. */
+/* reslab_cache_free(`cache`, `ptr`), of class any. */
 RESLAB_API
 void reslab_cache_free_nolock(reslab_cache* cache, void* ptr) RESLAB_NOEXCEPT;
 
-/* Stores up to `count` objects in `out`: all, or as many as there is memory for. Returns how many. What the CPU has at
- * hand leaves in one sequence. Class plain. After kmem_cache_alloc_bulk(). */
+/* Stores up to `count` objects of the cache in `out`: all, or as many as there is memory for. Returns how many. What
+ * the CPU has at hand leaves in one sequence. Class plain. After kmem_cache_alloc_bulk(). */
 RESLAB_API RESLAB_CHECK_RESULT
 size_t reslab_cache_alloc_bulk(reslab_cache* cache, size_t count, void** out) RESLAB_NOEXCEPT;
 
-/* Frees `count` objects of this cache. Class plain. After kmem_cache_free_bulk(). */
+/* Frees the `count` objects of this cache that stand in `ptrs`. Class plain. After kmem_cache_free_bulk(). */
 RESLAB_API
 void reslab_cache_free_bulk(reslab_cache* cache, size_t count, void* const* ptrs) RESLAB_NOEXCEPT;
 
@@ -290,7 +301,8 @@ size_t reslab_cache_shrink(reslab_cache* cache) RESLAB_NOEXCEPT;
 RESLAB_API RESLAB_CHECK_RESULT
 reslab_group* reslab_group_create(const char* name, size_t limit_bytes) RESLAB_NOEXCEPT;
 
-/* The same within `parent`, against whose limit everything counts that is charged to the new group. Class plain. */
+/* reslab_group_create(`name`, `limit_bytes`) within `parent`, against whose limit everything counts that is charged to
+ * the new group. Class plain. */
 RESLAB_API RESLAB_CHECK_RESULT
 reslab_group* reslab_group_create_in(reslab_group* parent, const char* name, size_t limit_bytes) RESLAB_NOEXCEPT;
 
@@ -317,23 +329,24 @@ void reslab_group_leave(void) RESLAB_NOEXCEPT;
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(2)
 void* reslab_group_malloc(reslab_group* group, size_t size) RESLAB_NOEXCEPT;
 
-/* The same as reslab_malloc_nolock: `flags` and limits are its. Class any: before it fails it collects what CPUs hold of
+/* reslab_malloc_nolock(`size`, `flags`), charged to the group. Class any: before it fails it collects what CPUs hold of
  * the budget, in steps bounded by groups and CPUs. */
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(2)
 void* reslab_group_malloc_nolock(reslab_group* group, size_t size, unsigned flags) RESLAB_NOEXCEPT;
 
-/* Bytes that are charged to the group and to those in it: never above the limit, and exact when no other call runs.
+/* How many bytes are charged to the group and to those in it: never above the limit, and exact when no other call runs.
  * Class any. */
 RESLAB_API RESLAB_CHECK_RESULT
 size_t reslab_group_usage(const reslab_group* group) RESLAB_NOEXCEPT;
 
-/* Changes the limit to `limit_bytes` (SIZE_MAX: none). 0; EBUSY, and the limit stays, when more than that is charged.
- * Class any. */
+/* Changes the limit of the group to `limit_bytes` (SIZE_MAX: none). 0; EBUSY, and the limit stays, when more than that
+ * is charged. Class any. */
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_group_set_limit(reslab_group* group, size_t limit_bytes) RESLAB_NOEXCEPT;
 
+/* One group. */
 struct reslab_group_stats {
-  char name[32];
+  char name[32];        /* as it was given */
   uint32_t id;          /* 1 to 1,023 */
   uint32_t parent;      /* id of the group it lies in, or 0 */
   uint64_t limit_bytes; /* SIZE_MAX: none */
@@ -406,14 +419,14 @@ struct reslab_stats {
   uint64_t fork_lost_objects;       /* exact as an upper bound: in hand in the parent's other threads at the fork */
   /* Allocations of class any by the route that served them, of those that left the fast path. All exact. */
   uint64_t nolock_from_magazine;    /* after a restart */
-  uint64_t nolock_from_depot;
+  uint64_t nolock_from_depot;       /* a block of it */
   uint64_t nolock_from_active;      /* the active slab of this CPU */
-  uint64_t nolock_from_partial;
+  uint64_t nolock_from_partial;     /* a slab in wait */
   uint64_t nolock_from_deferred;    /* a slab that got room by flushing another CPU's deferred frees */
-  uint64_t nolock_from_new_slab;
+  uint64_t nolock_from_new_slab;    /* made for it */
   uint64_t nolock_from_run;         /* whole units: large sizes and pages */
   uint64_t single_bit_allocs;       /* one bit of a bitmap, past the magazines; calls of all classes */
-  uint64_t single_bit_frees;
+  uint64_t single_bit_frees;        /* likewise */
   uint64_t sent_home;               /* flushed on a CPU of another node than their memory, and brought there */
 };
 
@@ -443,6 +456,7 @@ enum {
   RESLAB_FEATURE_STRICT_COMMIT = 1u << 3  /* vm.overcommit_memory=2: committed memory is charged at once */
 };
 
+/* How this process runs. */
 struct reslab_status {
   uint32_t mode;               /* RESLAB_MODE_* */
   uint32_t index;              /* RESLAB_INDEX_* */
@@ -474,10 +488,10 @@ struct reslab_class_stats {
   uint64_t deferred;      /* on deferred lists */
   uint64_t in_hand;       /* on their way between two of the others */
   uint64_t free_in_slabs; /* free in a slab's bitmap */
-  uint64_t slabs_active;
-  uint64_t slabs_partial;
-  uint64_t slabs_full;
-  uint64_t slabs_empty;
+  uint64_t slabs_active;  /* that a CPU refills from */
+  uint64_t slabs_partial; /* with free objects, in wait */
+  uint64_t slabs_full;    /* without a free object */
+  uint64_t slabs_empty;   /* with free objects only */
 };
 
 /* Stores a line for each of the first `max_count` classes in `out`, an array of elements `each_size` bytes apart, of

@@ -7,7 +7,7 @@
 //   nolock_scope, group_scope  reslab_nolock_save and restore, reslab_group_enter and leave, as objects
 //   cache<T>                   a typed cache: construct(), destroy(), make() for a std::unique_ptr
 //
-// And what comes after C++26's <rcu>: retiring objects, with or without a base class.
+// And what comes after C++26's `<rcu>`: retiring objects, with or without a base class.
 //
 //   rcu_retire(p)          destroys *p and frees its memory after a grace period. Where T has no destructor to run this is
 //                          reslab_free_rcu itself, class any+wake; otherwise class plain.
@@ -52,6 +52,7 @@ class nolock_scope {
 // Plain allocations of this thread are charged to the group while it lives.
 class group_scope {
  public:
+  // Enters the group's scope.
   explicit group_scope(reslab_group* group) noexcept { reslab_group_enter(group); }
   ~group_scope() { reslab_group_leave(); }
   group_scope(const group_scope&) = delete;
@@ -70,21 +71,24 @@ inline void* require(void* memory) {
 // What std::allocator_traits of C++23 calls std::allocation_result.
 template <class Pointer>
 struct allocation_result {
-  Pointer ptr;
-  std::size_t count;
+  Pointer ptr;        // to the first object
+  std::size_t count;  // of objects that there is room for
 };
 
+// Plain memory for containers. It has no state: each frees what any other has allocated.
 template <class T>
 class allocator {
  public:
-  using value_type = T;
-  using propagate_on_container_move_assignment = std::true_type;
-  using is_always_equal = std::true_type;
+  using value_type = T;                                           // of the container
+  using propagate_on_container_move_assignment = std::true_type;  // memory moves
+  using is_always_equal = std::true_type;                         // without state
 
   allocator() noexcept = default;
+  // Of another type: the same memory.
   template <class U>
   allocator(const allocator<U>&) noexcept {}
 
+  // Memory for `count` objects. Throws std::bad_alloc, or std::bad_array_new_length when no size is that large.
   [[nodiscard]] T* allocate(std::size_t count) { return static_cast<T*>(get(bytes_of(count))); }
 
   // At least `count`: as many as the memory has room for.
@@ -94,9 +98,12 @@ class allocator {
     return {allocate(room > count ? room : count), room > count ? room : count};
   }
 
+  // Frees what allocate gave as `object`; how many there were does not matter.
   void deallocate(T* object, std::size_t) noexcept { reslab_free(object); }
 
+  // True: they have no state.
   friend bool operator==(const allocator&, const allocator&) noexcept { return true; }
+  // Never true, likewise.
   friend bool operator!=(const allocator&, const allocator&) noexcept { return false; }
 
  private:
@@ -109,8 +116,10 @@ class allocator {
   }
 };
 
+// Plain memory for std::pmr.
 class memory_resource final : public std::pmr::memory_resource {
  public:
+  // What it allocates is charged to `group`, if one is given.
   explicit memory_resource(reslab_group* group = nullptr) noexcept : group_(group) {}
 
  private:
@@ -133,6 +142,7 @@ class memory_resource final : public std::pmr::memory_resource {
   reslab_group* group_;
 };
 
+// Memory of class any for std::pmr: throws std::bad_alloc where reslab_malloc_nolock gives NULL.
 class nolock_memory_resource final : public std::pmr::memory_resource {
  public:
   // `flags`: RESLAB_GROW and RESLAB_NORETRY.
@@ -155,13 +165,17 @@ class nolock_memory_resource final : public std::pmr::memory_resource {
 template <class T>
 class cache {
  public:
+  // Gives an object back to its cache.
   struct deleter {
-    cache* owner;
+    cache* owner;  // of the objects
+    // Destroys `object`.
     void operator()(T* object) const noexcept { owner->destroy(object); }
   };
+  // Owns an object.
   using pointer = std::unique_ptr<T, deleter>;
 
-  // Throws std::bad_alloc where there is no place for it. `name` is for statistics and reports.
+  // Throws std::bad_alloc where there is no place for it. `name` is for statistics and reports; objects are charged to
+  // `group`, if one is given; `flags`: of the RESLAB_CACHE_ values.
   explicit cache(const char* name, reslab_group* group = nullptr, unsigned flags = 0) {
     const reslab_cache_args args = {sizeof(T), alignof(T), flags, nullptr, group};
     handle_ = reslab_cache_create(name, &args);
@@ -174,7 +188,7 @@ class cache {
   cache(const cache&) = delete;
   cache& operator=(const cache&) = delete;
 
-  // Throws std::bad_alloc, or what the constructor throws.
+  // An object made of `arguments`. Throws std::bad_alloc, or what the constructor throws.
   template <class... Arguments>
   [[nodiscard]] T* construct(Arguments&&... arguments) {
     void* memory = detail::require(reslab_cache_alloc(handle_));
@@ -190,17 +204,20 @@ class cache {
     }
   }
 
+  // Destroys `object` and frees its memory; nullptr does nothing.
   void destroy(T* object) noexcept {
     if (object == nullptr) return;
     object->~T();
     reslab_cache_free(handle_, object);
   }
 
+  // construct(`arguments`), owned.
   template <class... Arguments>
   [[nodiscard]] pointer make(Arguments&&... arguments) {
     return pointer(construct(std::forward<Arguments>(arguments)...), deleter{this});
   }
 
+  // The cache as the functions of reslab.h know it.
   reslab_cache* handle() const noexcept { return handle_; }
 
  private:
@@ -210,6 +227,7 @@ class cache {
 // Destroys and frees: what retire() does unless it is told otherwise.
 template <class T>
 struct rcu_delete {
+  // Destroys `object`.
   void operator()(T* object) const noexcept {
     object->~T();
     reslab_free(object);
@@ -305,10 +323,12 @@ inline constexpr bool is_only_memory = std::is_trivially_destructible_v<T>&& std
 
 }  // namespace rcu_detail
 
+// Waits for a grace period. Returns false where that was refused.
 [[nodiscard]] inline bool rcu_synchronize() noexcept { return reslab_gp_wait(reslab_gp_get()) == 0; }
 
 // Also runs the destructors of what other threads have retired before, and waits for those that they run: not for callers
-// who hold a lock that a destructor takes. A destructor that is run here is refused: it would wait for itself.
+// who hold a lock that a destructor takes. A destructor that is run here is refused: it would wait for itself. Returns
+// false where it was refused.
 [[nodiscard]] inline bool rcu_barrier() noexcept {
   using rcu_detail::runner;
   if (runner::is_here() || !rcu_synchronize() || reslab_rcu_barrier() != 0) return false;
@@ -340,6 +360,7 @@ void rcu_retire(T* object, D deleter = D()) {
   }
 }
 
+// A base of `T` that gives it retire(), which never allocates.
 template <class T, class D = rcu_delete<T>>
 class rcu_obj_base : rcu_detail::entry {
  public:
@@ -360,7 +381,9 @@ class rcu_obj_base : rcu_detail::entry {
 
  protected:
   rcu_obj_base() = default;
+  // A copy of an object has not been retired.
   rcu_obj_base(const rcu_obj_base&) : rcu_obj_base() {}
+  // The object assigned to, as it was.
   rcu_obj_base& operator=(const rcu_obj_base&) { return *this; }
   ~rcu_obj_base() = default;
 
