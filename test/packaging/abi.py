@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The interface of the shared libraries is the one of abi/: nothing has gone, nothing has changed its shape. What is new
-is accepted once it is written down: abi.py ... --write.
+"""The interface of the shared libraries is the one of abi/: nothing has gone, nothing has changed its shape, and what is new
+has been written down: abi.py ... --write. A library without a name that abi/ has, or with a structure that is laid out in
+another way, is refused.
 
 Usage: abi.py SOURCE [--write]
 """
@@ -12,11 +13,51 @@ import sys
 import tempfile
 from pathlib import Path
 
-LIBRARIES = ("libreslab-api.so.1", "libreslab-rcu.so.1")
+# And a name of each whose loss has to be noticed.
+LIBRARIES = {"src/libreslab.so.1": "malloc", "src/libreslab-api.so.1": "reslab_malloc_nolock",
+             "src/rcu/libreslab-rcu.so.1": "reslab_free_rcu"}
+A_MEMBER = re.compile(r"(<class-decl name='reslab_\w*stats'.*?layout-offset-in-bits=')64'", re.S)
 
 
 def run(*command):
     return subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
+
+
+def succeed(*command):
+    done = run(*command)
+    if done.returncode != 0:
+        sys.exit(f"abi: FAILED: {command[0]}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
+
+
+def dump(source, library, to):
+    succeed("abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--drop-private-types",
+            "--exported-interfaces-only", "--headers-dir", source / "include", "--out-file", to, library)
+    # Where it was built is nobody's interface.
+    to.write_text(re.sub(r"path='[^']*/src/", "path='src/", to.read_text()))
+
+
+def differs(before, after):
+    done = run("abidiff", before, after)
+    if done.returncode & 3:  # it could not compare
+        sys.exit(f"abi: FAILED: abidiff: {done.stdout}{done.stderr}")
+    return done.returncode != 0 and done.stdout + done.stderr
+
+
+def broken(text, name):
+    """abi/ of a library that had more than ours, or something of another shape."""
+    yield f"without {name}", re.sub(rf"'{name}(?=[@'])", f"'{name}_too", text)
+    yield "with a member elsewhere", A_MEMBER.sub(r"\g<1>128'", text, count=1)
+
+
+def check(stored, now, name, folder):
+    if difference := differs(stored, now):
+        sys.exit(f"abi: FAILED: the library is not what {stored} says; an addition is written down by --write:\n{difference}")
+    for what, text in broken(stored.read_text(), name):
+        other = folder / "other.abi"
+        other.write_text(text)
+        if not differs(other, now):
+            sys.exit(f"abi: FAILED: a library {what} would be taken for the one of {stored}")
+    print(f"as in {stored.name}")
 
 
 def main():
@@ -26,30 +67,15 @@ def main():
         sys.exit(77)
     with tempfile.TemporaryDirectory(prefix="reslab-abi-") as folder:
         build = Path(folder) / "build"
-        # With debug information, which is where the types are.
-        for command in (["meson", "setup", build, source, "-Dtests=false", "-Dbenchmarks=false", "-Dcommand=disabled",
-                         "--buildtype=debugoptimized"],
-                        ["ninja", "-C", build, *(f"src/{'rcu/' if 'rcu' in name else ''}{name}" for name in LIBRARIES)]):
-            done = run(*command)
-            if done.returncode != 0:
-                sys.exit(f"abi: FAILED: {done.stdout[-3000:]}{done.stderr[-3000:]}")
-        for name in LIBRARIES:
-            library = next(path for path in build.rglob(name) if path.is_file())
-            stored = source / "abi" / name.replace(".so.1", ".abi")
-            now = Path(folder) / stored.name
-            done = run("abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--drop-private-types", "--exported-interfaces-only",
-                       "--headers-dir", source / "include", "--out-file", now, library)
-            if done.returncode != 0:
-                sys.exit(f"abi: FAILED: abidw {name}: {done.stderr}")
-            if "--write" in sys.argv:
-                stored.parent.mkdir(exist_ok=True)
-                # Where it was built is nobody's interface.
-                stored.write_text(re.sub(r"path='[^']*/src/", "path='src/", now.read_text()))
-                continue
-            done = run("abidiff", "--no-added-syms", stored, now)
-            if done.returncode != 0:
-                sys.exit(f"abi: FAILED: {name} differs from {stored}:\n{done.stdout}{done.stderr}")
-            print(f"{name}: as in {stored.name}")
+        # With debug information, which is where the types are; the rest of the code is not looked at.
+        succeed("meson", "setup", build, source, "-Dtests=false", "-Dbenchmarks=false", "-Dcommand=disabled", "--buildtype=debug")
+        succeed("ninja", "-C", build, *LIBRARIES)
+        for library, name in LIBRARIES.items():
+            stored = source / "abi" / Path(library).name.replace(".so.1", ".abi")
+            now = stored if "--write" in sys.argv else Path(folder) / stored.name
+            dump(source, build / library, now)
+            if now != stored:
+                check(stored, now, name, Path(folder))
 
 
 if __name__ == "__main__":
