@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The probes of docs/probes.md are in the library: in its notes, as readelf shows them, each at a NOP, and as gdb finds them.
+Its examples name some of them.
 
 Usage: probes.py PAGE LIBRARY...
 """
@@ -52,10 +53,13 @@ def code_at(library, address):
 
 def main():
     page, *libraries = sys.argv[1:]
-    rows = re.findall(r"^\| (`.*?) \|", open(page, encoding="utf-8").read(), re.M)
+    text = open(page, encoding="utf-8").read()
+    rows = re.findall(r"^\| (`.*?) \|", text, re.M)
     wanted = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     if len(wanted) < 20 or not libraries:
         sys.exit(f"{page}: no table of probes, or no library")
+    if unknown := set(re.findall(r"reslab:(\w+)", text)) - wanted:  # in its examples
+        sys.exit(f"{page}: no probes of its table: {', '.join(sorted(unknown))}")
     for library in libraries:
         probes = in_notes(library)
         found = {name for name, _ in probes}

@@ -43,7 +43,7 @@ def main():
     text = page.read_text()
     head, rest = text.split(MARKS[0])
     _, tail = rest.split(MARKS[1])
-    made = head + MARKS[0] + "```text\n" + figure(root) + "\n```\n" + MARKS[1] + tail
+    made = head + MARKS[0] + "```text includes\n" + figure(root) + "\n```\n" + MARKS[1] + tail
     if "--check" not in sys.argv:
         page.write_text(made)
     elif made != text:
