@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manual pages are laid out without a warning, and name functions that there are.
+"""The manual pages are laid out without a warning, and name functions that there are; that of the command has the options
+of all its subcommands, and no others.
 
-Usage: manual.py SOURCE
+Usage: manual.py SOURCE [RESLAB]
 """
 
 import re
@@ -9,6 +10,21 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+
+def options_of(reslab, *subcommand):
+    shown = subprocess.run([reslab, *subcommand, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                           timeout=60, check=True).stdout
+    subcommands = re.findall(r"^  (\w+) {2,}", shown, re.M)
+    named = {option for forms in re.findall(r"^ +(-[\w,-]+)", shown, re.M) for option in forms.split(",")}
+    return named.union(*(options_of(reslab, name) for name in subcommands if not subcommand)) - {"-h", "--help"}
+
+
+def problems_of_options(page, reslab):
+    there_are = options_of(reslab)
+    documented = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", page.read_text().replace("\\-", "-")))
+    yield from (f"{page.name}: nothing of {option}" for option in sorted(there_are - documented))
+    yield from (f"{page.name}: there is no {option}" for option in sorted(documented - there_are))
 
 
 def main():
@@ -26,6 +42,8 @@ def main():
         if page.suffix == ".3":
             problems += [f"{page.name}: there is no {name}" for name in set(re.findall(r"\b(reslab_\w+)", text))
                          if not re.search(rf"\b{name}\b", declared)]
+    if len(sys.argv) > 2:
+        problems += problems_of_options(source / "man/reslab.1", sys.argv[2])
     for problem in problems:
         print(problem)
     print(f"{len(pages)} pages, {len(problems)} problems")
