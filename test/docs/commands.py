@@ -47,7 +47,7 @@ def commands_of(page):
 
 def copy_of_dev(source, folder):
     """./dev without what its commands do once they know what is asked of them."""
-    lists = "test_packages=() build_packages=() bench_packages=()"
+    lists = "test_packages=() build_packages=() bench_packages=() lint_packages=()"
     shutil.copytree(source / "tools/dev", folder / "tools/dev")
     shutil.copy(source / "dev", folder)
     (folder / "tools/dev/lib/packages.sh").write_text(lists + "\nneed() { exit 0; }\n")

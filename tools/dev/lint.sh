@@ -2,13 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 dev_lint() {
-  need "${build_packages[@]}" clang clang-tidy
+  need "${build_packages[@]}" "${lint_packages[@]}"
   make_build_for use clang || die "the build could not be configured"
   cd "$root"
-  local files=("$@")
-  (($# > 0)) || mapfile -t files < <(find src tools -name '*.cc' | sort)
-  # One process for each file, as many at a time as there are CPUs; all findings are shown before it fails.
-  printf '%s\0' "${files[@]}" |
-    xargs --null --max-procs="$(nproc)" --max-args=1 clang-tidy --quiet -p build/clang --warnings-as-errors='*' ||
-    die "clang-tidy found something"
+  "$commands/lib/tidy" build/clang "$@" || die "clang-tidy found something"
 }

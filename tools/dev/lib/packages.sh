@@ -19,6 +19,9 @@ test_packages=(
   memcached libmemcached-tools  # beside the example cache server
 )
 
+# What looks at the sources, in the full tests and by itself.
+lint_packages=(clang clang-tidy)
+
 # Another architecture, cross-built and run under qemu.
 cross_packages=(g++-aarch64-linux-gnu qemu-user-static googletest)
 
