@@ -4,8 +4,9 @@
 # KIND is micro (single calls), workloads, programs (Debian's), worst (the slowest calls), memory (idle, and over time),
 # startup, instructions (of the fast paths), or all of these: docs/benchmarks.md and docs/plots. storm: how long each
 # allocator lasts when a signal handler allocates. latency: nolock calls in a handler against masking signals around a
-# lock. cache: the example cache server against memcached. Samples are kept in build/bench. With --only or --allocators the
-# documents stay as they are. A peer that Debian has not is given by --allocator NAME=PATH of its library.
+# lock. cache: the example cache server against memcached. profile: what the heap profile costs programs. Samples are kept
+# in build/bench. With --only or --allocators the documents stay as they are. A peer that Debian has not is given by
+# --allocator NAME=PATH of its library.
 
 # What the programs are, and what draws.
 bench_programs=(redis-server redis-tools sqlite3 g++ python3 z3 ghostscript nodejs xz-utils python3-matplotlib valgrind)
@@ -14,17 +15,17 @@ dev_bench() {
   local kind=${1:-all}
   shift || true
   case $kind in
-    micro | workloads | programs | worst | memory | startup | instructions | all | storm | latency | cache) ;;
+    micro | workloads | programs | worst | memory | startup | instructions | all | storm | latency | cache | profile) ;;
     *)
-      die "usage: ./dev bench [micro|workloads|programs|worst|memory|startup|instructions|all|storm|latency|cache]" \
-        "[OPTIONS]"
+      die "usage: ./dev bench [micro|workloads|programs|worst|memory|startup|instructions|all|storm|latency|cache" \
+        "|profile] [OPTIONS]"
       ;;
   esac
   need "${bench_packages[@]}" "${bench_programs[@]}"
   make_build_for tests gcc || die "the build failed"
   compile gcc || die "the build failed"
   case $kind in
-    storm | latency)
+    storm | latency | profile)
       (($# == 0)) || die "./dev bench $kind takes no options"
       "bench_$kind"
       ;;
@@ -57,6 +58,8 @@ bench_instructions() {
 }
 
 bench_storm() { python3 "$root/bench/storm/run_storm.py" --build "$root/build/gcc" --markdown "$root/docs/storm.md" && renew_readme; }
+
+bench_profile() { debian_python "$root/bench/profile_cost.py" --build "$root/build/gcc" --markdown "$root/docs/heap-profile.md"; }
 
 bench_latency() { python3 "$root/bench/latency/run_latency.py" --build "$root/build/gcc" --markdown "$root/docs/latency.md"; }
 
