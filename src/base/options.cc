@@ -79,8 +79,8 @@ constexpr int choice_index(const char* choices, Piece value) {
 // The table's defaults as an object, computed at compile time.
 constexpr Options make_defaults() {
   return {
-#define CHOICE(name, value, choices, help) static_cast<uint32_t>(choice_index(choices, {value, sizeof value - 1})),
-#define FLAG(name, value, when, help) OptionValue<bool>(value != 0),
+#define CHOICE(name, value, choices, help) static_cast<uint32_t>(choice_index(choices, {(value), sizeof(value) - 1})),
+#define FLAG(name, value, when, help) OptionValue<bool>((value) != 0),
 #define NUMBER(name, value, when, unit, help) OptionValue<uint64_t>(value),
 #define TEXT(name, value, help) value,
 #include "base/options.def"

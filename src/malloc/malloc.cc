@@ -15,7 +15,7 @@ using namespace reslab;
 extern "C" {
 __attribute__((visibility("hidden"))) extern const char reslab_lifetime, reslab_limits, reslab_vfork;
 }
-__attribute__((used)) static const char* const parts[] = {&reslab_lifetime, &reslab_limits, &reslab_vfork};
+__attribute__((used)) static const char* const kParts[] = {&reslab_lifetime, &reslab_limits, &reslab_vfork};
 
 RESLAB_EXPORT void* malloc(size_t size) noexcept { return malloc_entry(size); }
 RESLAB_EXPORT void free(void* ptr) noexcept { free_entry(ptr); }
