@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/profile.h"
 
+#include "base/random.h"
+
 namespace reslab {
 
 constinit std::atomic<ProfileTables*> profile_tables{nullptr};
@@ -8,14 +10,6 @@ constinit std::atomic<ProfileTables*> profile_tables{nullptr};
 namespace {
 
 ProfileTables& tables() { return *profile_tables.load(std::memory_order_acquire); }
-
-// SplitMix64 (Steele, Lea and Flood, 2014): a counter and a mix, so that any number of threads may draw.
-uint64_t draw_bits() {
-  uint64_t bits = tables().draws.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed);
-  bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9;
-  bits = (bits ^ bits >> 27) * 0x94d049bb133111eb;
-  return bits ^ bits >> 31;
-}
 
 // -log2 of a fraction of 2^64, in units of 2^-16: the bits of the logarithm's fraction come out by squaring.
 uint64_t minus_log2(uint64_t fraction) {
@@ -44,10 +38,10 @@ bool profile_picks_now(size_t bytes) {
   uint32_t left = thread_line.until_sample.load(std::memory_order_relaxed);
   bool is_picked = left != 0;
   if (left == 0) {  // the thread's first
-    left = draw_distance(tables().rate, draw_bits());
+    left = draw_distance(tables().rate, draw_bits(tables().draws));
     is_picked = bytes >= left;
   }
-  if (is_picked) left = draw_distance(tables().rate, draw_bits());
+  if (is_picked) left = draw_distance(tables().rate, draw_bits(tables().draws));
   else left -= static_cast<uint32_t>(bytes);
   thread_line.until_sample.store(left, std::memory_order_relaxed);
   return is_picked;
