@@ -63,6 +63,8 @@ void* DeferredList::pop() {
     const uint64_t next_head = ((head >> kIndexBits) + 1) << kIndexBits | (next & kIndexMask);
     if (head_.compare_exchange_weak(head, next_head, std::memory_order_acq_rel, std::memory_order_acquire)) {
       length_.fetch_sub(1, std::memory_order_relaxed);
+      // Not for the next owner to read. Pops that still do fail by the tag.
+      __atomic_store_n(static_cast<uint64_t*>(object), 0, __ATOMIC_RELAXED);
       // The pop was valid, so the link was read whole: anything but an object's place was written by the program.
       if (next != 0 && (next > kIndexMask || object_at(next) == nullptr)) report_overwritten(object);
       return object;

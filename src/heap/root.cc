@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/hooks.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "base/unwind.h"
 #include "cache/magazine.h"
@@ -146,7 +147,8 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   made.metadata_bytes = plan.total;
   made.reserved_bytes = size_t{plan.reserved_units} << kUnitShift;
   made.counters = &counters;
-  made.deferred_key = random_bits(1);
+  // Of both words, which are the C library's stack and pointer guards: a link that leaks tells neither.
+  made.deferred_key = mix_bits(random_bits(0) + mix_bits(random_bits(1)));
   made.regions = metadata + plan.regions;
   made.spare_region_bytes.store(plan.block_chunks - plan.regions - size_t{made.cpu.slots} * kRegionBytes,
                                 std::memory_order_relaxed);

@@ -68,6 +68,11 @@ TEST_F(DeferredListTest, NoLinkIsAnAddressOrAnIndexInTheClear) {
   }
 }
 
+TEST_F(DeferredListTest, ALinkGoesWithItsObjectFromTheList) {
+  for (int i = 0; i < 3; ++i) list_.push(objects_[i]);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(*static_cast<uint64_t*>(unit::opaque(list_.pop())), 0u);
+}
+
 TEST_F(DeferredListTest, AWalkSeesEveryObjectOnce) {
   for (int i = 0; i < 100; ++i) list_.push(objects_[i]);
   std::vector<void*> seen;
