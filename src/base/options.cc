@@ -210,6 +210,23 @@ const char* options_in_environment() {
   return nullptr;
 }
 
+void parse_all(Options& options, Speak speak, const char* all) {
+  for (const char* cursor = all; *cursor != '\0';) {
+    parse_one(options, speak, all, cursor);
+    if (*cursor == ':') ++cursor;
+  }
+}
+
+// What the option stands for, and again what is said of these themselves.
+void harden(Options& options, const char* all) {
+  options.random_placement = true;
+  options.zero_on_free = true;
+  options.check_frees = true;
+  options.guard_metadata = true;
+  options.check_sizes = true;
+  parse_all(options, Speak::kNo, all);
+}
+
 }  // namespace
 
 constinit const Options default_options = make_defaults();
@@ -219,10 +236,8 @@ void parse_options(Options& options, Speak speak) {
   if (getauxval(AT_SECURE) != 0) return;
   const char* all = options_in_environment();
   if (all == nullptr) return;
-  for (const char* cursor = all; *cursor != '\0';) {
-    parse_one(options, speak, all, cursor);
-    if (*cursor == ':') ++cursor;
-  }
+  parse_all(options, speak, all);
+  if (options.harden) harden(options, all);
   if (options.help && speak == Speak::kYes) print_help();
 }
 

@@ -34,9 +34,11 @@ void learn_node(uint32_t slot) {
 
 }  // namespace
 
+size_t writable_region_bytes() { return options().guard_metadata ? kRegionBytes - kPageBytes : kRegionBytes; }
+
 bool Slots::make_ready(uint32_t slot) {
   if (is_ready(slot)) return true;
-  if (!vm_make_writable(region_of(slot), kRegionBytes)) return false;
+  if (!vm_make_writable(region_of(slot), writable_region_bytes())) return false;
   if (node_count() > 1) learn_node(slot);
   RESLAB_HOOK("slot_ready");
   ready_[slot].store(1, std::memory_order_release);

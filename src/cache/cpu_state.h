@@ -8,6 +8,7 @@
 #include "cache/deferred_list.h"
 #include "platform/fast_path.h"
 #include "platform/region.h"
+#include "slab/size_classes.h"
 #include "sync/local_lock.h"
 
 namespace reslab {
@@ -30,6 +31,12 @@ struct CpuState {
 static_assert(sizeof(CpuState) == 64);
 static_assert(kSlowBytes + sizeof(CpuState) + (kMaxClasses - 4) * sizeof(ClassSlot) <= kRegionBytes - 8,
               "the last word of a region stays NULL (2)");
+
+static_assert(kSlowBytes + sizeof(CpuState) + kClassEnd * sizeof(ClassSlot) <= kRegionBytes - 4096,
+              "the last page is never written: option guard_metadata");
+
+// Of a slot's region, from its start on: all, or all but a page that an overflow ends at.
+size_t writable_region_bytes();
 
 inline char* region_of(uint32_t slot) {
   return fast_path.regions.load(std::memory_order_relaxed) + (size_t{slot} << kRegionShift);

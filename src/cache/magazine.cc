@@ -119,6 +119,23 @@ void fallback_set_hint(uint32_t slot, ClassId cls, uint32_t top) {
 
 // --- both modes ------------------------------------------------------------------------------------------------------
 
+// What lay below `top` when it was read was free, and what has come there since was freed after: never a live object. A
+// section's store of an object is seen no later than that of its `top`, or an older word could be taken for it.
+bool magazine_holds(ClassId cls, const void* object) {
+  constexpr uint32_t kLookedAt = 32;
+  if (in_rseq_mode() && !kStoresAreSeenInOrder) return false;
+  const uint32_t slot = slot_index();
+  const ClassInfo& info = class_info(cls);
+  const uint32_t top = top_of(slot, cls).load(std::memory_order_acquire);  // before the slots
+  if (top > info.begin + info.magazine) return false;                      // closed
+  const uint32_t first = top > info.begin + kLookedAt ? top - kLookedAt : info.begin;
+  const std::atomic<void*>* words = slot_words(slot);
+  for (uint32_t i = first; i < top; ++i) {
+    if (words[i].load(std::memory_order_relaxed) == object) return true;
+  }
+  return false;
+}
+
 uint32_t magazine_pop_batch(ClassId cls, void** out, uint32_t n) {
   if (!in_rseq_mode()) return fallback_pop_batch(cls, out, n).count;
   for ([[maybe_unused]] int round : for_tries(kRestarts)) {

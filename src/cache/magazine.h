@@ -43,6 +43,9 @@ inline Section magazine_push(ClassId cls, void* object) {
 uint32_t magazine_pop_batch(ClassId cls, void** out, uint32_t n);
 uint32_t magazine_push_batch(ClassId cls, void* const* in, uint32_t n);
 
+// Is a live object among the last that were freed to this slot's magazine? Then it was freed before. False may be wrong.
+bool magazine_holds(ClassId cls, const void* object);
+
 // Lets the magazine use `slots` slots from now on. What lies above is popped as before.
 void magazine_resize(ClassId cls, uint32_t slots);
 

@@ -12,6 +12,7 @@
 #include "cache/depot.h"
 #include "cache/give_back.h"
 #include "cache/magazine.h"
+#include "cache/placement.h"
 #include "cache/policy.h"
 #include "cache/tide.h"
 #include "platform/topology.h"
@@ -33,9 +34,10 @@ void* distribute(ClassId cls, uint32_t block) {
   BlockPool& pool = blocks();
   void** objects = pool.slots(block);
   const uint32_t rest = pool.count(block) - 1u;
-  void* result = objects[rest];
   pool.set_count(block, 0);  // before they enter their new home
   RESLAB_HOOK("distribute");
+  if (places_at_random()) shuffle(objects, rest + 1);
+  void* result = objects[rest];
   const uint32_t pushed = magazine_push_batch(cls, objects, rest);
   if (pushed == rest) {
     pool.recycle(block);
@@ -50,6 +52,7 @@ void* distribute(ClassId cls, uint32_t block) {
 // Objects of one slab into a block in hand; how many it holds now.
 uint32_t gather_from(uint32_t unit, SlabIdentity identity, uint32_t block, uint32_t want) {
   const uint32_t have = blocks().count(block);
+  if (places_at_random()) search_anywhere(unit, identity.cls);
   return have + slab_take(unit, identity, blocks().slots(block) + have, want - have, &blocks().header(block).count);
 }
 

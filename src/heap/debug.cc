@@ -110,12 +110,7 @@ class Tracked {
   }
 
   // Nobody else has it: its bit in the slab must say so.
-  bool is_free_in_slab() const {
-    if (place_.cls == kRunClass) return false;
-    const ClassInfo& info = malloc_class_info(place_.cls);  // others are not tracked
-    const uint32_t index = object_index(info, place_.offset);
-    return (slab_bits(place_.unit, info)[index / 64].load(std::memory_order_relaxed) >> (index % 64) & 1) != 0;
-  }
+  bool is_free_in_slab() const { return place_.cls != kRunClass && slab_has_free(place_); }
 
  private:
   size_t zone_end(size_t bytes) const {

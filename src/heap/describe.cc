@@ -21,7 +21,7 @@ void describe_small(Line& line, const ObjectPlace& place) {
     say(line, Report::kSlabTail, {info.object_bytes});
     return;
   }
-  const bool free = (slab_bits(place.unit, info)[index / 64].load(std::memory_order_relaxed) >> (index % 64) & 1) != 0;
+  const bool free = slab_has_free(place);
   if (inside == 0) say(line, free ? Report::kFreeObject : Report::kObject, {index, info.object_bytes});
   else say(line, free ? Report::kInteriorOfFree : Report::kInterior, {inside, index, info.object_bytes});
   if (place.cls >= kFirstCacheClass) line.text(" (").text(class_table().name(place.cls)).text(")");

@@ -9,6 +9,7 @@
 #include "cache/cpu_state.h"
 #include "cache/depot.h"
 #include "cache/give_back.h"
+#include "cache/magazine.h"
 #include "heap/account.h"
 #include "heap/aside.h"
 #include "heap/charged.h"
@@ -102,6 +103,11 @@ bool fits_in_place(const ObjectPlace& place, size_t bytes) {
   return place.cls != kRunClass && bytes <= kMaxSmallBytes && stays_in_class(place.cls, class_of_size(bytes), bytes);
 }
 
+// What a free can see of an earlier one for the price of two cache lines or three.
+bool is_seen_free(const void* object, const ObjectPlace& place) {
+  return place.cls != kRunClass && (slab_has_free(place) || magazine_holds(place.cls, object));
+}
+
 // --- sizes of sized frees ----------------------------------------------------------------------------------------------
 
 bool is_guarded(const void* object) {
@@ -184,6 +190,11 @@ void* heap_allocate_of(ClassId cls, uint32_t account, Contract contract, const c
   return cache_alloc_slow(cls, contract, Retry::kOwnBucket);
 }
 
+void heap_erase(void* object, const ObjectPlace& place) {
+  if (place.cls == kRunClass || class_info(place.cls).is(kKeepsContent)) return;
+  __builtin_memset(object, 0, class_info(place.cls).object_bytes);
+}
+
 void* heap_allocate_on_node(size_t bytes, uint32_t node) {
   if (!ensure_root(Contract::kAny) || node >= node_count() || node == node_of_slot(slot_index())) return nullptr;
   if (debug_is_on() || must_keep_aside()) return nullptr;
@@ -207,8 +218,10 @@ void heap_free_untracked(void* object, const ObjectPlace& place, Contract contra
   if (must_keep_aside()) return aside_free(object, contract);
   const SlowCall slow;
   if (slow.is_nested()) note_reentry(call);
+  if (options().check_frees && is_seen_free(object, place)) report_double_free(call, object);
   const bool is_charged = place.cls != kRunClass && class_info(place.cls).is(kCharged);
   if (is_charged && !charged_release(place)) report_double_free(call, object);
+  if (options().zero_on_free) heap_erase(object, place);
   const bool freed =
       place.cls == kRunClass ? run_free(place.unit, contract) : cache_free_slow(place.cls, object, contract);
   if (!freed) report_double_free(call, object);

@@ -63,11 +63,15 @@ void heap_require_pages(const void* object, size_t bytes, const char* call);
 // may have been asked for as well.
 void heap_check_size(const void* object, size_t bytes, size_t most_align, const char* call);
 
-// --- for the debug modes (heap/debug.h), which stand between these and the functions above ----------------------------
+// --- for the debug modes (heap/debug.h), which stand between these and the functions above, and for rcu_core ---------
 
 // The place of a pointer that must be the start of an object; anything else is reported. And the bytes of the object.
 ObjectPlace heap_place_of(const void* object, const char* call);
 size_t heap_bytes_at(const ObjectPlace& place);
+
+// With the option zero_on_free, of an object that is being freed. Not of those that reslab never writes (13), nor of runs,
+// which see to it themselves.
+void heap_erase(void* object, const ObjectPlace& place);
 
 void* heap_allocate_untracked(const Request& request, const char* call);
 void heap_free_untracked(void* object, const ObjectPlace& place, Contract contract, const char* call);

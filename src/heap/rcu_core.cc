@@ -159,6 +159,11 @@ void require_not_pending(uint32_t unit, ClassId cls, const RetiredWords& words, 
 
 constinit BulkFree bulk_free;
 
+void erase(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
+  for (; bits != 0; bits &= bits - 1)
+    heap_erase(retired_object(unit, cls, word, bits), {cls, unit, 0});  // ends: a bit goes
+}
+
 // What a word of a unit has had to wait for is over. To the caches:
 void give_to_caches(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
   RESLAB_HOOK("retired_give_back");
@@ -168,6 +173,7 @@ void give_to_caches(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
   }
   require_not_free(unit, cls, word, bits);
   if (class_info(cls).is(kCharged)) charged_release_bits(unit, cls, word, bits);
+  if (options().zero_on_free) erase(unit, cls, word, bits);
   bulk_free.add(unit, cls, word, bits);
 }
 

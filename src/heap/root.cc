@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/unwind.h"
 #include "cache/magazine.h"
+#include "cache/placement.h"
 #include "platform/fast_path.h"
 #include "platform/small_file.h"
 #include "platform/vm.h"
@@ -44,8 +45,9 @@ constexpr uint32_t kMaxBlockChunks = 1024;              // a million blocks
 struct Plan {
   uint32_t window_units;
   uint32_t reserved_units;
-  size_t bitmaps, class_of, node_of, node_lists, node_depots, writable_end, regions, block_chunks, unit_chunks,
-      total;  // offsets in the metadata
+  size_t guard;  // bytes that cannot be touched: before the root, around the regions, and behind it all
+  size_t root, bitmaps, class_of, node_of, node_lists, node_depots, writable_end, readable, regions, readable_end,
+      block_chunks, unit_chunks, total;  // offsets in the metadata
   uint32_t max_block_chunks;
   size_t left;  // address space under the limit before any of it; SIZE_MAX: no limit
 };
@@ -78,17 +80,20 @@ void plan_metadata(Plan& plan, const CpuSetup& cpu) {
   const size_t words = plan.window_units / 64 + 1;
   const size_t chunks = plan.window_units / kUnitsInChunk + 1;
   plan.max_block_chunks = static_cast<uint32_t>(chunks < kMaxBlockChunks ? chunks : kMaxBlockChunks);
-  plan.bitmaps = round_up(sizeof(Root), kPageBytes);
+  plan.root = plan.guard;
+  plan.bitmaps = plan.root + round_up(sizeof(Root), kPageBytes);
   plan.class_of = plan.bitmaps + round_up((2 * words + words / 64 + 1) * 8, kPageBytes);
   plan.node_of = plan.class_of + round_up(size_t{plan.window_units} * 2, kPageBytes);
   const size_t classes_of_others = size_t{cpu.nodes - 1} * kMaxClasses;
   plan.node_lists = plan.node_of + (cpu.nodes > 1 ? round_up(plan.window_units, kPageBytes) : 0);
   plan.node_depots = plan.node_lists + round_up(classes_of_others * sizeof(SlabLists), kPageBytes);
   plan.writable_end = plan.node_depots + round_up(classes_of_others * sizeof(TaggedStack), kPageBytes);
-  plan.regions = plan.writable_end + kPageBytes;  // the page between holds the word below region 0 (2)
-  plan.block_chunks = plan.regions + size_t{region_count(cpu, plan.left)} * kRegionBytes;
+  plan.readable = plan.writable_end + plan.guard;
+  plan.regions = plan.readable + kPageBytes;  // the page between holds the word below region 0 (2)
+  plan.readable_end = plan.regions + size_t{region_count(cpu, plan.left)} * kRegionBytes;
+  plan.block_chunks = plan.readable_end + plan.guard;
   plan.unit_chunks = plan.block_chunks + plan.max_block_chunks * kBlockChunkBytes;
-  plan.total = plan.unit_chunks + chunks * kChunkBytes;
+  plan.total = plan.unit_chunks + chunks * kChunkBytes + plan.guard;
 }
 
 // 64 random bits the kernel has put on every process's stack.
@@ -149,8 +154,9 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   made.counters = &counters;
   // Of both words, which are the C library's stack and pointer guards: a link that leaks tells neither.
   made.deferred_key = mix_bits(random_bits(0) + mix_bits(random_bits(1)));
+  made.draws.store(mix_bits(random_bits(1) + mix_bits(random_bits(0))), std::memory_order_relaxed);
   made.regions = metadata + plan.regions;
-  made.spare_region_bytes.store(plan.block_chunks - plan.regions - size_t{made.cpu.slots} * kRegionBytes,
+  made.spare_region_bytes.store(plan.readable_end - plan.regions - size_t{made.cpu.slots} * kRegionBytes,
                                 std::memory_order_relaxed);
   made.arena.init({reinterpret_cast<uintptr_t>(window), plan.window_units, metadata + plan.unit_chunks,
                    reinterpret_cast<uint16_t*>(metadata + plan.class_of),
@@ -185,9 +191,8 @@ void unmap_parts(Parts& parts, const Plan& plan) {
 bool map_heap(Parts& parts, Plan& plan) {
   parts.metadata = static_cast<char*>(vm_reserve(plan.total, 0));
   if (parts.metadata == nullptr) return false;
-  const size_t regions_bytes = plan.block_chunks - plan.writable_end;
-  return vm_make_writable(parts.metadata, plan.writable_end) &&
-         vm_make_readable(parts.metadata + plan.writable_end, regions_bytes) &&
+  return vm_make_writable(parts.metadata + plan.root, plan.writable_end - plan.root) &&
+         vm_make_readable(parts.metadata + plan.readable, plan.readable_end - plan.readable) &&
          (parts.window = reserve_what_fits(plan)) != nullptr &&
          (parts.fork_page = make_fork_page(parts.wipes_on_fork)) != nullptr;
 }
@@ -252,10 +257,11 @@ Root* build_root() {
   const CpuSetup cpu = detect_cpu(static_cast<ModeOption>(options.mode), static_cast<SlotsOption>(options.slots),
                                   invented_machine(options));
   Plan plan;
+  plan.guard = options.guard_metadata ? kPageBytes : 0;
   plan_window(plan, vm_address_space());
   Parts parts = {};
   if (!map_parts(parts, plan, debug_settings, cpu)) return nullptr;
-  auto* made = reinterpret_cast<Root*>(parts.metadata);
+  auto* made = reinterpret_cast<Root*>(parts.metadata + plan.root);
   made->options = options;
   made->debug = parts.debug;
   made->debug_bytes = DebugTables::bytes_for(plan.window_units);
@@ -271,6 +277,10 @@ Root* build_root() {
   return made;
 }
 
+bool sees_each_free(const Options& options) {
+  return options.check_sizes || options.check_frees || options.zero_on_free;
+}
+
 // Idempotent: every thread stores the same values. The two limits of the fast path come last (4).
 void adopt(Root& from) {
   constexpr auto relaxed = std::memory_order_relaxed;
@@ -284,6 +294,7 @@ void adopt(Root& from) {
   published_class_table.store(&from.class_table, relaxed);
   published_cache_classes.store(from.class_table.infos(), relaxed);
   deferred_key.store(from.deferred_key, relaxed);
+  placement_draws.store(from.options.random_placement ? &from.draws : nullptr, relaxed);
   fence_available.store(from.has_fence, relaxed);
   fast_path.regions.store(from.regions, relaxed);
   fast_path.rseq_offset.store(from.cpu.rseq_offset, relaxed);
@@ -300,7 +311,7 @@ void adopt(Root& from) {
   if (!from.options.report_reentry && from.debug == nullptr) {  // which see each call (30)
     const bool rseq = from.cpu.mode == Mode::kRseq;
     // release: on x86-64 the fast path's plain loads see the values above once they see a limit.
-    if (!from.options.check_sizes) {  // which looks at each sized free
+    if (!sees_each_free(from.options)) {
       (rseq ? fast_path.arena_bytes : fallback_path.arena_bytes)
           .store(size_t{from.arena.window().units} << kUnitShift, std::memory_order_release);
     }
@@ -368,7 +379,8 @@ size_t committed_metadata_bytes() {
   const Root& own = root();
   size_t bytes =
       static_cast<size_t>(own.regions - own.metadata) + own.arena.committed_chunk_bytes() + own.blocks.writable_bytes();
-  for (uint32_t slot = 0; slot < own.slots.count(); ++slot) bytes += own.slots.is_ready(slot) ? kRegionBytes : 0;
+  for (uint32_t slot = 0; slot < own.slots.count(); ++slot)
+    bytes += own.slots.is_ready(slot) ? writable_region_bytes() : 0;
   return bytes;
 }
 

@@ -39,6 +39,7 @@ struct Root {
   size_t metadata_bytes;
   size_t reserved_bytes;  // of the window, at the start
   uint64_t deferred_key;
+  std::atomic<uint64_t> draws;  // cache/placement.h
   ForkPage* fork_page;
   UnderRepair under_repair;
   DeferredList aside;  // heap/aside.h

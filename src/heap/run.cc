@@ -4,6 +4,7 @@
 #include "arena/arena.h"
 #include "base/counters.h"
 #include "base/hooks.h"
+#include "base/options.h"
 #include "cache/cpu_state.h"
 #include "heap/account.h"
 #include "platform/topology.h"
@@ -86,6 +87,18 @@ void* run_allocate_fresh(const Request& request) {
   return make_run(counted(arena().claim_at_frontier(count, align, request.contract)), request);
 }
 
+namespace {
+
+// Units that are free from here on. With the option zero_on_free their pages go at once, where the contract allows it and
+// memory is not locked: to overwrite them would touch what never was.
+Arena::Content erased(uint32_t unit, uint32_t units, Contract contract) {
+  const bool goes = options().zero_on_free && may_purge(contract);
+  const bool gone = goes && vm_discard(unit_address(unit), size_t{units} << kUnitShift);
+  return gone ? Arena::Content::kZero : Arena::Content::kDirty;
+}
+
+}  // namespace
+
 bool run_free(uint32_t unit, Contract contract, RunUnits then) {
   Slab& run = slab_at(unit);
   uint64_t state = run.state.load(std::memory_order_acquire);
@@ -101,10 +114,11 @@ bool run_free(uint32_t unit, Contract contract, RunUnits then) {
   const uint32_t account = run.account.load(std::memory_order_relaxed);
   if (account != 0) account_close(account, size_t{units} << kUnitShift);
   map_first_unit(unit, kNoClass);
-  if (then == RunUnits::kKept && arena().keep(unit, units)) return true;
+  const Arena::Content content = then == RunUnits::kKept ? erased(unit, units, contract) : Arena::Content::kZero;
+  if (content == Arena::Content::kDirty && arena().keep(unit, units)) return true;
   counters.add(Counter::kFrees);
   if (then == RunUnits::kHole) return true;
-  arena().release(unit, units, then == RunUnits::kZero ? Arena::Content::kZero : Arena::Content::kDirty);
+  arena().release(unit, units, content);
   if (may_purge(contract)) arena().purge_above_bound();
   return true;
 }
@@ -134,7 +148,7 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
   run.run_units.store(units, std::memory_order_relaxed);
   if (units < have) {
     if (account != 0) account_shrink(account, size_t{have - units} << kUnitShift);
-    arena().release(unit + units, have - units, Arena::Content::kDirty);
+    arena().release(unit + units, have - units, erased(unit + units, have - units, contract));
     if (may_purge(contract)) arena().purge_above_bound();
   }
   return true;

@@ -63,6 +63,13 @@ inline constexpr uint32_t kRseqSignature = 0xd428bc00;
 inline constexpr uint32_t kRseqSignature = 0x53053053;
 #endif
 
+// Does who looks at another CPU's magazine see an object no later than the `top` above it?
+#if defined(__x86_64__)
+inline constexpr bool kStoresAreSeenInOrder = true;
+#else
+inline constexpr bool kStoresAreSeenInOrder = false;
+#endif
+
 }  // namespace reslab
 
 #if defined(__x86_64__)

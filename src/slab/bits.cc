@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Objects taken from slabs and given back to them, by their bits.
+#include <bit>
+
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "slab/inner.h"
@@ -47,8 +49,9 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, 
   Slab& slab = slab_at(unit);
   std::atomic<uint64_t>* bits = slab_bits(unit, info);
   char* base = unit_address(unit);
-  uint32_t word = slab.search_from.load(std::memory_order_relaxed);
-  if (word >= info.words) word = 0;
+  const uint32_t from = slab.search_from.load(std::memory_order_relaxed);
+  const unsigned turn = from % 64;  // of each word
+  uint32_t word = from / 64 < info.words ? from / 64 : 0;
   uint32_t got = 0;
   for (uint32_t left = info.words; left > 0 && got < want; --left) {
     if (bits[word].load(std::memory_order_relaxed) != 0) {
@@ -62,8 +65,9 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, 
       }
       if (taken != 0) slab.grace_period.store(0, std::memory_order_relaxed);  // before anybody has the objects
       const uint32_t first_got = got;
+      taken = std::rotr(taken, static_cast<int>(turn));
       while (taken != 0 && got < want) {
-        const auto index = static_cast<size_t>(word * 64 + static_cast<uint32_t>(__builtin_ctzll(taken)));
+        const auto index = static_cast<size_t>(word * 64 + (static_cast<unsigned>(__builtin_ctzll(taken)) + turn) % 64);
         out[got++] = base + index * info.object_bytes;
         taken &= taken - 1;
       }
@@ -72,11 +76,12 @@ uint32_t slab_take(uint32_t unit, SlabIdentity seen, void** out, uint32_t want, 
         slab_note_free(slab, slab_class(seen.cls), info, -static_cast<int32_t>(got - first_got));
         if (count != nullptr) raise(*count, got - first_got);
       }
+      taken = std::rotl(taken, static_cast<int>(turn));
       if (taken != 0) slab_put_back(unit, bits[word], taken);  // more than wanted: as if never taken
     }
     if (got < want) word = word + 1 == info.words ? 0 : word + 1;
   }
-  slab.search_from.store(word, std::memory_order_relaxed);
+  slab.search_from.store(word * 64, std::memory_order_relaxed);
   slab.free_when_purged.store(0, std::memory_order_relaxed);
   return got;
 }
@@ -124,6 +129,12 @@ uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask) {
   const uint64_t state = slab.state.load(std::memory_order_seq_cst);
   if ((flags_of(state) & (kSlabActive | kSlabListed)) == 0 && identity_of(state) == seen) slab_relist(unit, seen);
   return old & mask;
+}
+
+bool slab_has_free(const ObjectPlace& place) {
+  const ClassInfo& info = class_info(place.cls);
+  const uint32_t index = object_index(info, place.offset);
+  return (slab_bits(place.unit, info)[index / 64].load(std::memory_order_relaxed) >> (index % 64) & 1) != 0;
 }
 
 bool slab_give_object(void* object) {

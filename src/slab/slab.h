@@ -44,7 +44,7 @@ struct alignas(kDescriptorBytes) Slab {
   std::atomic<int32_t> free_hint;
   std::atomic<uint32_t> run_units;        // of a run: its length; 0 for slabs
   std::atomic<uint32_t> account;          // of a run: who is charged (heap/account.h)
-  std::atomic<uint32_t> search_from;      // word where the last take left off
+  std::atomic<uint32_t> search_from;      // object with which the next take begins
   std::atomic<int32_t> free_when_purged;  // objects, when its pages were last given back; 0: some were taken since
   std::atomic<uint32_t> pending_listed;   // slab/retired.h
   uint32_t waiting_next;
@@ -157,6 +157,9 @@ uint64_t slab_give(uint32_t unit, uint32_t word, uint64_t mask);
 
 // One object by its address; false: it was free already.
 bool slab_give_object(void* object);
+
+// Is the object at this place, the start of one, free in its slab?
+bool slab_has_free(const ObjectPlace& place);
 
 // Groups `count` objects of one class by word, sorts them for it, and frees them. One that was free already, or
 // nullptr.

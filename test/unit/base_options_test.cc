@@ -120,6 +120,18 @@ TEST_F(OptionsTest, TextThatDoesNotFitIsRefused) {
   EXPECT_NE(complaints_.find("bad value for option 'stats_file'"), std::string::npos);
 }
 
+TEST_F(OptionsTest, HardenStandsForWhatIsNotNamedItself) {
+  EXPECT_FALSE(parse("harden=0").zero_on_free);
+  for (const char* text : {"harden", "zero_on_free=0:harden=1", "harden=1:zero_on_free=0"}) {
+    const bool zeroes = strstr(text, "zero") == nullptr;
+    EXPECT_EQ(parse(text).zero_on_free, zeroes) << text;
+    EXPECT_TRUE(options_.random_placement && options_.check_frees && options_.guard_metadata && options_.check_sizes);
+    EXPECT_EQ(complaints_, "");
+  }
+  parse("harden=1:colour=blue:mode=x");
+  EXPECT_EQ(std::count(complaints_.begin(), complaints_.end(), '\n'), 2) << complaints_;
+}
+
 TEST_F(OptionsTest, HelpNamesEveryOption) {
   parse("help");
   for (const char* name : {"mode", "vfork", "local_lock", "stats", "stats_file", "help", "dirty_min", "dirty_percent",
