@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: DoubleFreeAtFlush + FreeObject(*, 64)
 // expect [debug=F] free: DoubleFree + Object(*, 64)
+// expect [check_frees=1] free: DoubleFree + Object(*, 64)
 #include "../misuse.h"
 
 int main(void) {

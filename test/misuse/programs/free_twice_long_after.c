@@ -5,6 +5,8 @@
 // expect [debug=F] free: DoubleFree + Object(*, 64)
 // expect [debug=F] free: DoubleFree + FreeObject(*, 64)
 // expect [debug=F] free: NothingThere
+// expect [check_frees=1] free: DoubleFree + FreeObject(*, 64)
+// expect [check_frees=1] free: NothingThere
 #include "../misuse.h"
 
 int main(void) {

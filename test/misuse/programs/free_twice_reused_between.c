@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // expect [] nothing
+// expect [harden=1] nothing
 // expect [debug=F] nothing
 // expect [debug=F:quarantine=1m] free: DoubleFree + Object(*, 64)
 #include "../misuse.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // expect [] free: DoubleFreeAtFlush + FreeObject(*, 64)
 // expect [debug=F] free: DoubleFree + Object(*, 64)
+// expect [check_frees=1] free: DoubleFree + Object(*, 64)
+// expect [harden=1] free: DoubleFree + Object(*, 64)
 #include "../misuse.h"
 
 int main(void) {
