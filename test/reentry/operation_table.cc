@@ -16,6 +16,7 @@ Table make_table(const char* name) {
   if (strcmp(name, "calls") == 0) return table::calls();
   if (strcmp(name, "typed") == 0) return table::typed();
   if (strcmp(name, "nodes") == 0) return {table::nodes(), nullptr};
+  if (strcmp(name, "hardened") == 0) return {table::hardened(), nullptr};
   if (strcmp(name, "sampled") == 0) return {table::profile_sampled(), nullptr, true};
   if (strcmp(name, "passed over") == 0) return {table::profile_passed_over(), nullptr};
   return table::of_debug_modes(name);

@@ -111,6 +111,10 @@ def walks(programs, modes):
             found.append(Walk(f"traced {table}/{mode}", programs.traced, in_table, options, 20))
         found.append(Walk(f"nodes/{mode}", programs.walk, ["--mode", mode, "--table", "nodes"],
                           options + ":dirty_cycles=0:nodes=2", 5))
+        found.append(Walk(f"hardened/{mode}", programs.walk, ["--mode", mode, "--table", "hardened"],
+                          options + ":dirty_cycles=0:harden=1", 5))
+        found.append(Walk(f"first, hardened/{mode}", programs.first, ["--mode", mode, "--operation", "first malloc"],
+                          options + ":harden=1", 10))
         found.append(Walk(f"first, nodes/{mode}", programs.first, ["--mode", mode, "--operation", "first malloc"],
                           options + ":nodes=2:thp=always", 10))
         found.append(Walk(f"misuse/{mode}", programs.misuse, ["--mode", mode], options, 4))

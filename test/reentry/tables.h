@@ -37,6 +37,9 @@ std::vector<Operation> kept_runs();
 // Of processes with several nodes.
 std::vector<Operation> nodes();
 
+// Of processes with the hardening options.
+std::vector<Operation> hardened();
+
 // Of processes with debug modes.
 std::vector<Operation> debug_of_all();
 std::vector<Operation> debug_guards();
