@@ -122,7 +122,7 @@ void fallback_set_hint(uint32_t slot, ClassId cls, uint32_t top) {
 // What lay below `top` when it was read was free, and what has come there since was freed after: never a live object. A
 // section's store of an object is seen no later than that of its `top`, or an older word could be taken for it.
 bool magazine_holds(ClassId cls, const void* object) {
-  constexpr uint32_t kLookedAt = 32;
+  constexpr uint32_t kLookedAt = 8;  // a cache line, or two
   if (in_rseq_mode() && !kStoresAreSeenInOrder) return false;
   const uint32_t slot = slot_index();
   const ClassInfo& info = class_info(cls);
