@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Real programs under each debug mode: they do their work, and nothing is reported.
+"""Real programs under each debug mode and hardening option: they do their work, and nothing is reported.
 
   programs.py --library FILE --mode MODE [--local-lock LOCK] [--rounds N --costs]
 
@@ -17,7 +17,9 @@ import sys
 import tempfile
 
 TIME_LIMIT_S = 120
-MODES = ["", "debug=F", "debug=Z", "debug=P", "debug=U", "debug=G", "debug=FZPUG:quarantine=4m", "debug=FZPUG,64,128"]
+HARDENING = ["random_placement=1", "check_frees=1", "zero_on_free=1", "harden=1"]
+MODES = ["", *HARDENING, "debug=F", "debug=Z", "debug=P", "debug=U", "debug=G", "debug=FZPUG:quarantine=4m",
+         "debug=FZPUG,64,128"]
 
 PYTHON = r"""
 import json, re, subprocess, threading, zlib
