@@ -42,6 +42,10 @@ std::vector<Operation> nodes() {
        kOwnSubject | kRare},
       {"malloc_nolock, no such node", "reslab_malloc_nolock", kSmall, RESLAB_NODE(9), 0, kObject, kSmall,
        one_in_magazine, nullptr, kStrict | kMayFail},
+      {"realloc of a run grows in place", "realloc", kIt, 3 * kRun, 0, kObject, kRun, subject_before_free_units,
+       "unit_claim_run", kOwnSubject | kRare},
+      {"realloc of a run moves its pages", "realloc", kIt, 3 * kHuge, 0, kObject, kHuge, subject_before_used_units,
+       "run_claimed", kOwnSubject | kRare},
       {"malloc of a run", "malloc", kRun, 0, 0, kObject, kRun, freed_units, nullptr, 0},
       {"trim", "reslab_trim", 0, 0, 0, Gives::kCount, kSmall, everything_cached, "slab_retire", kRare | kLongOnly},
   };

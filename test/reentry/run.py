@@ -113,6 +113,10 @@ def walks(programs, modes):
                           options + ":dirty_cycles=0:nodes=2", 5))
         found.append(Walk(f"hardened/{mode}", programs.walk, ["--mode", mode, "--table", "hardened"],
                           options + ":dirty_cycles=0:harden=1", 5))
+        for operation in ("typed cache, free", "typed cache, new slab"):
+            found.append(Walk(f"hardened, {operation}/{mode}", programs.walk,
+                              ["--mode", mode, "--table", "typed", "--operation", operation],
+                              options + ":dirty_cycles=0:harden=1", 2))
         found.append(Walk(f"first, hardened/{mode}", programs.first, ["--mode", mode, "--operation", "first malloc"],
                           options + ":harden=1", 10))
         found.append(Walk(f"first, nodes/{mode}", programs.first, ["--mode", mode, "--operation", "first malloc"],
