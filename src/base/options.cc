@@ -5,6 +5,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 
 // Where the kernel put arguments and environment, noted by glibc's loader; other libcs have no such name.
@@ -197,9 +199,12 @@ void parse_one(Options& options, Speak speak, const char* all, const char*& curs
   }
 }
 
-// As getenv. Under an auditor (LD_AUDIT) the loader itself allocates, before libc's constructor has set `environ`.
+// The constructor sets `environ` and this name; a program may take its environment away later, and is heard.
+bool libc_has_begun() { return environ != nullptr || *program_invocation_name != '\0'; }
+
+// As getenv. Under an auditor (LD_AUDIT) the loader itself allocates, before libc's constructor.
 const char* options_in_environment() {
-  if (environ != nullptr || &__libc_stack_end == nullptr) return getenv("RESLAB_OPTIONS");
+  if (libc_has_begun() || &__libc_stack_end == nullptr) return getenv("RESLAB_OPTIONS");
   constexpr char kBegin[] = "RESLAB_OPTIONS=";
   const auto* count = static_cast<const size_t*>(__libc_stack_end);  // of arguments; these follow, and a NULL
   for (const auto* text = reinterpret_cast<const char* const*>(count + 1 + *count + 1); *text != nullptr; ++text) {

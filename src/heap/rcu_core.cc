@@ -147,6 +147,7 @@ void require_not_waiting(void*, void* const* objects, uint32_t count) {
 }
 
 void require_not_free(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
+  if (cls == kRunClass) return;
   const uint64_t free = slab_bits(unit, class_info(cls))[word].load(std::memory_order_relaxed) & bits;
   if (free != 0) report_double_free(kCall, retired_object(unit, cls, word, free));
 }
@@ -160,6 +161,7 @@ void require_not_pending(uint32_t unit, ClassId cls, const RetiredWords& words, 
 constinit BulkFree bulk_free;
 
 void erase(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
+  if (cls == kRunClass) return;  // run_free gives its pages back
   for (; bits != 0; bits &= bits - 1)
     heap_erase(retired_object(unit, cls, word, bits), {cls, unit, 0});  // ends: a bit goes
 }
@@ -171,15 +173,12 @@ void give_to_caches(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
     if (!run_free(unit, Contract::kPlain)) report_double_free(kCall, unit_address(unit));
     return;
   }
-  require_not_free(unit, cls, word, bits);
   if (class_info(cls).is(kCharged)) charged_release_bits(unit, cls, word, bits);
-  if (options().zero_on_free) erase(unit, cls, word, bits);
   bulk_free.add(unit, cls, word, bits);
 }
 
 // While a debug mode is on: one by one, as if they were freed now. A child that is forked meanwhile lacks those of a word.
 void give_to_debug(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
-  if (cls != kRunClass) require_not_free(unit, cls, word, bits);
   for (; bits != 0; bits &= bits - 1)
     debug_give_back(retired_object(unit, cls, word, bits), kCall);  // ends: a bit goes
 }
@@ -193,7 +192,10 @@ Retired give_back_unit(uint32_t unit, Give give) {
   for (uint32_t word = 0; word < words.count; ++word) {
     const uint64_t bits = words.waiting[word].load(std::memory_order_relaxed);
     if (bits == 0) continue;
+    require_not_free(unit, cls, word, bits);
     require_not_pending(unit, cls, words, word, bits);
+    // While they wait still: what a child that is forked meanwhile finds on no record is lost to it.
+    if (options().zero_on_free && !debug_is_on()) erase(unit, cls, word, bits);
     words.waiting[word].store(0, std::memory_order_release);  // (R3)
     objects += static_cast<uint64_t>(__builtin_popcountll(bits));
     give(unit, cls, word, bits);

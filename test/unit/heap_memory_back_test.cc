@@ -128,6 +128,7 @@ class MemoryBack : public testing::TestWithParam<Case> {};
 
 TEST_P(MemoryBack, AProcessThatFreedEverythingIsSmallAgain) {
   unit::in_child([] {
+    const unit::Pinned pinned{unit::allowed_cpus().front()};  // whose thread moves: SoIsOneWhoseThreadMoves
     const size_t bytes = GetParam().bytes;
     const Order order = GetParam().order;
     List list(kTotal / (bytes != 0 ? bytes : 16) + 1);
@@ -199,6 +200,7 @@ TEST_P(MemoryBack, SoIsOneWhoseThreadMoves) {
 // can, and what else is free is not taken for the cache of a heap in use.
 TEST(MemoryBackScattered, OneObjectInASlabKeepsAPageOfIt) {
   unit::in_child([] {
+    const unit::Pinned pinned{unit::allowed_cpus().front()};
     List list(kTotal / 16);
     const size_t start = anonymous_bytes();
     allocate_all(list, 16);
