@@ -42,7 +42,7 @@ int yama_scope() {
   return scope;
 }
 
-class ProcessMemory : public Memory {
+class ProcessMemory final : public Memory {
  public:
   explicit ProcessMemory(pid_t pid) : pid_(pid), process_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {
     if (process_.get() < 0 && errno == ESRCH) throw Failure("there is no process " + std::to_string(pid));

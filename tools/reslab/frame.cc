@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "names.h"
@@ -26,10 +27,8 @@ std::string bar(const MemoryFigures& m, int columns) {
   std::string text = "[";
   for (const auto& [letter, bytes] : kinds) {
     seen += bytes;
-    const uint64_t end =
-        total == 0 ? 0
-                   : static_cast<uint64_t>(
-                         static_cast<double>(seen) / static_cast<double>(total) * static_cast<double>(width) + 0.5);
+    const double share = total == 0 ? 0 : static_cast<double>(seen) / static_cast<double>(total);
+    const auto end = static_cast<uint64_t>(std::lround(share * static_cast<double>(width)));
     while (text.size() < end + 1) text += letter;
   }
   text.resize(width + 1, '.');
