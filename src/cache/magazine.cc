@@ -130,10 +130,9 @@ bool magazine_holds(ClassId cls, const void* object) {
   if (top > info.begin + info.magazine) return false;                      // closed
   const uint32_t first = top > info.begin + kLookedAt ? top - kLookedAt : info.begin;
   const std::atomic<void*>* words = slot_words(slot);
-  for (uint32_t i = first; i < top; ++i) {
-    if (words[i].load(std::memory_order_relaxed) == object) return true;
-  }
-  return false;
+  bool found = false;
+  for (uint32_t i = first; i < top; ++i) found |= words[i].load(std::memory_order_relaxed) == object;
+  return found;
 }
 
 uint32_t magazine_pop_batch(ClassId cls, void** out, uint32_t n) {

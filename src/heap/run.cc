@@ -91,9 +91,9 @@ namespace {
 
 // Units that are free from here on. With the option zero_on_free their pages go at once, where the contract allows it and
 // memory is not locked: to overwrite them would touch what never was.
-Arena::Content erased(uint32_t unit, uint32_t units, Contract contract) {
-  const bool goes = options().zero_on_free && may_purge(contract);
-  const bool gone = goes && vm_discard(unit_address(unit), size_t{units} << kUnitShift);
+[[gnu::noinline]] Arena::Content erased(uint32_t unit, uint32_t units, Contract contract) {
+  if (!options().zero_on_free || !may_purge(contract)) return Arena::Content::kDirty;
+  const bool gone = vm_discard(unit_address(unit), size_t{units} << kUnitShift);
   return gone ? Arena::Content::kZero : Arena::Content::kDirty;
 }
 

@@ -30,7 +30,7 @@ std::vector<Operation> hardened() {
        kOwnSubject | kStrict},
       {"realloc grows", "realloc", kIt, 200, 0, kObject, kSmall, subject_small, nullptr, kOwnSubject},
       {"realloc of a run shrinks", "realloc", kIt, kRun, 0, kObject, 2 * kRun, subject_of_units, "run_resized",
-       kOwnSubject},
+       kOwnSubject | kFaults},
       {"realloc of a run shrinks in a nolock scope", "realloc", kIt, kRun, 0, kObject, kHuge, subject_of_units,
        "run_resized", kOwnSubject | kInScope},
   };
