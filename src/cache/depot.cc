@@ -60,8 +60,9 @@ uint32_t Depot::take_any(ClassId cls) {
   const uint32_t nodes = node_count();
   if (nodes == 1) return take(cls, 0);
   const uint32_t first = classes_[cls].turn.fetch_add(1, std::memory_order_relaxed);
-  uint32_t block = 0;
-  for (uint32_t i = 0; i < nodes && block == 0; ++i) block = take(cls, (first + i) % nodes);
+  uint32_t block, looked_at = 0;
+  do block = take(cls, (first + looked_at) % nodes);
+  while (block == 0 && ++looked_at < nodes);
   return block;
 }
 
