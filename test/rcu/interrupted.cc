@@ -290,28 +290,48 @@ void unlisted() {
 
 // --- fork --------------------------------------------------------------------------------------------------------------
 
+constexpr uint64_t kOfChild = 700;
+void retire_in_child() {
+  for (uint64_t i = 0; i < kOfChild; ++i) reslab_free_rcu(reslab_malloc(16 + i % 200));
+}
+
+// Of one look: what lies in a page that is still being filled is not pending in the figures, and is when it is taken in.
+struct Look {
+  reslab_rcu_stats figures;
+  bool is_all_freed;
+};
+Look look(uint64_t freed_before) {
+  const reslab_rcu_stats now = stats();
+  return {now, now.pending_objects == 0 && now.freed >= freed_before + kOfChild && is_balanced()};
+}
+
 // In the child: all that the parent had retired, and more, must be freed.
 [[noreturn]] void be_child() {
   alarm(20);
   ++generation;
-  for (int i = 0; i < 700; ++i) reslab_free_rcu(reslab_malloc(static_cast<size_t>(16 + i % 200)));
+  const uint64_t freed_before = stats().freed;
+  retire_in_child();
   const int begun = reslab_rcu_init(flavor);
-  int waited = reslab_rcu_barrier();
+  const int waited = reslab_rcu_barrier();
+  Look now = look(freed_before);
   if (waited == EDEADLK) {  // forked on top of a call of reslab: it may not wait, but all is freed in time
-    waited = 0;
     reslab_gp_expedite();
-    for (int i = 0; i < 5000 && (stats().pending_objects > 0 || !is_balanced()); ++i) sleep_ms(1);
+    for (int i = 0; i < 5000 && !now.is_all_freed; ++i) {
+      sleep_ms(1);
+      now = look(freed_before);
+    }
   }
-  const reslab_rcu_stats now = stats();
-  if (begun != 0 || waited != 0 || now.pending_objects > 0 || !is_balanced()) {
-    fprintf(stderr, "child %llu: init %d, barrier %d, %llu pending, %llu live of %llu and %llu, locked %u\n",
+  if (begun != 0 || (waited != 0 && waited != EDEADLK) || !now.is_all_freed) {
+    fprintf(stderr, "child %llu: init %d, barrier %d, %llu pending, %llu freed before and %llu now, ",
             static_cast<unsigned long long>(generation), begun, waited,
-            static_cast<unsigned long long>(now.pending_objects), static_cast<unsigned long long>(live_objects()),
+            static_cast<unsigned long long>(now.figures.pending_objects), static_cast<unsigned long long>(freed_before),
+            static_cast<unsigned long long>(now.figures.freed));
+    fprintf(stderr, "%llu live of %llu and %llu, locked %u\n", static_cast<unsigned long long>(live_objects()),
             static_cast<unsigned long long>(live_at_start), static_cast<unsigned long long>(live_in_stock()),
-            now.liburcu_locked);
+            now.figures.liburcu_locked);
     _exit(3);
   }
-  for (int i = 0; i < 700; ++i) reslab_free_rcu(reslab_malloc(static_cast<size_t>(16 + i % 200)));
+  retire_in_child();
   const int again = reslab_rcu_barrier();
   if (again != 0 && again != EDEADLK) _exit(4);
   _exit(0);
