@@ -5,6 +5,7 @@
 #include "heap/fork.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <thread>
@@ -38,6 +39,11 @@ class HeapFork : public unit::Corruption {
     reslab_stats stats = {};
     reslab_get_stats(&stats, sizeof stats);
     return stats.fork_lost_objects;
+  }
+  // That children count as well.
+  static std::atomic<int>& shared_count() {
+    void* page = mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return *static_cast<std::atomic<int>*>(page);
   }
 };
 
@@ -217,12 +223,18 @@ TEST_F(HeapFork, AChildOfAParentWhoseThreadsAreBusyIsWholeEveryTime) {
       for (void* object : held) reslab_free(object);
     });
   }
+  // A child in 60, as good as never two: of a slab that somebody takes from while it is being retired, nobody can tell any
+  // more what the retirer had (slab_settle).
+  std::atomic<int>& slabs_lost = shared_count();
+  constexpr uint64_t kBlocks = 3 * kBlockObjects * 3, kSlabs = 3 * kUnitBytes / 16;
   for (int i = 0; i < 60 && !HasFailure(); ++i) {
-    unit::in_child([] {
+    unit::in_child([&] {
       expect_whole_heap();
-      EXPECT_LE(lost(), 3 * kBlockObjects * 3) << "a thread has at most a few blocks in hand";
+      if (lost() > kBlocks) ++slabs_lost;
+      EXPECT_LE(lost(), kBlocks + kSlabs) << "a thread has at most a few blocks in hand, or a slab";
     });
   }
+  EXPECT_LE(slabs_lost, 1);
   stop = true;
   for (std::thread& thread : threads) thread.join();
 }
