@@ -94,7 +94,7 @@ class all_classes {
  public:
   class Each {
    public:
-    Each(ClassId cls, ClassId end) : cls_(next_slab_class(cls, end)), end_(end) {}
+    Each(ClassId cls, ClassId end) : cls_(cls), end_(end) {}
     bool operator!=(const Each& other) const { return cls_ != other.cls_; }
     void operator++() { cls_ = next_slab_class(cls_ + 1, end_); }
     ClassId operator*() const { return cls_; }
@@ -103,7 +103,11 @@ class all_classes {
     ClassId cls_;
     ClassId end_;
   };
-  Each begin() const { return {1, end_}; }
+  Each begin() const {
+    constexpr ClassId kFirst = 1;                 // one of malloc's, which are always there
+    if (end_ <= kFirst) __builtin_unreachable();  // no way around a loop, which nothing would ever take
+    return {kFirst, end_};
+  }
   Each end() const { return {end_, end_}; }
 
  private:

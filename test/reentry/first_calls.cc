@@ -106,6 +106,8 @@ const std::vector<FirstCall>& first_calls() {
         "revive_tail", kFaults | kRare}},
       {{"a run past foreign memory", "malloc", kVast, 0, 0, kObject, kVast, fresh::foreign_memory_behind,
         "frontier_passes", kFaults | kRare}},
+      {{"a refill that commits ahead past foreign memory", "malloc", 64, 0, 0, kObject, 64, fresh::foreign_memory_ahead,
+        "frontier_passes", kFaults | kRare}},
       {{"a run past the last foreign memory", "malloc", kVast, 0, 0, kObject, kVast, fresh::many_foreign_behind,
         "hole_mapped", kFaults | kRare}},
       {{"a run, a handler grows meanwhile", "malloc", kVast, 0, 0, kObject, kVast, fresh::little_reserved, nullptr,

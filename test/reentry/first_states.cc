@@ -179,6 +179,11 @@ void little_reserved(size_t) { last_run(); }
 
 void foreign_memory_behind(size_t) { map_behind(last_run()); }
 
+void foreign_memory_ahead(size_t) {
+  if (reslab_option_set("nolock_ready", "1073741824") != 0) fail("no more can be kept ready");
+  map_behind(last_run());
+}
+
 void empty_hole(size_t bytes) {
   void* foreign = map_behind(last_run());
   hoard(allocate(bytes));

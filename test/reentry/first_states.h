@@ -40,6 +40,7 @@ void searched_far_up(size_t);
 // and is gone; as many have been passed over as can be, and the first is gone.
 void little_reserved(size_t);
 void foreign_memory_behind(size_t);
+void foreign_memory_ahead(size_t);  // where what is to be kept ready does not fit
 void empty_hole(size_t);
 void many_foreign_behind(size_t);
 

@@ -20,6 +20,8 @@ std::vector<Operation> hardened() {
        "slab_take", kStrict | kMayFail},
       {"calloc", "calloc", 2, 32, 0, kObject, kSmall, one_in_magazine, nullptr, kZeroes},
       {"free", "free", kIt, 0, 0, kNothing, kSmall, subject_small, nullptr, kOwnSubject},
+      {"free into an empty magazine", "free", kIt, 0, 0, kNothing, kSmall, subject_and_nothing_cached, nullptr,
+       kOwnSubject},
       {"free_nolock", "reslab_free_nolock", kIt, 0, 0, kNothing, kSmall, subject_small, nullptr, kOwnSubject | kStrict},
       {"free in a nolock scope", "free", kIt, 0, 0, kNothing, kSmall, subject_small, nullptr,
        kOwnSubject | kInScope | kStrict},

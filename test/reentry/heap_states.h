@@ -69,6 +69,7 @@ void empty_slab_to_pop(size_t bytes);
 
 // One object out, the subject.
 void subject_small(size_t bytes);
+void subject_and_nothing_cached(size_t bytes);
 void subject_of_units(size_t bytes);
 void subject_before_free_units(size_t bytes);
 void subject_before_used_units(size_t bytes);

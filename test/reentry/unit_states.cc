@@ -16,6 +16,12 @@ void subject_small(size_t bytes) {
   if (the_subject == nullptr) the_subject = allocate(bytes);
 }
 
+void subject_and_nothing_cached(size_t bytes) {
+  subject_small(bytes);
+  release_stock();
+  reslab_trim(0);
+}
+
 void subject_of_units(size_t bytes) { subject_small(bytes); }
 
 // A run with free units behind it: it was longer, or has been longer than its neighbour is.
