@@ -47,7 +47,7 @@ enum class Section : uint8_t {
 // Whether there is an object is for `section` to say: gcc 12 may give an output of the assembly the register in which it
 // holds the NULL of the other exits, and then what these return as `object` is anything.
 struct PopResult {
-  void* object;  // behind kDone; of other exits gcc 12 loses the NULL that the sections return (api/entry.cc)
+  void* object;
   Section section;
 };
 

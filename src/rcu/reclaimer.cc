@@ -81,8 +81,9 @@ bool Reclaimer::begin_batch(uint64_t now) {
   RESLAB_HOOK("rcu_batch");
   const Scope scope = scope_now(now);
   if (scope != Scope::kFull) looked_ns_ = now;
-  // Before the look, which then sees all that whoever set it has retired; a smaller one leaves it to the next batch.
-  if (scope == Scope::kAll) hurry_.store(false, std::memory_order_seq_cst);
+  // Before the look, which then sees all that whoever set it has retired; a smaller one leaves it to the next batch. An
+  // exchange: what is overwritten has been read.
+  if (scope == Scope::kAll) hurry_.exchange(false, std::memory_order_acq_rel);
   RESLAB_HOOK("rcu_take_in");
   take_in(scope, now);
   begun_ns_ = now;
