@@ -61,7 +61,24 @@ bool pop_aligned(size_t align, size_t bytes, void*& object) {
   return allocate({bytes, align, plain_contract(call), fill, Retry::kOtherBuckets}, call);
 }
 
-// The fast path in either mode, of what is nobody's account, while others may have one.
+// While accounts are in use: is this, as nearly all is, nobody's, and of a size that the table has? Then `left` of the
+// countdown to the next sample is more than it; without accounts it is 0.
+[[gnu::always_inline]] inline bool is_nobodys(size_t bytes, uint32_t& left) {
+  left = thread_line.until_sample.load(std::memory_order_relaxed);
+  return bytes <= kTableBytes && bytes < left && is_outside_scopes();
+}
+
+// Such a one by the fast path in either mode. False: not for now, and nothing is counted.
+[[gnu::noinline]] bool pop_nobodys(size_t bytes, void*& object) {
+  uint32_t left;
+  if (!is_nobodys(bytes, left)) return false;
+  const ClassId cls = kSizeClasses.by_size[(bytes + 15) >> 4];
+  if (!fast_allocate_of(cls, object) && !fallback_allocate_of(cls, object)) return false;
+  profile_counts(bytes, left);
+  return true;
+}
+
+// Of what is known to be nobody's, or never sampled.
 [[gnu::noinline]] bool pop_unaccounted(size_t align, size_t bytes, void*& object) {
   const ClassId cls = likely_class(align, bytes);
   return cls != kNoClass && (fast_allocate_of(cls, object) || fallback_allocate_of(cls, object));
@@ -95,17 +112,47 @@ void* fail_nolock() {
   return nullptr;
 }
 
-void* malloc_slow(size_t bytes) {
-  void* object;
-  if (fallback_allocate(bytes, object)) return object;
+namespace {
+
+ClassId table_class(size_t bytes) { return kSizeClasses.by_size[(bytes + 15) >> 4]; }
+
+[[gnu::noinline]] void* malloc_from_heap(size_t bytes) {
   if (has_accounts()) return allocate_accounted(bytes, 16, Fill::kAny, "malloc", allocate);
-  if (pop_middle(bytes, object)) return object;
-  return allocate_plain(bytes, 16, Fill::kAny, "malloc");
+  void* object;
+  return pop_middle(bytes, object) ? object : allocate_plain(bytes, 16, Fill::kAny, "malloc");
+}
+
+[[gnu::noinline]] void* malloc_fallback(size_t bytes) {
+  void* object;
+  return fallback_allocate(bytes, object) ? object : malloc_from_heap(bytes);
+}
+
+[[gnu::noinline]] void* malloc_nobodys_fallback(size_t bytes, uint32_t left) {
+  void* object;
+  if (!fallback_allocate_of(table_class(bytes), object)) return malloc_from_heap(bytes);
+  profile_counts(bytes, left);
+  return object;
+}
+
+}  // namespace
+
+// In tail calls, so that the ways of the fallback mode and of a profiled program keep no more on the stack than they need.
+void* malloc_slow(size_t bytes) {
+  if (bytes < fallback_path.size_limit.load(std::memory_order_acquire)) return malloc_fallback(bytes);
+  uint32_t left;
+  if (!is_nobodys(bytes, left)) return malloc_from_heap(bytes);
+  void* object;
+  if (!fast_allocate_of(table_class(bytes), object)) return malloc_nobodys_fallback(bytes, left);
+  profile_counts(bytes, left);
+  return object;
 }
 
 void* calloc_slow(size_t bytes) {
   void* object;
-  if (has_accounts()) return allocate_accounted(bytes, 16, Fill::kZero, "calloc", allocate);
+  if (has_accounts()) {
+    if (pop_nobodys(bytes, object)) return __builtin_memset(object, 0, bytes);
+    return allocate_accounted(bytes, 16, Fill::kZero, "calloc", allocate);
+  }
   if (fallback_allocate(bytes, object) || pop_middle(bytes, object)) return __builtin_memset(object, 0, bytes);
   return allocate_plain(bytes, 16, Fill::kZero, "calloc");
 }
@@ -153,7 +200,7 @@ void* realloc_entry(void* object, size_t bytes) {
   const ClassId wanted = class_of_size(bytes);
   if (stays_in_class(cls, wanted, bytes)) return object;
   void* moved;
-  if (!pop_cached(wanted, moved)) return reallocate(object, bytes);
+  if (!(has_accounts() ? pop_nobodys(bytes, moved) : pop_cached(wanted, moved))) return reallocate(object, bytes);
   const size_t have = malloc_class_info(cls).object_bytes;
   __builtin_memcpy(moved, object, have < bytes ? have : bytes);
   if (!fast_free(object) && !fallback_free(object)) heap_free(object, plain_contract("realloc"), "realloc");

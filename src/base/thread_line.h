@@ -17,7 +17,7 @@ struct alignas(64) ThreadLine {
   std::atomic<uint16_t> slot;             // 1 + the slot of this thread where threads are spread over slots; 0: not yet
   std::atomic<uint16_t> locks_held;       // local locks the innermost slow path holds; kept in builds with checks only
   std::atomic<uint32_t> draining;         // magazine that this thread is emptying (cache/drain.h), or 0
-  std::atomic<uint32_t> until_sample;     // bytes to allocate until the next one of the heap profile; 0: not drawn yet
+  std::atomic<uint32_t> until_sample;     // bytes to allocate until the heap profile has to be asked; 0: it was not yet
   std::atomic<uint32_t> outer_groups[5];  // of the scopes around it
 };
 static_assert(sizeof(ThreadLine) == 64, "fits the surplus that glibc keeps for libraries opened by dlopen");
@@ -31,6 +31,12 @@ uint64_t newest_thread_id();  // that was drawn by any thread
 
 // The group that plain calls of this thread are charged to, or 0.
 inline uint32_t thread_group() { return thread_line.group.load(std::memory_order_relaxed) & 1023; }
+
+// Neither of a group nor of nolock calls.
+inline bool is_outside_scopes() {
+  return (thread_line.group.load(std::memory_order_relaxed) |
+          thread_line.nolock_depth.load(std::memory_order_relaxed)) == 0;
+}
 
 inline uint64_t thread_id() {
   const uint64_t id = thread_line.id.load(std::memory_order_relaxed);

@@ -53,14 +53,22 @@ inline bool profile_is_on() { return profile_tables.load(std::memory_order_acqui
 // Bytes from one pick to the next: above 0, `rate` on average. From 64 random bits.
 uint32_t draw_distance(uint64_t rate, uint64_t random);
 
+// Where there is none: the countdown is for the entries to see that nothing is picked soon.
+inline void profile_is_far_off() { thread_line.until_sample.store(UINT32_MAX, std::memory_order_relaxed); }
+
 // Slow half of the countdown.
 bool profile_picks_now(size_t bytes);
+
+// Of an allocation that is not sampled: `left` is what was left of the countdown, and more than its bytes.
+inline void profile_counts(size_t bytes, uint32_t left) {
+  thread_line.until_sample.store(left - static_cast<uint32_t>(bytes), std::memory_order_relaxed);
+}
 
 // Counts the bytes of an allocation. True: it is to be sampled. Only while profile_is_on(); no kernel entry.
 inline bool profile_picks(size_t bytes) {
   const uint32_t left = thread_line.until_sample.load(std::memory_order_relaxed);
   if (__builtin_expect(bytes >= left, 0)) return profile_picks_now(bytes);  // 0 as well: nothing was drawn yet
-  thread_line.until_sample.store(left - static_cast<uint32_t>(bytes), std::memory_order_relaxed);
+  profile_counts(bytes, left);
   return false;
 }
 
