@@ -54,12 +54,14 @@ void count_events(reslab_stats& stats) {
   stats.single_bit_allocs = counters.sum(Counter::kSingleBitAllocs);
   stats.single_bit_frees = counters.sum(Counter::kSingleBitFrees);
   stats.sent_home = counters.sum(Counter::kSentHome);
+  stats.limit_refusals = counters.sum(Counter::kLimitRefusals);
 }
 
 void count_memory(reslab_stats& stats) {
   stats.bytes_committed = arena().committed_bytes();
   stats.bytes_reserved = arena().reserved_bytes();
   stats.bytes_metadata = committed_metadata_bytes();
+  stats.bytes_held = static_cast<uint64_t>(arena().units_held()) << kUnitShift;
   stats.bytes_live = take_run_census().bytes;
   for (const ClassId cls : all_classes()) {
     const ClassCensus census = take_census(cls);

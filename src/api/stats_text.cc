@@ -54,7 +54,9 @@ constexpr Field kFields[] = {
     FIELD(nolock_from_run),
     FIELD(single_bit_allocs),
     FIELD(single_bit_frees),
-    FIELD(sent_home)
+    FIELD(sent_home),
+    FIELD(bytes_held),
+    FIELD(limit_refusals)
 #undef FIELD
 };
 static_assert(sizeof kFields / sizeof kFields[0] * sizeof(uint64_t) == sizeof(reslab_stats), "every field is printed");

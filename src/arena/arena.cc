@@ -333,7 +333,15 @@ int64_t Arena::dirty_base(int64_t live) const {
 int64_t Arena::dirty_bound(int64_t live) const {
   const int64_t base = dirty_base(live);
   const int64_t recent = bound_.units(live, base, options().dirty_cycles);
-  return options().dirty_recent ? recent : base;
+  return below_soft_limit(options().dirty_recent ? recent : base);
+}
+
+// So many dirty units, or as many as are left up to the limit.
+int64_t Arena::below_soft_limit(int64_t units) const {
+  const uint64_t limit = options().soft_limit;
+  if (__builtin_expect(limit == 0, 1)) return units;
+  const int64_t left = static_cast<int64_t>(limit >> kUnitShift) - units_in_use();
+  return left < units ? (left > 0 ? left : 0) : units;
 }
 
 void Arena::purge_above_bound(int64_t idle_units) {
@@ -344,7 +352,7 @@ void Arena::purge_above_bound(int64_t idle_units) {
   if (dirty <= bound) return;
   bound_.note_purge(in_use);  // as releases count it: a fall is one that releases can rise from
   // Below the bound by some, so that not every free after this one purges.
-  const int64_t keep = bound - dirty_base(live) / 2;
+  const int64_t keep = bound > dirty_base(live) / 2 ? bound - dirty_base(live) / 2 : 0;
   purge(static_cast<size_t>(keep) << kUnitShift);
   // What would not go (mlockall) is not tried again at every free.
   const int64_t left = dirty_units() - keep;

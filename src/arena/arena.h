@@ -24,6 +24,7 @@
 #include "arena/run_cache.h"
 #include "arena/unit_bitmap.h"
 #include "base/contract.h"
+#include "base/options.h"
 
 namespace reslab {
 
@@ -115,6 +116,12 @@ class Arena {
   size_t committed_chunk_bytes() const { return chunk_extent_.writable_bytes(); }
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed) + kept_.units(); }
   int64_t units_in_use() const { return units_in_use(kept_.units()); }
+  // What the limits of the options compare.
+  int64_t units_held() const { return units_in_use() + dirty_units(); }
+  bool is_above_soft_limit() const {
+    const uint64_t limit = options().soft_limit;
+    return limit != 0 && units_held() > static_cast<int64_t>(limit >> kUnitShift);
+  }
 
   // For a child after fork: a unit that is neither free nor described becomes free again. `may_be_retired`: it may have
   // been on its way to or from a retired tail, and be read-only.
@@ -140,6 +147,7 @@ class Arena {
   void set_free(uint32_t first, uint32_t count, Content content);
   int64_t dirty_base(int64_t live) const;
   int64_t dirty_bound(int64_t live) const;
+  int64_t below_soft_limit(int64_t units) const;
   UnitRun claim_again(uint32_t count, uint32_t align, Contract contract);
   bool revive_tail();
   Place commit(uint32_t needed_units, Contract contract);

@@ -38,6 +38,7 @@ enum class Counter : uint32_t {
   kNolockFromRun,
   kSingleBitAllocs,
   kSingleBitFrees,
+  kLimitRefusals,
   kSentHome,  // objects whose memory is on another node than the CPU that freed them
   kCount
 };

@@ -90,6 +90,7 @@ inline uint32_t refill_size(uint32_t slot, ClassId cls) {
 inline bool is_worth_a_place(ClassId cls, uint32_t objects) { return objects >= class_info(cls).batch / 4; }
 
 inline bool depot_is_full() {
+  if (arena().is_above_soft_limit()) return true;
   const auto live = static_cast<uint64_t>(arena().units_in_use()) << kUnitShift;
   const uint64_t share = live / 16;
   return depot().bytes() > (options().depot_min > share ? options().depot_min : share);

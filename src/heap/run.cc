@@ -9,6 +9,7 @@
 #include "heap/account.h"
 #include "platform/topology.h"
 #include "platform/vm.h"
+#include "slab/hard_limit.h"
 #include "slab/retired.h"
 #include "slab/slab.h"
 
@@ -84,6 +85,7 @@ void* run_allocate_to_grow(const Request& request) {
 void* run_allocate_fresh(const Request& request) {
   uint32_t count, align;
   if (!units_of(request, count, align)) return nullptr;
+  if (!make_room(count, request.contract)) return nullptr;
   return make_run(counted(arena().claim_at_frontier(count, align, request.contract)), request);
 }
 
@@ -138,7 +140,7 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
     const size_t more = size_t{units - have} << kUnitShift;
     if (account != 0 && !account_grow(account, more)) return false;
     bool zero;
-    if (!arena().claim_behind(unit + have, units - have, zero)) {
+    if (!make_room(units - have, contract) || !arena().claim_behind(unit + have, units - have, zero)) {
       if (account != 0) account_shrink(account, more);
       return false;
     }

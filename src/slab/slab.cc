@@ -6,6 +6,7 @@
 #include "base/hooks.h"
 #include "platform/topology.h"
 #include "slab/class_table.h"
+#include "slab/hard_limit.h"
 #include "slab/inner.h"
 #include "slab/retired.h"
 
@@ -81,11 +82,11 @@ ObjectPlace place_of(const void* p) {
 
 UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kReclaims)) {
-    const UnitRun run = arena().claim_free(count, align, contract);
+    const UnitRun run = has_room(count) ? arena().claim_free(count, align, contract) : UnitRun{0, 0, false};
     if (run.first != 0) return run;
     if (slab_reclaim_empty() == 0) break;
   }
-  return arena().claim(count, align, contract);
+  return make_room(count, contract) ? arena().claim(count, align, contract) : UnitRun{0, 0, false};
 }
 
 uint32_t slab_create(ClassId cls, uint32_t node, Contract contract, SlabIdentity* made) {

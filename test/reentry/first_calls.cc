@@ -12,7 +12,7 @@ namespace reentry {
 const std::vector<FirstCall>& first_calls() {
   using namespace state;
   constexpr auto kObject = Gives::kObject;
-  constexpr size_t kRun = 300000, kLong = 1 << 20, kVast = 40 << 20, kBeyondChunk = 80 << 20;
+  constexpr size_t kRun = 300000, kLong = 1 << 20, kVast = 40 << 20, kBeyondChunk = 80 << 20, kAboveTheLimit = 80 << 20;
   constexpr size_t kMoreThanTheWindow =
       (size_t{1} << 40) - (size_t{2} << 16);  // as long as the longest, but for a unit
   static const std::vector<FirstCall> all = {
@@ -114,6 +114,16 @@ const std::vector<FirstCall>& first_calls() {
         kRare, "extent_reserved", deed::handler_grows}},
       {{"a hole is filled", "malloc", kMoreThanTheWindow, 0, 0, kObject, kVast, fresh::empty_hole, "hole_mapped",
         kMayFail | kFaults | kRare}},
+      {{"malloc at the hard limit", "malloc", kAboveTheLimit, 0, 0, kObject, kAboveTheLimit, fresh::at_hard_limit,
+        nullptr, kMustFail | kMayFail}},
+      {{"malloc at the hard limit, some is free", "malloc", kAboveTheLimit, 0, 0, kObject, kAboveTheLimit,
+        fresh::at_hard_limit_with_free, "purge", kFaults | kMayFail | kRare}},
+      {{"realloc at the hard limit", "realloc", kTheSubject, kAboveTheLimit, 0, kObject, kAboveTheLimit,
+        fresh::at_hard_limit, nullptr, kMustFail | kMayFail}},
+      {{"free above the soft limit", "free", kTheSubject, 0, 0, Gives::kNothing, kRun, fresh::above_soft_limit, "purge",
+        kOwnSubject | kFaults}},
+      {{"flush above the soft limit", "free", kTheSubject, 0, 0, Gives::kNothing, 64, fresh::full_above_soft_limit,
+        "flush", kOwnSubject}},
       {{"trim of a small heap behind jumps", "reslab_trim", 0, 0, 0, Gives::kCount, 64, fresh::small_and_lost, nullptr,
         kRare}},
   };

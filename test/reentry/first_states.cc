@@ -201,6 +201,43 @@ void many_foreign_behind(size_t bytes) {
   munmap(first, kForeign);
 }
 
+namespace {
+
+constexpr size_t kLimited = 300000;
+
+// But for what nested calls need.
+void limit_to_what_is_held() {
+  constexpr uint64_t kOfNested = 64 << 20;
+  reslab_stats stats = {};
+  reslab_get_stats(&stats, sizeof stats);
+  char value[32];
+  snprintf(value, sizeof value, "%zu", static_cast<size_t>(stats.bytes_held + kOfNested));
+  if (reslab_option_set("hard_limit", value) != 0) fail("hard_limit cannot be set");
+}
+
+}  // namespace
+
+void at_hard_limit(size_t) {
+  the_subject = allocate(kLimited);
+  limit_to_what_is_held();
+}
+
+void at_hard_limit_with_free(size_t bytes) {
+  if (reslab_option_set("dirty_min", "1g") != 0) fail("dirty_min cannot be set");
+  reslab_free(allocate(bytes - kLimited));  // the next is longer
+  limit_to_what_is_held();
+}
+
+void above_soft_limit(size_t) {
+  the_subject = allocate(kLimited);
+  if (reslab_option_set("soft_limit", "65536") != 0) fail("soft_limit cannot be set");
+}
+
+void full_above_soft_limit(size_t bytes) {
+  state::magazine_full(bytes);
+  if (reslab_option_set("soft_limit", "65536") != 0) fail("soft_limit cannot be set");
+}
+
 void small_and_lost(size_t bytes) { state::lost_slabs(bytes); }
 
 }  // namespace reentry::fresh

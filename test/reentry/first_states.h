@@ -44,6 +44,13 @@ void foreign_memory_ahead(size_t);  // where what is to be kept ready does not f
 void empty_hole(size_t);
 void many_foreign_behind(size_t);
 
+// The limits that a process sets itself, where it has arrived at the hard one: all that it holds is in use; some is free, a
+// subject's length; or above the soft one. The subject is a run.
+void at_hard_limit(size_t);
+void at_hard_limit_with_free(size_t bytes);
+void above_soft_limit(size_t);
+void full_above_soft_limit(size_t bytes);  // the magazine is
+
 // Slabs that no list, and one that no active slot knows of.
 void small_and_lost(size_t bytes);
 

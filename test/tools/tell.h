@@ -53,6 +53,7 @@ inline void tell_all() {
   tell("counters.", "deferred_pushed", stats.deferred_pushed);
   tell("counters.", "single_bit_frees", stats.single_bit_frees);
   tell("counters.", "sent_home", stats.sent_home);
+  tell("counters.", "limit_refusals", stats.limit_refusals);
 }
 
 inline void tell_groups() {

@@ -47,6 +47,7 @@ constexpr CounterName kCounters[] = {
     {Counter::kSingleBitAllocs, "single_bit_allocs"},
     {Counter::kSingleBitFrees, "single_bit_frees"},
     {Counter::kSentHome, "sent_home"},
+    {Counter::kLimitRefusals, "limit_refusals"},
 };
 
 std::string choice(const char* choices, uint32_t index) {
