@@ -4,7 +4,7 @@
 #include "api/entry.h"
 #include "heap/debug_tables.h"
 #include "heap/heap.h"
-#include "platform/vm.h"
+#include "platform/page_size.h"
 #include "reslab/reslab.h"
 
 using namespace reslab;
@@ -57,14 +57,14 @@ void reslab_free_sized_nolock(void* ptr, size_t size) noexcept {
   reslab_free_nolock(ptr);
 }
 
-size_t reslab_page_size(void) noexcept { return kPageBytes; }
+size_t reslab_page_size(void) noexcept { return page_bytes_at_any_time(); }
 
 // Pages are the objects of the classes of their size, which are powers of two and so aligned to it, and runs above. No
 // other class stands in: who frees them says their order, and another one is reported.
 void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) noexcept {
   if (order > RESLAB_PAGES_MAX_ORDER || !flags_are_known(flags)) return fail_nolock();
   flags |= RESLAB_NORETRY;
-  const size_t bytes = kPageBytes << order;
+  const size_t bytes = page_bytes_at_any_time() << order;
   const bool is_object = bytes <= kTableBytes || (bytes <= kUnitBytes && flags >> kNodeShift != 0);
   // With red zones a size is aligned only where that is asked for.
   if (is_object && !debug_is_on()) return reslab_malloc_nolock(bytes, flags);
@@ -73,7 +73,7 @@ void* reslab_pages_alloc_nolock(unsigned order, unsigned flags) noexcept {
 
 void reslab_pages_free_nolock(void* ptr, unsigned order) noexcept {
   if (ptr == nullptr) return;
-  const size_t bytes = order <= RESLAB_PAGES_MAX_ORDER ? kPageBytes << order : kMaxBytes;
+  const size_t bytes = order <= RESLAB_PAGES_MAX_ORDER ? page_bytes_at_any_time() << order : kMaxBytes;
   heap_require_pages(ptr, bytes, "reslab_pages_free_nolock");
   reslab_free_nolock(ptr);
 }

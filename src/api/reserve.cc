@@ -16,7 +16,7 @@
 #include "heap/context.h"
 #include "heap/describe.h"
 #include "heap/heap.h"
-#include "platform/vm.h"
+#include "platform/page_size.h"
 #include "reslab/reslab.h"
 
 using namespace reslab;
@@ -53,7 +53,7 @@ void require_reserve(const reslab_reserve* reserve, const char* call) {
 // Takes the page faults now, so that no handler does. The contents do not matter.
 void touch(void* memory, size_t bytes) {
   auto* bytes_of = static_cast<volatile char*>(memory);
-  for (size_t at = 0; at < bytes; at += kPageBytes) bytes_of[at] = 0;
+  for (size_t at = 0; at < bytes; at += kLeastPageBytes) bytes_of[at] = 0;
   if (bytes != 0) bytes_of[bytes - 1] = 0;
 }
 

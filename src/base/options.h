@@ -45,6 +45,7 @@ struct Options {
 
 enum class ModeOption : uint32_t { kAuto, kRseq, kFallback };
 enum class SlotsOption : uint32_t { kAuto, kMmCid, kCpuId };
+enum class PagesOption : uint32_t { k4KiB, k16KiB, k64KiB };
 enum class VforkOption : uint32_t { kFork, kNative };
 enum class LocalLockOption : uint32_t { kTry, kAlways, kNever };
 enum class ThpOption : uint32_t { kSystem, kAlways, kNever };

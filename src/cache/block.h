@@ -15,6 +15,7 @@
 
 #include "arena/extent.h"
 #include "base/contract.h"
+#include "platform/page_size.h"
 #include "slab/size_classes.h"
 #include "sync/tagged_stack.h"
 
@@ -36,7 +37,8 @@ static_assert(sizeof(BlockHeader) == 16 && kMaxClasses <= 1u << 14);
 inline constexpr uint32_t kBlocksInChunk = 1024;
 inline constexpr uint32_t kReadyBlocks = 128;  // kept writable ahead of use
 inline constexpr size_t kBlockChunkSlots = kBlocksInChunk * sizeof(BlockHeader);
-inline constexpr size_t kBlockChunkBytes = kBlockChunkSlots + kBlocksInChunk * kBlockObjects * sizeof(void*);
+inline constexpr size_t kBlockChunkBytes =
+    round_up(kBlockChunkSlots + kBlocksInChunk * kBlockObjects * sizeof(void*), kMostPageBytes);
 
 class BlockPool {
  public:

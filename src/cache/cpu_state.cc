@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "base/thread_line.h"
 #include "cache/magazine.h"
+#include "platform/page_size.h"
 #include "platform/topology.h"
 #include "platform/vm.h"
 
@@ -34,7 +35,7 @@ void learn_node(uint32_t slot) {
 
 }  // namespace
 
-size_t writable_region_bytes() { return options().guard_metadata ? kRegionBytes - kPageBytes : kRegionBytes; }
+size_t writable_region_bytes() { return options().guard_metadata ? kRegionBytes - kMostPageBytes : kRegionBytes; }
 
 bool Slots::make_ready(uint32_t slot) {
   if (is_ready(slot)) return true;

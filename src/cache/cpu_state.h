@@ -7,6 +7,7 @@
 
 #include "cache/deferred_list.h"
 #include "platform/fast_path.h"
+#include "platform/page_size.h"
 #include "platform/region.h"
 #include "slab/size_classes.h"
 #include "sync/local_lock.h"
@@ -32,7 +33,7 @@ static_assert(sizeof(CpuState) == 64);
 static_assert(kSlowBytes + sizeof(CpuState) + (kMaxClasses - 4) * sizeof(ClassSlot) <= kRegionBytes - 8,
               "the last word of a region stays NULL (2)");
 
-static_assert(kSlowBytes + sizeof(CpuState) + kClassEnd * sizeof(ClassSlot) <= kRegionBytes - 4096,
+static_assert(kSlowBytes + sizeof(CpuState) + kClassEnd * sizeof(ClassSlot) <= kRegionBytes - kMostPageBytes,
               "the last page is never written: option guard_metadata");
 
 // Of a slot's region, from its start on: all, or all but a page that an overflow ends at.

@@ -181,7 +181,7 @@ reslab_group* claim_record(Contract contract) {
 
 bool make_stocks(reslab_group& group) {
   if (group.stocks.load(std::memory_order_relaxed) != nullptr) return true;  // of a group that has gone: all empty
-  void* memory = vm_map(round_up(slots().count() * kStockStride * sizeof(uint64_t), kPageBytes));
+  void* memory = vm_map(slots().count() * kStockStride * sizeof(uint64_t));
   group.stocks.store(static_cast<std::atomic<uint64_t>*>(memory), std::memory_order_relaxed);
   return memory != nullptr;
 }

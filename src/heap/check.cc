@@ -21,7 +21,7 @@ class Notes {
   bool make() {
     units_ = arena().frontier();
     blocks_ = blocks().blocks_made();
-    bytes_ = round_up(units_ * (kDenseBytes + 1) + blocks_ + 8, kPageBytes);
+    bytes_ = units_ * (kDenseBytes + 1) + blocks_ + 8;
     memory_ = static_cast<uint8_t*>(vm_map(bytes_));
     return memory_ != nullptr;
   }

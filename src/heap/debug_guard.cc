@@ -15,15 +15,17 @@
 namespace reslab {
 namespace {
 
-constexpr size_t kSlotBytes = 2 * kPageBytes;
 constexpr int kSlotTries = 8;
+
+size_t slot_bytes() { return 2 * system_page_bytes(); }
+size_t pool_bytes() { return GuardPool::kSlots * slot_bytes(); }
 
 // Who had the signal before. Two places, since a handler may be at one while it is replaced by the other (take_signal).
 struct sigaction former_actions[2];
 constinit std::atomic<const struct sigaction*> former_action{nullptr};
 
 char* page_of(const GuardPool& guards, uint32_t slot) {
-  return guards.pages.load(std::memory_order_acquire) + size_t{slot} * kSlotBytes;
+  return guards.pages.load(std::memory_order_acquire) + slot * slot_bytes();
 }
 
 [[noreturn]] void report_fault(const char* address) {
@@ -86,16 +88,16 @@ bool ensure_pool(GuardPool& guards) {
   if (guards.pages.load(std::memory_order_acquire) != nullptr) return true;
   if (must_keep_aside()) return false;
   const SlowCall slow;
-  constexpr size_t kBytes = GuardPool::kSlots * kSlotBytes;
-  auto* made = static_cast<char*>(run_allocate({kBytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket}));
+  const size_t bytes = pool_bytes();
+  auto* made = static_cast<char*>(run_allocate({bytes, 16, Contract::kPlain, Fill::kAny, Retry::kOwnBucket}));
   if (made == nullptr) return false;
-  if (!vm_make_unreadable(made, kBytes)) {  // a part of them may be by now: the run may be several mappings
-    give_back_pages(made, kBytes);
+  if (!vm_make_unreadable(made, bytes)) {  // a part of them may be by now: the run may be several mappings
+    give_back_pages(made, bytes);
     return false;
   }
   char* none = nullptr;
   if (!guards.pages.compare_exchange_strong(none, made, std::memory_order_acq_rel)) {
-    give_back_pages(made, kBytes);
+    give_back_pages(made, bytes);
     return true;
   }
   take_signal();
@@ -166,32 +168,32 @@ Retired move_on(GuardPool& guards, DebugState state, DebugState next, Visit visi
     // release: who claims the slot finds the page closed.
     slot.word.store(DebugRecord::word_of(next, DebugRecord::bytes_of(word)), std::memory_order_release);
     moved.objects += 1;
-    moved.bytes += kGuardedBytes;
+    moved.bytes += guarded_bytes();
   }
   return moved;
 }
 
 void close_page(const GuardPool& guards, const GuardSlot& slot) {
-  vm_make_unreadable(page_of(guards, static_cast<uint32_t>(&slot - guards.slots)), kPageBytes);
+  vm_make_unreadable(page_of(guards, static_cast<uint32_t>(&slot - guards.slots)), system_page_bytes());
 }
 
 }  // namespace
 
 bool guard_owns(const DebugTables& tables, const void* address) {
   const char* pages = tables.guards.pages.load(std::memory_order_acquire);
-  return pages != nullptr &&
-         reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(pages) < GuardPool::kSlots * kSlotBytes;
+  return pages != nullptr && reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(pages) < pool_bytes();
 }
 
 GuardSlot& guard_slot_of(DebugTables& tables, const void* address) {
   const char* pages = tables.guards.pages.load(std::memory_order_acquire);
-  return tables.guards.slots[static_cast<size_t>(static_cast<const char*>(address) - pages) / kSlotBytes];
+  return tables.guards.slots[static_cast<size_t>(static_cast<const char*>(address) - pages) / slot_bytes()];
 }
 
 void* guard_allocate(DebugTables& tables, const Request& request) {
   GuardPool& guards = tables.guards;
+  const size_t page_bytes = system_page_bytes();
   const bool is_possible =
-      request.contract == Contract::kPlain && request.bytes <= kPageBytes && request.align <= kPageBytes;
+      request.contract == Contract::kPlain && request.bytes <= page_bytes && request.align <= page_bytes;
   if (!is_possible || guards.calls.fetch_add(1, std::memory_order_relaxed) % tables.settings.guard_every != 0) {
     return nullptr;
   }
@@ -199,12 +201,12 @@ void* guard_allocate(DebugTables& tables, const Request& request) {
   if (slot == nullptr) return nullptr;
   RESLAB_HOOK("guard_claimed");
   char* page = page_of(guards, static_cast<uint32_t>(slot - guards.slots));
-  if (!vm_make_writable(page, kPageBytes)) {
+  if (!vm_make_writable(page, page_bytes)) {
     slot->word.store(0, std::memory_order_relaxed);
     return nullptr;
   }
   const size_t align = request.align < 16 ? 16 : request.align;
-  char* object = page + ((kPageBytes - request.bytes) & ~(align - 1));
+  char* object = page + ((page_bytes - request.bytes) & ~(align - 1));
   __builtin_memset(object, request.fill == Fill::kZero ? 0 : 0x5a, request.bytes);
   note_event(tables, slot->allocated);
   slot->freed.ticks.store(0, std::memory_order_relaxed);

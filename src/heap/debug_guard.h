@@ -19,6 +19,7 @@
 #include "base/contract.h"
 #include "heap/debug_tables.h"
 #include "heap/heap.h"
+#include "platform/page_size.h"
 #include "slab/retired.h"
 
 namespace reslab {
@@ -40,7 +41,7 @@ Retired guard_take_retired(DebugTables& tables, Search search);
 Retired guard_give_back(DebugTables& tables);
 Retired guard_adopt(DebugTables& tables);
 // What one is counted as while it waits.
-inline constexpr size_t kGuardedBytes = kPageBytes;
+inline size_t guarded_bytes() { return system_page_bytes(); }
 
 // The slot whose pages hold an address that guard_owns().
 GuardSlot& guard_slot_of(DebugTables& tables, const void* address);

@@ -71,7 +71,7 @@ DebugTables* tables_with_guards() {
 
 size_t retire_object(void* object, const char* call) {
   DebugTables* guards = tables_with_guards();
-  if (guards != nullptr && guard_retire(*guards, object, call)) return kGuardedBytes;
+  if (guards != nullptr && guard_retire(*guards, object, call)) return guarded_bytes();
   const ObjectBit bit = bit_of_object(object, call);
   const size_t bytes = retired_object_bytes(bit.unit, bit.cls);  // of a run: read while it is surely still there
   require(retire_by_bit(bit), call, object);

@@ -11,6 +11,7 @@
 #include "cache/magazine.h"
 #include "cache/placement.h"
 #include "platform/fast_path.h"
+#include "platform/page_size.h"
 #include "platform/small_file.h"
 #include "platform/vm.h"
 
@@ -81,15 +82,15 @@ void plan_metadata(Plan& plan, const CpuSetup& cpu) {
   const size_t chunks = plan.window_units / kUnitsInChunk + 1;
   plan.max_block_chunks = static_cast<uint32_t>(chunks < kMaxBlockChunks ? chunks : kMaxBlockChunks);
   plan.root = plan.guard;
-  plan.bitmaps = plan.root + round_up(sizeof(Root), kPageBytes);
-  plan.class_of = plan.bitmaps + round_up((2 * words + words / 64 + 1) * 8, kPageBytes);
-  plan.node_of = plan.class_of + round_up(size_t{plan.window_units} * 2, kPageBytes);
+  plan.bitmaps = plan.root + round_up(sizeof(Root), kMostPageBytes);
+  plan.class_of = plan.bitmaps + round_up((2 * words + words / 64 + 1) * 8, kMostPageBytes);
+  plan.node_of = plan.class_of + round_up(size_t{plan.window_units} * 2, kMostPageBytes);
   const size_t classes_of_others = size_t{cpu.nodes - 1} * kMaxClasses;
-  plan.node_lists = plan.node_of + (cpu.nodes > 1 ? round_up(plan.window_units, kPageBytes) : 0);
-  plan.node_depots = plan.node_lists + round_up(classes_of_others * sizeof(SlabLists), kPageBytes);
-  plan.writable_end = plan.node_depots + round_up(classes_of_others * sizeof(TaggedStack), kPageBytes);
+  plan.node_lists = plan.node_of + (cpu.nodes > 1 ? round_up(plan.window_units, kMostPageBytes) : 0);
+  plan.node_depots = plan.node_lists + round_up(classes_of_others * sizeof(SlabLists), kMostPageBytes);
+  plan.writable_end = plan.node_depots + round_up(classes_of_others * sizeof(TaggedStack), kMostPageBytes);
   plan.readable = plan.writable_end + plan.guard;
-  plan.regions = plan.readable + kPageBytes;  // the page between holds the word below region 0 (2)
+  plan.regions = plan.readable + kMostPageBytes;  // the page between holds the word below region 0 (2)
   plan.readable_end = plan.regions + size_t{region_count(cpu, plan.left)} * kRegionBytes;
   plan.block_chunks = plan.readable_end + plan.guard;
   plan.unit_chunks = plan.block_chunks + plan.max_block_chunks * kBlockChunkBytes;
@@ -131,7 +132,7 @@ char* reserve_what_fits(Plan& plan) {
 
 void unmap_root(Root* made) {
   vm_release(reinterpret_cast<void*>(made->arena.window().base), made->reserved_bytes);
-  vm_release(made->fork_page, kPageBytes);
+  vm_release(made->fork_page, sizeof(ForkPage));
   if (made->debug != nullptr) vm_release(made->debug, made->debug_bytes);
   if (made->profile != nullptr) vm_release(made->profile, sizeof(ProfileTables));
   vm_release(made->metadata, made->metadata_bytes);
@@ -139,9 +140,9 @@ void unmap_root(Root* made) {
 
 // Before Linux 4.14 the page is not wiped and forks go unnoticed: what dead threads carried stays lost, nothing else.
 ForkPage* make_fork_page(bool& wipes) {
-  void* page = vm_map(kPageBytes);
+  void* page = vm_map(sizeof(ForkPage));
   if (page == nullptr) return nullptr;
-  wipes = vm_wipe_on_fork(page, kPageBytes);
+  wipes = vm_wipe_on_fork(page, sizeof(ForkPage));
   auto* fork_page = static_cast<ForkPage*>(page);
   fork_page->word.store(kForkSettled, std::memory_order_relaxed);
   return fork_page;
@@ -180,7 +181,7 @@ struct Parts {
 };
 
 void unmap_parts(Parts& parts, const Plan& plan) {
-  if (parts.fork_page != nullptr) vm_release(parts.fork_page, kPageBytes);
+  if (parts.fork_page != nullptr) vm_release(parts.fork_page, sizeof(ForkPage));
   if (parts.window != nullptr) vm_release(parts.window, size_t{plan.reserved_units} << kUnitShift);
   if (parts.metadata != nullptr) vm_release(parts.metadata, plan.total);
   if (parts.debug != nullptr) vm_release(parts.debug, DebugTables::bytes_for(plan.window_units));
@@ -249,15 +250,24 @@ InventedMachine invented_machine(const Options& options) {
   return {at_most(options.nodes, kMaxNodes), at_most(options.cpus, kMaxSlots)};
 }
 
+// The kernel's, or the option's where that is larger.
+size_t chosen_page_bytes(PagesOption invented) {
+  const size_t own = page_bytes_at_any_time();
+  const size_t wanted = kLeastPageBytes << 2 * static_cast<uint32_t>(invented);
+  return own > wanted ? own : wanted;
+}
+
 Root* build_root() {
   Options options;
   parse_options(options, Speak::kNo);
+  const size_t page_bytes = chosen_page_bytes(static_cast<PagesOption>(options.pages));
+  if (page_bytes > kMostPageBytes) return nullptr;
   DebugSettings debug_settings;
   read_debug_settings(options, debug_settings);
   const CpuSetup cpu = detect_cpu(static_cast<ModeOption>(options.mode), static_cast<SlotsOption>(options.slots),
                                   invented_machine(options));
   Plan plan;
-  plan.guard = options.guard_metadata ? kPageBytes : 0;
+  plan.guard = options.guard_metadata ? kMostPageBytes : 0;
   plan_window(plan, vm_address_space());
   Parts parts = {};
   if (!map_parts(parts, plan, debug_settings, cpu)) return nullptr;
@@ -267,6 +277,7 @@ Root* build_root() {
   made->debug_bytes = DebugTables::bytes_for(plan.window_units);
   made->profile = make_profile(options.profile);
   made->cpu = cpu;
+  made->page_bytes = page_bytes;
   made->fork_page = parts.fork_page;
   made->wipes_on_fork = parts.wipes_on_fork;
   size_t overcommit = 0;
@@ -287,6 +298,7 @@ void adopt(Root& from) {
   published_arena.store(&from.arena, relaxed);
   published_slab_classes.store(from.slab_classes, relaxed);
   published_slab_lists.store(from.node_lists, relaxed);
+  published_page_bytes.store(from.page_bytes, relaxed);
   published_topology.store(from.cpu.nodes > 1 ? &from.topology : nullptr, relaxed);
   published_blocks.store(&from.blocks, relaxed);
   published_depot.store(&from.depot, relaxed);

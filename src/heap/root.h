@@ -46,6 +46,7 @@ struct Root {
   std::atomic<void*> aside_unlinked[64];
   Options options;
   CpuSetup cpu;
+  size_t page_bytes;  // platform/page_size.h
   Counters* counters;
   Arena arena;
   BlockPool blocks;

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "malloc/entry.h"
-#include "platform/vm.h"
+#include "platform/page_size.h"
 
 #define RESLAB_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -40,14 +40,15 @@ RESLAB_EXPORT void* memalign(size_t alignment, size_t size) noexcept {
   return aligned_entry(power, size);
 }
 
-RESLAB_EXPORT void* valloc(size_t size) noexcept { return aligned_entry(kPageBytes, size); }
+RESLAB_EXPORT void* valloc(size_t size) noexcept { return aligned_entry(page_bytes_at_any_time(), size); }
 
 RESLAB_EXPORT void* pvalloc(size_t size) noexcept {
+  const size_t page = page_bytes_at_any_time();
   size_t rounded;
-  if (__builtin_add_overflow(size, kPageBytes - 1, &rounded)) {
+  if (__builtin_add_overflow(size, page - 1, &rounded)) {
     return fail_with(ENOMEM);
   }
-  return aligned_entry(kPageBytes, rounded & ~(kPageBytes - 1));
+  return aligned_entry(page, rounded & ~(page - 1));
 }
 
 RESLAB_EXPORT size_t malloc_usable_size(void* ptr) noexcept { return usable_size_entry(ptr); }

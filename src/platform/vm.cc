@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "platform/page_size.h"
 #include "platform/small_file.h"
 #include "platform/syscall.h"
 
@@ -131,7 +132,7 @@ AddressSpace vm_address_space() {
   if (limit.soft == UINT64_MAX) return {SIZE_MAX, 0};
   size_t pages = 0;
   const bool known = read_numbers("/proc/self/statm", &pages, 1) == 1;
-  return {limit.soft, known ? pages * kPageBytes : limit.soft / 4};
+  return {limit.soft, known ? pages * kernel_page_bytes() : limit.soft / 4};
 }
 
 size_t vm_physical_bytes() {

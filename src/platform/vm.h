@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Virtual memory: one wrapper for each thing the core asks of the kernel, all of one shape: plain verbs, true on
-// success, errno untouched. Sizes in bytes, multiples of the page size.
+// success, errno untouched. Ranges begin at multiples of the system's page, and the kernel rounds their lengths up to one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace reslab {
-
-inline constexpr size_t kPageBytes = 4096;
 
 // Address space that cannot be touched and is charged to nobody. `hint` 0 leaves the place to the kernel.
 void* vm_reserve(size_t bytes, uintptr_t hint);

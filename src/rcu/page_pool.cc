@@ -4,12 +4,12 @@
 #include <sys/mman.h>
 
 #include "platform/syscall.h"
-#include "platform/vm.h"
 
 namespace reslab {
 namespace {
 
-constexpr uint32_t kPagesInStep = 256;  // made writable at once
+constexpr size_t kPageBytes = PagePool::kWords * sizeof(uint64_t);  // of these pages, not the system's
+constexpr uint32_t kPagesInStep = 256;                              // made writable at once: 1 MiB
 
 char* map(size_t bytes, long protection) {
   const long place =
@@ -24,7 +24,6 @@ bool make_writable(void* start, size_t bytes) {
 }  // namespace
 
 bool PagePool::init(size_t slot_bytes, Measure measure, bool marked) {
-  static_assert(kWords * sizeof(uint64_t) == kPageBytes);
   const size_t lines = (slot_bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
   char* tables = map(lines + kMost * (sizeof(uint64_t) + sizeof(uint32_t)), PROT_READ | PROT_WRITE);
   char* words = map(kMost * kPageBytes, PROT_NONE);

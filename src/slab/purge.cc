@@ -5,6 +5,7 @@
 
 #include "base/counters.h"
 #include "base/hooks.h"
+#include "platform/page_size.h"
 #include "platform/vm.h"
 #include "slab/slab.h"
 
@@ -43,9 +44,9 @@ class HeldBits {
 };
 
 // Do all objects that touch this page belong to the holder? What lies behind the last object is nobody's.
-bool is_free_page(const HeldBits& held, const ClassInfo& info, size_t page) {
-  const size_t first = page * kPageBytes / info.object_bytes;
-  const size_t last = ((page + 1) * kPageBytes - 1) / info.object_bytes;
+bool is_free_page(const HeldBits& held, const ClassInfo& info, size_t page, size_t page_bytes) {
+  const size_t first = page * page_bytes / info.object_bytes;
+  const size_t last = ((page + 1) * page_bytes - 1) / info.object_bytes;
   const size_t end = info.capacity - 1;
   return first > end || held.has_all(static_cast<uint32_t>(first), static_cast<uint32_t>(last < end ? last : end));
 }
@@ -65,13 +66,14 @@ void slab_purge_pages(uint32_t unit, SlabIdentity seen) {
   slab.free_when_purged.store(free, std::memory_order_relaxed);
   const HeldBits held(slab_bits(unit, info), info.words);
   RESLAB_HOOK("slab_purge");
-  const size_t pages = info.slab_units * kUnitBytes / kPageBytes;
+  const size_t page_bytes = system_page_bytes();
+  const size_t pages = info.slab_units * kUnitBytes / page_bytes;
   for (size_t page = 0; page < pages; ++page) {
     size_t end = page;
-    while (end < pages && is_free_page(held, info, end)) ++end;
+    while (end < pages && is_free_page(held, info, end, page_bytes)) ++end;
     if (end == page) continue;
-    const size_t bytes = (end - page) * kPageBytes;
-    if (vm_discard(unit_address(unit) + page * kPageBytes, bytes)) counters.add(Counter::kPurgedBytes, bytes);
+    const size_t bytes = (end - page) * page_bytes;
+    if (vm_discard(unit_address(unit) + page * page_bytes, bytes)) counters.add(Counter::kPurgedBytes, bytes);
     page = end;  // which is in use
   }
 }

@@ -5,6 +5,7 @@
 
 #include "arena/arena.h"
 #include "hooks.h"
+#include "platform/page_size.h"
 #include "platform/small_file.h"
 #include "support/child.h"
 #include "support/own_arena.h"
@@ -181,7 +182,8 @@ TEST_F(ArenaLimitsTest, UnderShortageItCommitsInSmallerStepsDownToWhatIsNeeded) 
     ASSERT_GE(own().committed() / 8, 100u) << "the step it would like to take";
     size_t pages[6];
     ASSERT_EQ(read_numbers("/proc/self/statm", pages, 6), 6u);
-    const size_t allowed = pages[5] * kPageBytes + 10 * kUnitBytes;  // private and writable, as RLIMIT_DATA counts
+    const size_t allowed =
+        pages[5] * kernel_page_bytes() + 10 * kUnitBytes;  // private and writable, as RLIMIT_DATA counts
     const struct rlimit limit = {allowed, RLIM_INFINITY};
     ASSERT_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
     uint32_t got = 0;

@@ -225,7 +225,7 @@ TEST_F(ArenaTest, NoMoreRunsAreKeptThanMayStayDirty) {
 // The zero bit belongs to pages that the kernel really took (37).
 TEST_F(ArenaTest, LockedUnitsAreNeverCalledZeroAndNotTriedAgainAndAgain) {
   const uint32_t first = make_dirty(4);
-  ASSERT_EQ(syscall(SYS_mlock, at(first + 1), kPageBytes), 0);  // the function does nothing under AddressSanitizer
+  ASSERT_EQ(syscall(SYS_mlock, at(first + 1), kLeastPageBytes), 0);  // the function does nothing under AddressSanitizer
   EXPECT_EQ(own().purge(0), 0u);
   EXPECT_EQ(own().dirty_units(), 4);
   const UnitRun again = own().claim(4, 1, Contract::kPlain);
@@ -233,7 +233,7 @@ TEST_F(ArenaTest, LockedUnitsAreNeverCalledZeroAndNotTriedAgainAndAgain) {
   EXPECT_FALSE(again.zero);
   EXPECT_EQ(*at(first + 1), 7);
   own().release(again.first, 4, Arena::Content::kDirty);
-  syscall(SYS_munlock, at(first + 1), kPageBytes);
+  syscall(SYS_munlock, at(first + 1), kLeastPageBytes);
   EXPECT_EQ(own().purge(0), size_t{4} << kUnitShift);
 }
 

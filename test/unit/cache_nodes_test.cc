@@ -164,7 +164,7 @@ TEST_F(NodesTest, ANodeThatIsNamedIsLookedAtFirst) {
   uint32_t home = 0;
   visitor_.run([&] {
     far = allocate_half(2000);
-    far.push_back(reslab_malloc(kPageBytes << kOrder));
+    far.push_back(reslab_malloc(reslab_page_size() << kOrder));
     home = own_node();
     reslab_trim(0);  // out of the magazines, into slabs that others can see
   });

@@ -161,7 +161,7 @@ TEST_F(HardeningTest, ThePagesAroundTheMagazinesCannotBeTouched) {
   char* regions = root().regions;
   char* end = regions + size_t{root().cpu.regions} * kRegionBytes;
   EXPECT_EXIT(write_to(regions - 1), testing::KilledBySignal(SIGSEGV), "");
-  EXPECT_EXIT(read_from(regions - kPageBytes - 1), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(read_from(regions - kMostPageBytes - 1), testing::KilledBySignal(SIGSEGV), "");
   EXPECT_EXIT(read_from(end), testing::KilledBySignal(SIGSEGV), "");
 }
 
@@ -169,7 +169,7 @@ TEST_F(HardeningTest, AMagazineOfOneSlotEndsInAPageThatCannotBeWritten) {
   const uint32_t slot = slot_index();
   ASSERT_TRUE(slots().is_ready(slot));
   char* end = region_of(slot) + kRegionBytes;
-  EXPECT_EXIT(write_to(end - kPageBytes), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(write_to(end - kMostPageBytes), testing::KilledBySignal(SIGSEGV), "");
   EXPECT_EXIT(write_to(end - 1), testing::KilledBySignal(SIGSEGV), "");
   read_from(end - 1);  // as pops do (2)
 }

@@ -87,6 +87,8 @@ const Case kCases[] = {
     {"a calloc", [] { return unit::opaque(reslab_calloc(10, 10)) != nullptr && works(); }},
     {"a realloc of nothing", [] { return unit::opaque(reslab_realloc(nullptr, 100)) != nullptr && works(); }},
     {"an aligned allocation", [] { return unit::is_aligned(reslab_aligned_alloc(4096, 10), 4096) && works(); }},
+    {"the size of a page",
+     [] { return reslab_page_size() == static_cast<size_t>(sysconf(_SC_PAGESIZE)) && windows() == 0 && works(); }},
     {"a large allocation", [] { return unit::opaque(reslab_malloc(5 << 20)) != nullptr && works(); }},
     {"a nolock allocation that may grow",
      [] { return unit::opaque(reslab_malloc_nolock(10, RESLAB_GROW)) != nullptr && works(); }},

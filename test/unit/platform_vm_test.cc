@@ -13,12 +13,14 @@
 #include <cstring>
 #include <string>
 
+#include "platform/page_size.h"
 #include "platform/small_file.h"
 #include "support/child.h"
 
 namespace reslab {
 namespace {
 
+constexpr size_t kPageBytes = kMostPageBytes;
 constexpr size_t kBytes = 16 * kPageBytes;
 
 bool is_all(const char* start, size_t bytes, char value) {

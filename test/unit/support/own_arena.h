@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arena/arena.h"
+#include "platform/page_size.h"
 #include "platform/vm.h"
 
 namespace unit {
@@ -58,7 +59,7 @@ class OwnArena : public testing::Test {
     return start[0] == value && memcmp(start, start + 1, bytes - 1) == 0;
   }
   bool is_mapped(uint32_t unit) const {
-    unsigned char resident[kUnitBytes / kPageBytes];
+    unsigned char resident[kUnitBytes / kLeastPageBytes];
     return mincore(at(unit), kUnitBytes, resident) == 0;
   }
 
