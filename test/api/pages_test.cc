@@ -72,9 +72,11 @@ TEST(Pages, AnyFreeTakesThem) {
 
 TEST(Pages, AStrictCallIsServedFromWhatPlainCallsKeepReady) {
   reslab_free(opaque(reslab_malloc(100000)));
-  void* pages = opaque(reslab_pages_alloc_nolock(8, 0));  // as much as is kept ready
+  unsigned order = 0;
+  while (bytes_of(order) < size_t{1} << 20) ++order;  // less than is kept ready
+  void* pages = opaque(reslab_pages_alloc_nolock(order, 0));
   EXPECT_NE(pages, nullptr);
-  reslab_pages_free_nolock(pages, 8);
+  reslab_pages_free_nolock(pages, order);
 }
 
 size_t committed_bytes() {
@@ -92,9 +94,10 @@ TEST(Pages, ALongRandomRunLeavesLargeOrdersPossible) {
     unsigned order;
   };
   std::vector<Held> held;
+  const size_t enough = bytes_of(14);
   size_t live = 0, peak = 0;
   for (int i = 0; i < 100000; ++i) {
-    if (live < 64u << 20 && (held.empty() || random() % 2 == 0)) {
+    if (live < enough && (held.empty() || random() % 2 == 0)) {
       const auto order = static_cast<unsigned>(random() % (RESLAB_PAGES_MAX_ORDER + 1));
       void* pages = opaque(reslab_pages_alloc_nolock(order, RESLAB_GROW));
       ASSERT_NE(pages, nullptr);
@@ -133,7 +136,8 @@ TEST(PagesDeathTest, AFreeOfAnotherOrderIsReported) {
   reslab_pages_free_nolock(pages, 2);
   void* run = opaque(reslab_pages_alloc_nolock(7, RESLAB_GROW));
   ASSERT_NE(run, nullptr);
-  EXPECT_DEATH(reslab_pages_free_nolock(run, 6), "reslab_pages_free_nolock.*freed with size 262144, but it is");
+  EXPECT_DEATH(reslab_pages_free_nolock(run, 6),
+               "reslab_pages_free_nolock.*freed with size " + std::to_string(bytes_of(6)) + ", but it is");
   reslab_pages_free_nolock(run, 7);
 }
 

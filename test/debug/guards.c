@@ -29,7 +29,7 @@ enum { kPage = 4096, kBytes = 64 };
 
 static char* guarded(void) {
   char* object = reslab_malloc(kBytes);
-  CHECK(object != NULL && ((uintptr_t)object + kBytes) % kPage == 0);
+  CHECK(object != NULL && ((uintptr_t)object + kBytes) % reslab_page_size() == 0);
   return object;
 }
 
@@ -149,12 +149,12 @@ static void fault_meanwhile(void) {
 /* --- pages that can be closed in part only --- */
 
 #ifdef __x86_64__
-enum { kPoolBytes = 4 << 20 };
+static size_t pool_bytes(void) { return 1024 * reslab_page_size(); }
 
 static void close_half(int number, siginfo_t* info, void* context) {
   (void)number, (void)info;
   greg_t* registers = ((ucontext_t*)context)->uc_mcontext.gregs;
-  CHECK(mprotect((void*)registers[REG_RDI], kPoolBytes / 2, PROT_NONE) == 0);
+  CHECK(mprotect((void*)registers[REG_RDI], pool_bytes() / 2, PROT_NONE) == 0);
   registers[REG_RAX] = -12; /* ENOMEM: too many mappings */
 }
 
@@ -167,7 +167,7 @@ static void pool_is_closed_in_part(void) {
   struct sock_filter filter[] = {OF(nr),
                                  UNLESS(SYS_mprotect),
                                  OF(args[1]),
-                                 UNLESS(kPoolBytes),
+                                 UNLESS((unsigned)pool_bytes()),
                                  OF(args[2]),
                                  UNLESS(PROT_NONE),
                                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP)};
@@ -176,10 +176,10 @@ static void pool_is_closed_in_part(void) {
   CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
   for (int i = 0; i < 3; ++i) {
     char* object = reslab_malloc(kBytes); /* not guarded, then */
-    char* pages = reslab_malloc(kPoolBytes);
+    char* pages = reslab_malloc(pool_bytes());
     CHECK(object != NULL && pages != NULL);
     memset(object, 1, kBytes);
-    memset(pages, 1, kPoolBytes);
+    memset(pages, 1, pool_bytes());
     reslab_free(pages);
     reslab_free(object);
   }

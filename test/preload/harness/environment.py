@@ -18,14 +18,15 @@ BASE = {
 
 @dataclasses.dataclass(frozen=True)
 class Library:
-    """The library under test, what it is told (mode, local locks, what numbers the magazines), and what is preloaded
-    beside it."""
+    """The library under test, what it is told (mode, local locks, what numbers the magazines, pages), and what is
+    preloaded beside it."""
 
     path: pathlib.Path
     mode: str
     companion: pathlib.Path | None = None
     local_lock: str = "try"
     slots: str = "auto"
+    pages: str = "4k"
 
     def preload(self):
         """The value of LD_PRELOAD."""
@@ -33,7 +34,7 @@ class Library:
 
     def options(self):
         """For RESLAB_OPTIONS."""
-        return f"mode={self.mode}:local_lock={self.local_lock}:slots={self.slots}"
+        return f"mode={self.mode}:local_lock={self.local_lock}:slots={self.slots}:pages={self.pages}"
 
 
 def plain(home):

@@ -19,6 +19,7 @@ def add_arguments(parser):
     parser.add_argument("--mode", choices=("rseq", "fallback"), required=True)
     parser.add_argument("--local-lock", choices=("try", "always", "never"), default="try")
     parser.add_argument("--slots", choices=("auto", "cpu_id"), default="auto")
+    parser.add_argument("--pages", choices=("4k", "16k", "64k"), default="4k")
     parser.add_argument("--companion", type=_existing_file,
                         help="the built exit_statistics.c, for programs that need it")
     parser.add_argument("--keep", action="store_true", help="leave the folder of the test, and say where it is")
@@ -29,7 +30,7 @@ def library(arguments, *, with_companion=False):
     if with_companion and arguments.companion is None:
         sys.exit("this test needs --companion")
     return Library(arguments.library, arguments.mode, arguments.companion if with_companion else None,
-                   arguments.local_lock, arguments.slots)
+                   arguments.local_lock, arguments.slots, arguments.pages)
 
 
 def verdict(title, test, *, keep):
