@@ -51,6 +51,7 @@ const Known* known(unsigned number) {
 
 CallLog* calls;
 Injection injection;
+Perform perform = perform_as_asked;
 
 // Short of memory, all calls that ask for some fail together; one that gives some back does not.
 bool asks_for_memory(unsigned number) { return number == SYS_mmap || number == SYS_mprotect || number == SYS_mremap; }
@@ -79,8 +80,8 @@ void on_system_call(int, siginfo_t* info, void* context) {
     ++calls->failed;
     r[REG_RAX] = -error_for(*call);
   } else {
-    const long result = syscall(number, r[REG_RDI], r[REG_RSI], r[REG_RDX], r[REG_R10], r[REG_R8], r[REG_R9]);
-    r[REG_RAX] = result == -1 ? -errno : result;
+    const long arguments[6] = {r[REG_RDI], r[REG_RSI], r[REG_RDX], r[REG_R10], r[REG_R8], r[REG_R9]};
+    r[REG_RAX] = perform(number, arguments);
   }
   errno = interrupted_errno;
 }
@@ -139,6 +140,13 @@ void intercept_calls_of(const void* function, CallLog* log) {
   set_filter(text);
 }
 
+long perform_as_asked(unsigned number, const long (&arguments)[6]) {
+  const auto& [a, b, c, d, e, f] = arguments;
+  const long result = syscall(number, a, b, c, d, e, f);
+  return result == -1 ? -errno : result;
+}
+
+void perform_by(Perform wanted) { perform = wanted; }
 void inject(const Injection& wanted) { injection = wanted; }
 void stop_failing() { injection = {}; }
 

@@ -25,6 +25,10 @@ struct CallLog {
 
 // From now on the system calls of the loaded object that holds `function` pass through here.
 void intercept_calls_of(const void* function, CallLog* log);
+// They are made by this function, but for those that fail. Its results are as the kernel's: negative errno values on failure.
+using Perform = long (*)(unsigned number, const long (&arguments)[6]);
+void perform_by(Perform perform);
+long perform_as_asked(unsigned number, const long (&arguments)[6]);  // the way without it
 void inject(const Injection& injection);
 void stop_failing();
 
