@@ -97,8 +97,8 @@ bool parse_number(Piece value, uint64_t& out) {
   uint64_t number = 0;
   size_t i = 0;
   for (; i < value.length && value.data[i] >= '0' && value.data[i] <= '9'; ++i) {
-    if (number > (UINT64_MAX >> 5) / 10) return false;
-    number = number * 10 + static_cast<uint64_t>(value.data[i] - '0');
+    const auto digit = static_cast<uint64_t>(value.data[i] - '0');
+    if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, digit, &number)) return false;
   }
   if (i == 0) return false;
   unsigned shift = 0;
@@ -171,7 +171,8 @@ Piece take_name(const char*& cursor) { return take_until(cursor, '=', ':'); }
 bool was_named_before(const char* all, Piece name) {
   for (const char* cursor = all; cursor < name.data; ++cursor) {
     const Piece earlier = take_name(cursor);
-    if (earlier.data != name.data && earlier.equals(name)) return true;
+    const bool is_nothing = earlier.length == 0 && *cursor != '=';  // "::"
+    if (!is_nothing && earlier.data != name.data && earlier.equals(name)) return true;
     take_until(cursor, ':', ':');
   }
   return false;

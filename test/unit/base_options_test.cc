@@ -86,6 +86,17 @@ TEST_F(OptionsTest, NumbersTakeSuffixesUpToWhatFits) {
   }
 }
 
+// What reslab_option_get tells can be said again.
+TEST_F(OptionsTest, EveryNumberThatIsTakenIsWrittenInAFormThatIsTaken) {
+  for (const char* large : {"17179869183g", "18446744073709551615", "18014398509481983k"}) {
+    const uint64_t taken = parse((std::string("dirty_min=") + large).c_str()).dirty_min;
+    EXPECT_EQ(parse(("dirty_min=" + value_of("dirty_min")).c_str()).dirty_min, taken) << large;
+    EXPECT_EQ(complaints_, "") << large;
+  }
+  parse("dirty_min=18446744073709551616");
+  EXPECT_NE(complaints_.find("bad value for option 'dirty_min'"), std::string::npos);
+}
+
 TEST_F(OptionsTest, ChoicesAreComparedWhole) {
   for (const char* bad : {"", "fall", "fallbacks", "FALLBACK", "auto|rseq"}) {
     EXPECT_EQ(parse((std::string("mode=") + bad).c_str()).mode, 0u) << bad;
@@ -100,6 +111,11 @@ TEST_F(OptionsTest, AnUnknownOptionIsNamedOnceAndTheOthersHold) {
   EXPECT_EQ(complaints_.find("'colour'", first + 1), std::string::npos) << complaints_;
   EXPECT_TRUE(options_.stats);
   EXPECT_EQ(options_.dirty_percent, 9u);
+}
+
+TEST_F(OptionsTest, AValueWithoutANameIsNamedOnceAndNothingIsNoName) {
+  parse("::=1:=2");
+  EXPECT_EQ(complaints_, "reslab: RESLAB_OPTIONS: unknown option '' is ignored (RESLAB_OPTIONS=help lists all)\n");
 }
 
 TEST_F(OptionsTest, AnOptionThatNeedsAValueSaysSo) {
