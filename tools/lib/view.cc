@@ -9,6 +9,7 @@
 
 #include "failure.h"
 #include "reslab_version.h"
+#include "sound_image.h"
 
 namespace reslab::outside {
 namespace {
@@ -77,6 +78,7 @@ View::View(const Memory& memory) : memory_(memory), image_{}, image_at_(0) {
   memory.read({&head, 1});
   require_known(image_, *this);
   image_ = read<Image>(image_at_);
+  require_sound(image_, memory.title());
   read_classes();
 }
 
@@ -191,16 +193,23 @@ uint32_t View::blocks_made() const {
   return static_cast<uint32_t>(std::min<uint64_t>(read<uint32_t>(image_.blocks_made_at), most));
 }
 
+// In few goes, but not in one: a frontier that is damaged meets memory that is not there before it asks for more than
+// there is.
 Descriptors::Descriptors(const View& view, uint32_t frontier) : view_(view), frontier_(frontier) {
   const Image& image = view.image();
-  bytes_.resize(frontier * image.descriptor_bytes);
-  std::vector<Piece> pieces;
-  for (uint64_t first = 0; first < frontier; first += image.chunk_units) {
-    const uint64_t count = std::min<uint64_t>(image.chunk_units, frontier - first);
-    pieces.push_back({view.part_of_chunk(static_cast<uint32_t>(first), image.chunk_descriptors, image.descriptor_bytes),
-                      bytes_.data() + first * image.descriptor_bytes, count * image.descriptor_bytes});
+  const uint64_t chunks_a_go = std::max<uint64_t>(1, kMostBytesAGo / (image.chunk_units * image.descriptor_bytes));
+  for (uint64_t begin = 0; begin < frontier; begin += chunks_a_go * image.chunk_units) {
+    const uint64_t end = std::min<uint64_t>(frontier, begin + chunks_a_go * image.chunk_units);
+    bytes_.resize(end * image.descriptor_bytes);
+    std::vector<Piece> pieces;
+    for (uint64_t first = begin; first < end; first += image.chunk_units) {
+      const uint64_t count = std::min<uint64_t>(image.chunk_units, end - first);
+      pieces.push_back(
+          {view.part_of_chunk(static_cast<uint32_t>(first), image.chunk_descriptors, image.descriptor_bytes),
+           bytes_.data() + first * image.descriptor_bytes, count * image.descriptor_bytes});
+    }
+    view.memory().read(pieces);
   }
-  view.memory().read(pieces);
 }
 
 Descriptor Descriptors::operator[](uint32_t unit) const {

@@ -3,6 +3,7 @@
 // whatever is read is a moment's truth, and every index that was read is bounded before it is used.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -61,6 +62,8 @@ struct UnitRun {
 // For each unit below `end`, whether it is in one of the runs.
 std::vector<bool> marked_units(const std::vector<UnitRun>& runs, uint32_t end);
 
+inline constexpr uint64_t kMostBytesAGo = 16 << 20;
+
 class View {
  public:
   // Finds the heap of the target. Throws a Failure where there is none, none yet, or one of another version.
@@ -78,12 +81,16 @@ class View {
     memory_.read({&piece, 1});
     return value;
   }
+  // In goes: a count that is damaged meets memory that is not there before it asks for more than there is.
   template <class T>
   std::vector<T> read_many(uint64_t address, size_t count) const {
-    std::vector<T> values(count);
-    if (count == 0) return values;
-    const Piece piece{address, values.data(), count * sizeof(T)};
-    memory_.read({&piece, 1});
+    std::vector<T> values;
+    while (values.size() < count) {
+      const size_t before = values.size(), more = std::min<size_t>(count - before, kMostBytesAGo / sizeof(T));
+      values.resize(before + more);
+      const Piece piece{address + before * sizeof(T), &values[before], more * sizeof(T)};
+      memory_.read({&piece, 1});
+    }
     return values;
   }
   std::string read_text(uint64_t address, size_t most = 256) const;
@@ -149,7 +156,7 @@ class View {
   std::vector<ClassShape> classes_;
 };
 
-// The descriptors of the units below a frontier, read in one go.
+// The descriptors of the units below a frontier, read in as few goes as may be.
 class Descriptors {
  public:
   Descriptors(const View& view, uint32_t frontier);
