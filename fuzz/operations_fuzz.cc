@@ -3,7 +3,9 @@
 // checked before it changes hands, and the audit runs at the end of each input. Under libFuzzer, or replayed from files by
 // replay.cc, so that what a fuzzer once found stays a test.
 //
-// An input is a list of four-byte steps {operation, place, size class, size within it}.
+// An input is a list of four-byte steps {operation, place, size class, size within it}. The lowest three bits of the first
+// byte are the operation. The next two say how many of the steps behind it a signal handler takes in the middle of this one;
+// the upper three, at which of its hook points (interrupted.h).
 
 #include <reslab/reslab.h>
 
@@ -13,6 +15,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "interrupted.h"
+
 namespace {
 
 constexpr size_t kPlaces = 64;
@@ -21,6 +25,7 @@ struct Object {
   unsigned char* data = nullptr;
   size_t size = 0;
   unsigned char pattern = 0;
+  bool is_in_use = false;  // by a step that a handler has interrupted
 };
 
 void require(bool condition, const char* what) {
@@ -44,6 +49,14 @@ class Model {
 
   void step(uint8_t operation, uint8_t place, size_t size) {
     Object& object = objects_[place % kPlaces];
+    if (object.is_in_use) return;
+    object.is_in_use = true;
+    change(object, operation, place, size);
+    object.is_in_use = false;
+  }
+
+ private:
+  void change(Object& object, uint8_t operation, uint8_t place, size_t size) {
     switch (operation % 8) {
       case 0:
         adopt(object, reslab_malloc(size), size);
@@ -72,13 +85,14 @@ class Model {
     }
   }
 
- private:
   void adopt(Object& object, void* memory, size_t size) {
     release(object, size & 1);
     if (memory == nullptr) return;
     require(reinterpret_cast<uintptr_t>(memory) % 16 == 0, "alignment of 16");
     require(reslab_usable_size(memory) >= size, "the object holds what was asked");
-    object = {static_cast<unsigned char*>(memory), size, ++next_pattern_};
+    object.data = static_cast<unsigned char*>(memory);
+    object.size = size;
+    object.pattern = ++next_pattern_;
     std::memset(object.data, object.pattern, size);
   }
 
@@ -111,7 +125,8 @@ class Model {
     check(object);
     if (how % 2 == 0) reslab_free(object.data);
     else reslab_free_nolock(object.data);
-    object = {};
+    object.data = nullptr;
+    object.size = 0;
   }
 
   void check(const Object& object) {
@@ -122,10 +137,33 @@ class Model {
   unsigned char next_pattern_ = 0;
 };
 
+class Input {
+ public:
+  Input(const uint8_t* data, size_t size) : data_(data), left_(size / 4) {}
+
+  bool has_step() const { return left_ > 0; }
+
+  void take_step(Model& model, unsigned depth = 0) {
+    constexpr unsigned kMostDepth = 3;
+    const uint8_t* step = data_;
+    data_ += 4, --left_;
+    const auto work = [&] { model.step(step[0], step[1], size_from(step[2], step[3])); };
+    const unsigned inside = depth < kMostDepth ? step[0] >> 3 & 3 : 0;
+    if (inside == 0) return work();
+    fuzz::do_interrupted(1 + (step[0] >> 5), work, [&] {
+      for (unsigned i = 0; i < inside && has_step(); ++i) take_step(model, depth + 1);
+    });
+  }
+
+ private:
+  const uint8_t* data_;
+  size_t left_;
+};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Model model;
-  for (size_t i = 0; i + 4 <= size; i += 4) model.step(data[i], data[i + 1], size_from(data[i + 2], data[i + 3]));
+  for (Input input(data, size); input.has_step();) input.take_step(model);
   return 0;
 }

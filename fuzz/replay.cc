@@ -34,6 +34,7 @@ bool runs_in(const std::string& mode) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc < 3 || !runs_in(argv[1])) return 1;
   size_t count = 0;
   for (int i = 2; i < argc; ++i) {
     if (!std::filesystem::is_directory(argv[i])) {
@@ -48,5 +49,5 @@ int main(int argc, char** argv) {
     }
   }
   std::printf("%zu inputs replayed\n", count);
-  return count > 0 && runs_in(argv[1]) ? 0 : 1;
+  return count > 0 ? 0 : 1;
 }

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `./dev fuzz` runs, shows, keeps, and ends with, seen with targets that end as they are told; and, where there is
-libFuzzer, with the real ones, and with one that has a fault to be found.
+libFuzzer, with the real ones, and with the same when each has a fault to be found.
 
-Usage: runs_test.py FUZZ [--real BUILD LIST PLANTED]
+Usage: runs_test.py FUZZ [--real BUILD LIST PLANTED_LIST]
 """
 
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -94,6 +95,15 @@ def a_finding_ends_in_failure(fuzz):
             require(folder.stand_ins(ends, more=("--grace", "1")), 1, words, r"^0 passed, 2 failed\n\Z")
 
 
+def a_target_has_its_options(fuzz):
+    with Folder(fuzz) as folder:
+        name = "target:guard=1:profile=4k"
+        done = folder.run(folder.list_of(**{name: f"python3 '{STAND_IN}' with-options"}))
+        require(done, 0, rf"^\[1/2\] {name} \(rseq\): ok", r"^2 passed, 0 failed\n\Z")
+        if not (folder.work / "corpus/target").is_dir():
+            fail("a target with options has no corpus of its name")
+
+
 def a_terminal_has_a_line(fuzz):
     with Folder(fuzz) as folder:
         ours, theirs = pty.openpty()
@@ -119,15 +129,31 @@ def libfuzzer_runs_the_targets(fuzz, targets):
                 r"\(fallback\): ok after \d+ s, \d\d+ inputs, \d{3,} branches$", r" passed, 0 failed\n\Z")
 
 
-def libfuzzer_finds_a_fault(fuzz, planted):
+# Where the corpus shows the fault already: a malloc, a realloc, and two of malloc that do not.
+SEEDS = dict.fromkeys(("operations", "interrupted"), bytes([0, 1, 4, 0, 5, 1, 11, 0, 0, 2, 13, 0, 0, 3, 4, 0]))
+# What each target says of its fault.
+PLANTED = {
+    "operations": "an object keeps its contents",
+    "interrupted": "alignment of 16",
+    "options": "each option has the value that was said last and is good",
+    "misuse": "a mistake ends in its report",
+    "heap_image": "a reader of a damaged heap says what is wrong",
+}
+
+
+def libfuzzer_finds_a_fault(fuzz, line):
+    run, corpus, *command = shlex.split(line)
+    name = run.partition(":")[0]
     with Folder(fuzz) as folder:
-        done = folder.run(folder.list_of(planted=f"'{planted}'"), "2")
-        require(done, 1, r"^\[1/2\] planted \(rseq\): FOUND", r"^\[2/2\] planted \(fallback\): FOUND",
-                r"\| fuzz: violated: an object keeps its contents$", r"^0 passed, 2 failed\n\Z")
-        again = re.search(r"^  again: RESLAB_OPTIONS=mode=rseq RESLAB_TEST_MODE=rseq (.*)$", done.stdout, re.M)
-        environment = os.environ | {"RESLAB_OPTIONS": "mode=rseq", "RESLAB_TEST_MODE": "rseq"}
-        if again is None or subprocess.run(["sh", "-c", again[1]], env=environment, capture_output=True,
-                                           timeout=60).returncode == 0:
+        if name in SEEDS:
+            (folder.seeds / "one").write_bytes(SEEDS[name])
+        else:
+            folder.seeds = corpus
+        done = folder.run(folder.list_of(**{run: shlex.join(command)}), "2")
+        require(done, 1, rf"^\[1/2\] {name}\S* \(rseq\): FOUND", rf"^\[2/2\] {name}\S* \(fallback\): FOUND",
+                rf"\| fuzz: violated: {PLANTED[name]}", r"^0 passed, 2 failed\n\Z")
+        again = re.search(r"^  again: (RESLAB_OPTIONS=mode=rseq\S* RESLAB_TEST_MODE=rseq .*)$", done.stdout, re.M)
+        if again is None or subprocess.run(["sh", "-c", again[1]], capture_output=True, timeout=60).returncode == 0:
             fail("the input that was found does not show the fault again", done.stdout)
 
 
@@ -137,10 +163,12 @@ def main():
         _, build, targets, planted = real
         subprocess.run(["ninja", "-C", build, "fuzz-targets"], stdin=subprocess.DEVNULL, timeout=600, check=True)
         libfuzzer_runs_the_targets(fuzz, targets)
-        libfuzzer_finds_a_fault(fuzz, planted)
+        for line in Path(planted).read_text().splitlines():
+            libfuzzer_finds_a_fault(fuzz, line)
         return
     nothing_is_found(fuzz)
     a_finding_ends_in_failure(fuzz)
+    a_target_has_its_options(fuzz)
     a_terminal_has_a_line(fuzz)
     nothing_to_run_is_no_success(fuzz)
 

@@ -17,7 +17,8 @@ def main():
     options = dict(word[1:].split("=", 1) for word in rest if word.startswith("-"))
     corpora = [Path(word) for word in rest if not word.startswith("-")]
     mode = os.environ["RESLAB_TEST_MODE"]
-    if os.environ["RESLAB_OPTIONS"] != f"mode={mode}" or not all(path.is_dir() for path in corpora) or len(corpora) != 2:
+    wanted = f"mode={mode}" + (":guard=1:profile=4k" if ends == "with-options" else "")
+    if os.environ["RESLAB_OPTIONS"] != wanted or not all(path.is_dir() for path in corpora) or len(corpora) != 2:
         sys.exit("another mode than the one announced, or no corpus to add to and one to begin with")
     if ends == "nothing":
         return

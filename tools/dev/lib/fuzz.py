@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs each fuzz target in each mode, one after the other, and keeps what it finds.
 
-A target is a libFuzzer program. It starts from its corpus in fuzz/corpus, which stays as it is, and from what earlier runs
+A target is a libFuzzer program, or one with options of the library: "NAME" or "NAME:OPTIONS". It starts from its corpus in fuzz/corpus, which stays as it is, and from what earlier runs
 have added in WORK/corpus/TARGET. An input on which it fails stays in WORK/findings, with the target's last words beside it.
 On a terminal a line shows what runs, how long still, and how far it has come; otherwise there is a plain line when a target
 begins, one a minute, and one when it ends. Exit status 0 when each target ran inputs and none of them failed.
@@ -31,18 +31,23 @@ EXECUTED = re.compile(r"^stat::number_of_executed_units:\s*(\d+)", re.M)
 @dataclasses.dataclass(frozen=True)
 class Target:
     name: str
+    options: str
     corpus: pathlib.Path
     command: list
 
+    def __str__(self):
+        return f"{self.name}:{self.options}" if self.options else self.name
+
 
 def read_list(path):
-    """Lines of "NAME CORPUS COMMAND"."""
+    """Lines of "NAME CORPUS COMMAND" or "NAME:OPTIONS CORPUS COMMAND"."""
     if not path.is_file():
         sys.exit(f"fuzz: there is no list of targets at {path}: build with clang first")
     lines = [shlex.split(line) for line in path.read_text().splitlines() if line.strip()]
     if not lines:
         sys.exit(f"fuzz: {path} lists no target")
-    return [Target(name, pathlib.Path(corpus), command) for name, corpus, *command in lines]
+    named = [(*first.partition(":")[::2], corpus, command) for first, corpus, *command in lines]
+    return [Target(name, options, pathlib.Path(corpus), command) for name, options, corpus, command in named]
 
 
 class Show:
@@ -105,7 +110,7 @@ def wait(process, seconds, grace, output, tick):
 
 def fuzz(number, target, mode, seconds, given, show):
     """Whether nothing was found."""
-    what = f"{target.name} ({mode})"
+    what = f"{target} ({mode})"
     corpus, findings = given.work / "corpus" / target.name, given.work / "findings"
     for folder in (corpus, findings):
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +119,7 @@ def fuzz(number, target, mode, seconds, given, show):
     before = set(findings.iterdir())
     arguments = [f"-max_total_time={seconds}", f"-seed={given.seed}", f"-timeout={INPUT_SECONDS}", "-print_final_stats=1",
                  f"-artifact_prefix={findings}/{prefix}", str(corpus), str(target.corpus)]
-    environment = {"RESLAB_OPTIONS": f"mode={mode}", "RESLAB_TEST_MODE": mode}
+    environment = {"RESLAB_OPTIONS": ":".join(filter(None, [f"mode={mode}", target.options])), "RESLAB_TEST_MODE": mode}
     show.begin(number, what, seconds)
     started = time.monotonic()
     with output.open("wb") as out:
