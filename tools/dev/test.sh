@@ -5,8 +5,9 @@
 # the compiler makes the difference. full: all tests of both builds, but once those to which it makes none: they compile with
 # the system's compiler whatever built reslab (mutants, packaging, documents), or take the steps of threads one at a time in
 # every order, which are the source's (schedules); of clang's also clang-tidy (./dev lint); the unit and the storm tests with
-# the lock discipline asserted; the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer; and the unit tests for
-# aarch64, in fallback mode under qemu, with the sections run single-threaded.
+# the lock discipline asserted; the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer; those with several
+# threads under ThreadSanitizer, in fallback mode; and the unit tests for aarch64, in fallback mode under qemu, with the
+# sections run single-threaded.
 
 dev_test() {
   local depth=${1:-quick}
@@ -23,6 +24,7 @@ dev_test() {
     test_build clang --no-suite mutants --no-suite packaging --no-suite docs --no-suite schedules
     test_build checks --suite unit --suite storm
     test_build sanitizers --suite unit --no-suite full --timeout-multiplier 4
+    test_build races --suite threads --no-suite full --timeout-multiplier 10
     need "${cross_packages[@]}"
     test_build aarch64 --suite unit --timeout-multiplier 10  # under qemu
   fi

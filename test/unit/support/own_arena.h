@@ -22,6 +22,13 @@ class OwnArena : public testing::Test {
  protected:
   static constexpr uint32_t kUnits = 4096;  // 256 MiB
   static constexpr uint32_t kLast = kUnits - 1;
+  // Where neither kernel nor AddressSanitizer puts anything. ThreadSanitizer follows only what lies where the kernel maps:
+  // this is the far end of that.
+#ifdef __SANITIZE_THREAD__
+  static constexpr uintptr_t kBase = 0x7e90'0000'0000;
+#else
+  static constexpr uintptr_t kBase = uintptr_t{32} << 40;
+#endif
 
   void SetUp() override { make(kUnits); }
   void TearDown() override { unmake(); }
@@ -29,7 +36,7 @@ class OwnArena : public testing::Test {
   // A fresh arena of which only `reserved_units` are reserved.
   void make(uint32_t reserved_units, uint32_t units = kUnits) {
     unmake();
-    base_ = reinterpret_cast<char*>(uintptr_t{32} << 40);  // where neither kernel nor AddressSanitizer puts anything
+    base_ = reinterpret_cast<char*>(kBase);
     ASSERT_EQ(vm_reserve_at(base_, size_t{reserved_units} << kUnitShift), Place::kOurs);
     chunks_bytes_ = (units / kUnitsInChunk + 1) * kChunkBytes;
     chunks_ = static_cast<char*>(vm_reserve(chunks_bytes_, 0));

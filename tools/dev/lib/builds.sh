@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # The build directories build/gcc and build/clang, build/checks with the assertions of -Dchecks=true, build/coverage, which
-# counts the lines that it executes, build/sanitizers with AddressSanitizer and UndefinedBehaviorSanitizer, build/aarch64 for
-# qemu, and the installed tree build/dist.
+# counts the lines that it executes, build/sanitizers with AddressSanitizer and UndefinedBehaviorSanitizer, build/races with
+# ThreadSanitizer, build/aarch64 for qemu, and the installed tree build/dist.
 #
 # A directory keeps the options it has: `./dev run` after `./dev test` must not turn the tests off again. Its file
 # `made-for` says what it was made for, and where.
 
 dist=$root/build/dist
 
-# make_build_for use|tests gcc|clang|checks|coverage|sanitizers|aarch64: configured as far as is needed, not compiled. "use"
-# is the library and what comes with it; "tests" are these and the tests, every warning an error.
+# make_build_for use|tests gcc|clang|checks|coverage|sanitizers|races|aarch64: configured as far as is needed, not compiled.
+# "use" is the library and what comes with it; "tests" are these and the tests, every warning an error.
 make_build_for() {
   local purpose=$1 compiler=$2
   local dir=$root/build/$compiler
@@ -25,6 +25,9 @@ make_build_for() {
   [[ $compiler != aarch64 ]] || options+=(-Dbenchmarks=false --cross-file "$root/tools/cross/aarch64.ini")
   [[ $compiler != sanitizers ]] || options+=(-Dbenchmarks=false -Dcommand=disabled -Doptimization=1 -Ddebug=true
     -Db_sanitize=address,undefined -Db_lundef=false)
+  # gcc warns of each fence, of which ThreadSanitizer takes no notice (docs/contributing.md).
+  [[ $compiler != races ]] || options+=(-Dbenchmarks=false -Dcommand=disabled -Doptimization=1 -Ddebug=true
+    -Db_sanitize=thread -Db_lundef=false -Dcpp_args=-Wno-tsan)
   [[ ! -d $dir ]] || options+=(--reconfigure)
   note "configuring build/$compiler"
   quietly env "$(c_compiler "$compiler")" "$(cxx_compiler "$compiler")" \
