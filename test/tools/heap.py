@@ -180,8 +180,9 @@ def check_errors(reslab, program, mode, folder):
         reslab.refuse(["it has no heap profile; start it with RESLAB_OPTIONS=profile=512k"], "heap", target.pid)
     with Target([program], mode, options=OPTIONS) as target:
         spoiled = folder / "spoiled"
-        spoiled.write_text("heap profile: 1: 1 [1: 1] @ heap_v2/16384\nhello\n")
-        reslab.refuse([f"{spoiled}:2: not a site of a heap profile"], "heap", target.pid, "--since", str(spoiled))
+        for line in ("hello", "1: 1 [1: 1] @ 0xhello", "1: 1 [1: 1] @ 0x1 0x11112222333344445"):
+            spoiled.write_text(f"heap profile: 1: 1 [1: 1] @ heap_v2/16384\n{line}\n")
+            reslab.refuse([f"{spoiled}:2: not a site of a heap profile"], "heap", target.pid, "--since", str(spoiled))
         spoiled.write_text("hello\n")
         reslab.refuse([f"{spoiled}:1: not a heap profile of reslab"], "heap", target.pid, "--since", str(spoiled))
         reslab.refuse(["cannot read /no/such"], "heap", target.pid, "--since", "/no/such")

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -62,6 +63,19 @@ Sampled total(const Profile& profile, Sampled Site::*which) {
 
 std::string line_of(const Sampled& live, const Sampled& ever) {
   return fmt::format("{}: {} [{}: {}] @", live.objects, live.bytes, ever.objects, ever.bytes);
+}
+
+// " 0x1234 0x5678", to the end.
+bool parse_frames(const std::string& text, std::vector<uint64_t>& frames) {
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    const char *const begin = word.data() + (word.starts_with("0x") ? 2 : 0), *const end = word.data() + word.size();
+    uint64_t frame = 0;
+    const auto [stop, error] = std::from_chars(begin, end, frame, 16);
+    if (error != std::errc() || stop != end) return false;
+    frames.push_back(frame);
+  }
+  return true;
 }
 
 // "1: 64 [2: 128] @", and what is behind it.
@@ -142,9 +156,9 @@ Profile parse_pprof(const std::string& text, const std::string& path) {
   if (!is_head) throw Failure(path + ":1: not a heap profile of reslab");
   for (int number = 2; std::getline(lines, line) && !line.empty(); ++number) {
     Site site;
-    if (!parse_line(line, site, rest)) throw Failure(fmt::format("{}:{}: not a site of a heap profile", path, number));
-    std::istringstream frames(rest);
-    for (std::string frame; frames >> frame;) site.frames.push_back(std::stoull(frame, nullptr, 16));
+    if (!parse_line(line, site, rest) || !parse_frames(rest, site.frames)) {
+      throw Failure(fmt::format("{}:{}: not a site of a heap profile", path, number));
+    }
     profile.sites.push_back(site);
   }
   return profile;
