@@ -28,7 +28,7 @@ from packaging import install  # noqa: E402
 PACKAGES = {"nolock": ["reslab"], "malloc": ["reslab-malloc"], "rcu": ["reslab-rcu", "liburcu-memb"]}
 # What `text` shows is not tried here, but by these.
 TEXTS = {"layers": "test/docs/blocks.py", "includes": "tools/dev/lib/layers_figure.py", "top": "test/tools/top.py",
-         "top server": "test/tools/story.py"}
+         "top server": "test/tools/story.py", "hard limit": "test/surroundings/limits.py"}
 # So that what a test runs beside others stays out of their way.
 IN_A_TEST = {"cache_server": "--port 0"}
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.M | re.S)
