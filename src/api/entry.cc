@@ -62,7 +62,7 @@ bool pop_aligned(size_t align, size_t bytes, void*& object) {
 }
 
 // While accounts are in use: is this, as nearly all is, nobody's, and of a size that the table has? Then `left` of the
-// countdown to the next sample is more than it; without accounts it is 0.
+// countdown to the next sample is more than it.
 [[gnu::always_inline]] inline bool is_nobodys(size_t bytes, uint32_t& left) {
   left = thread_line.until_sample.load(std::memory_order_relaxed);
   return bytes <= kTableBytes && bytes < left && is_outside_scopes();

@@ -61,7 +61,8 @@ void count_memory(reslab_stats& stats) {
   stats.bytes_committed = arena().committed_bytes();
   stats.bytes_reserved = arena().reserved_bytes();
   stats.bytes_metadata = committed_metadata_bytes();
-  stats.bytes_held = static_cast<uint64_t>(arena().units_held()) << kUnitShift;
+  const int64_t held = arena().units_held();  // below zero for a moment, at times
+  stats.bytes_held = static_cast<uint64_t>(held > 0 ? held : 0) << kUnitShift;
   stats.bytes_live = take_run_census().bytes;
   for (const ClassId cls : all_classes()) {
     const ClassCensus census = take_census(cls);

@@ -117,7 +117,9 @@ class Arena {
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed) + kept_.units(); }
   int64_t units_in_use() const { return units_in_use(kept_.units()); }
   // What the limits of the options compare.
-  int64_t units_held() const { return units_in_use() + dirty_units(); }
+  int64_t units_held() const {
+    return units_in_use() + dirty_units() - tail_of(retired_.load(std::memory_order_relaxed)).count;
+  }
   bool is_above_soft_limit() const {
     const uint64_t limit = options().soft_limit;
     return limit != 0 && units_held() > static_cast<int64_t>(limit >> kUnitShift);

@@ -20,6 +20,7 @@ constinit std::atomic<uint64_t> depot_allowance{0};
 // Are free objects of the class worth keeping out of their slabs?
 bool is_worth_caching(ClassId cls) {
   if (class_info(cls).object_bytes >= kLargeBytes || is_sparse(cls) || tide.is_ebbing()) return false;
+  if (arena().is_above_soft_limit()) return false;
   return !depot_is_full() || depot().bytes() <= options().depot_min + depot_allowance.load(std::memory_order_relaxed);
 }
 

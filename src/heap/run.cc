@@ -85,7 +85,6 @@ void* run_allocate_to_grow(const Request& request) {
 void* run_allocate_fresh(const Request& request) {
   uint32_t count, align;
   if (!units_of(request, count, align)) return nullptr;
-  if (!make_room(count, request.contract)) return nullptr;
   return make_run(counted(arena().claim_at_frontier(count, align, request.contract)), request);
 }
 

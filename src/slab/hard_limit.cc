@@ -59,8 +59,8 @@ uint64_t run_units() {
   return units > 0 ? static_cast<uint64_t>(units) : 0;
 }
 
-// Once: a program that goes on at its limit would fill its log.
-void report(uint32_t units) {
+// Once: a program that goes on at its limit would fill its log. Out of line: nolock calls pass by here on little stack.
+[[gnu::noinline]] void report(uint32_t units) {
   static constinit std::atomic<bool> is_reported{false};
   if (is_reported.exchange(true, std::memory_order_relaxed)) return;
   Line line;
