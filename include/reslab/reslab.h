@@ -429,7 +429,7 @@ struct reslab_stats {
   uint64_t single_bit_frees;        /* likewise */
   uint64_t sent_home;               /* flushed on a CPU of another node than their memory, and brought there */
   uint64_t bytes_held;              /* derived: in use, or free and not given back: what the options' limits compare */
-  uint64_t limit_refusals;          /* exact: claims of memory that the option hard_limit refused; a call may make several, and be served */
+  uint64_t limit_refusals;          /* exact: claims of memory that the option hard_limit refused, several a call at times */
 };
 
 /* Stores the first `out_size` bytes of the statistics in `*out`. 0, or EINVAL when `out` is NULL. Class any. */

@@ -68,11 +68,13 @@ bool pop_aligned(size_t align, size_t bytes, void*& object) {
   return bytes <= kTableBytes && bytes < left && is_outside_scopes();
 }
 
+ClassId table_class(size_t bytes) { return kSizeClasses.by_size[(bytes + 15) >> 4]; }
+
 // Such a one by the fast path in either mode. False: not for now, and nothing is counted.
 [[gnu::noinline]] bool pop_nobodys(size_t bytes, void*& object) {
   uint32_t left;
   if (!is_nobodys(bytes, left)) return false;
-  const ClassId cls = kSizeClasses.by_size[(bytes + 15) >> 4];
+  const ClassId cls = table_class(bytes);
   if (!fast_allocate_of(cls, object) && !fallback_allocate_of(cls, object)) return false;
   profile_counts(bytes, left);
   return true;
@@ -94,6 +96,7 @@ template <class Allocate>
   if (account != 0 || !pop_unaccounted(align, bytes, object)) {
     return allocate_request({bytes, align, contract, fill, Retry::kOtherBuckets, account}, call);
   }
+  if (!profile_is_on()) profile_is_far_off();  // behind a pop: there is a root, and it has none
   return fill == Fill::kZero ? __builtin_memset(object, 0, bytes) : object;
 }
 
@@ -113,8 +116,6 @@ void* fail_nolock() {
 }
 
 namespace {
-
-ClassId table_class(size_t bytes) { return kSizeClasses.by_size[(bytes + 15) >> 4]; }
 
 [[gnu::noinline]] void* malloc_from_heap(size_t bytes) {
   if (has_accounts()) return allocate_accounted(bytes, 16, Fill::kAny, "malloc", allocate);

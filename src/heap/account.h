@@ -40,11 +40,7 @@ void account_close(uint32_t account, size_t bytes);
 // The account of an allocation that `group` pays for: a site, if the profile samples it.
 uint32_t sampled_account(uint32_t group);
 inline uint32_t account_for(uint32_t group, size_t bytes, Contract contract) {
-  if (!profile_is_on()) {
-    profile_is_far_off();
-    return group;
-  }
-  if (contract != Contract::kPlain || !profile_picks(bytes)) return group;
+  if (__builtin_expect(!profile_is_on(), 1) || contract != Contract::kPlain || !profile_picks(bytes)) return group;
   return sampled_account(group);
 }
 

@@ -53,7 +53,7 @@ inline bool profile_is_on() { return profile_tables.load(std::memory_order_acqui
 // Bytes from one pick to the next: above 0, `rate` on average. From 64 random bits.
 uint32_t draw_distance(uint64_t rate, uint64_t random);
 
-// Where there is none: the countdown is for the entries to see that nothing is picked soon.
+// Where there is no profile, and groups are in use: the entries see by the countdown that nothing is picked soon.
 inline void profile_is_far_off() { thread_line.until_sample.store(UINT32_MAX, std::memory_order_relaxed); }
 
 // Slow half of the countdown.

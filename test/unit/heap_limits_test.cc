@@ -218,6 +218,35 @@ TEST(HeapSoftLimit, AboveItFreeMemoryGoesBackAtOnce) {
   });
 }
 
+TEST(HeapSoftLimit, AboveItDepotsTakeNothingMore) {
+  constexpr size_t kBytes = 64;
+  const auto in_depot = [] {
+    reslab_class_stats classes[128] = {};
+    const int count = reslab_get_class_stats(classes, 128, sizeof classes[0]);
+    for (int i = 0; i < count; ++i) {
+      if (classes[i].object_bytes == kBytes) return classes[i].in_depot;
+    }
+    return uint64_t{0};
+  };
+  unit::in_child([&] {
+    std::vector<void*> objects;
+    for (size_t i = 0; i < 16 * kMiB / kBytes; ++i) objects.push_back(reslab_malloc(kBytes));
+    const auto free_some = [&] {      // every second one, so that slabs stay in use
+      constexpr size_t kSome = 8192;  // far less than a depot takes
+      for (size_t i = 0; i < kSome; ++i, objects.resize(objects.size() - 2)) reslab_free(objects.back());
+    };
+    free_some();
+    const uint64_t below = in_depot();
+    EXPECT_GT(below, 4000u);
+    set("soft_limit", kMiB);
+    free_some();
+    EXPECT_LE(in_depot(), below);
+    set("soft_limit", 0);
+    free_some();
+    EXPECT_GT(in_depot(), below + 4000);
+  });
+}
+
 TEST(HeapSoftLimit, BelowItNothingChanges) {
   unit::in_child([] {
     set("soft_limit", size_t{1} << 30);

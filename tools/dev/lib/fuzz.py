@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs each fuzz target in each mode, one after the other, and keeps what it finds.
 
-A target is a libFuzzer program, or one with options of the library: "NAME" or "NAME:OPTIONS". It starts from its corpus in fuzz/corpus, which stays as it is, and from what earlier runs
-have added in WORK/corpus/TARGET. An input on which it fails stays in WORK/findings, with the target's last words beside it.
+A target is a libFuzzer program, or one with options of the library: "NAME" or "NAME:OPTIONS". It starts from its corpus in
+fuzz/corpus, which stays as it is, and from what earlier runs have added in WORK/corpus/TARGET. An input on which it fails stays
+in WORK/findings, with the target's last words beside it.
 On a terminal a line shows what runs, how long still, and how far it has come; otherwise there is a plain line when a target
 begins, one a minute, and one when it ends. Exit status 0 when each target ran inputs and none of them failed.
 """
