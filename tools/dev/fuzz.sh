@@ -1,4 +1,4 @@
-# ./dev fuzz [MINUTES [SEED]]: random calls, options, mistakes and damaged heaps, both modes; findings stay in build/fuzz, and end in failure
+# ./dev fuzz [MINUTES [SEED]]: random calls, options, mistakes, damaged heaps, core files and profiles, both modes; findings stay in build/fuzz, and end in failure
 # SPDX-License-Identifier: Apache-2.0
 #
 # 10 minutes unless said otherwise, shared among the targets of fuzz/meson.build and the modes (lib/fuzz.py). libFuzzer

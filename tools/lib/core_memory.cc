@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 
 #include "failure.h"
 #include "memory.h"
@@ -24,7 +26,7 @@ namespace {
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // of a FIFO, nobody waits for a writer
     if (fd < 0) {
       error_ = errno;
       return;
@@ -55,6 +57,8 @@ class MappedFile {
   int error_ = 0;
 };
 
+constexpr uint64_t up_to_words(uint64_t bytes) { return (bytes + 3) / 4 * 4; }  // as notes are padded
+
 struct FilePart {
   uint64_t start, end, offset;
   std::string path;
@@ -64,14 +68,15 @@ class CoreMemory : public Memory {
  public:
   explicit CoreMemory(const std::string& path) : path_(path), file_(path) {
     if (!file_.is_there()) throw Failure("cannot open " + path + ": " + strerror(file_.error()));
-    const auto* header = part<Elf64_Ehdr>(0);
-    if (header == nullptr || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_type != ET_CORE ||
+    const auto header = part<Elf64_Ehdr>(0);
+    if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_type != ET_CORE ||
         header->e_ident[EI_CLASS] != ELFCLASS64) {
       throw Failure(path + " is no core file of a 64-bit process");
     }
-    for (uint32_t i = 0; i < header->e_phnum; ++i) {
-      const auto* segment = part<Elf64_Phdr>(header->e_phoff + i * sizeof(Elf64_Phdr));
-      if (segment == nullptr || !file_.holds(segment->p_offset, segment->p_filesz)) {
+    const uint32_t segments = segment_count(*header);
+    for (uint32_t i = 0; i < segments; ++i) {
+      const auto segment = part<Elf64_Phdr>(header->e_phoff + i * sizeof(Elf64_Phdr));
+      if (!segment || !file_.holds(segment->p_offset, segment->p_filesz)) {
         throw Failure(path + " is cut off: the disk was full, or RLIMIT_CORE too small (see core(5))");
       }
       if (segment->p_type == PT_LOAD) segments_.push_back(*segment);
@@ -128,9 +133,20 @@ class CoreMemory : public Memory {
   uint64_t resident_bytes() const override { return 0; }
 
  private:
+  // A copy: nothing says that it is aligned.
   template <class T>
-  const T* part(uint64_t offset) const {
-    return file_.holds(offset, sizeof(T)) ? reinterpret_cast<const T*>(file_.at(offset)) : nullptr;
+  std::optional<T> part(uint64_t offset) const {
+    if (!file_.holds(offset, sizeof(T))) return std::nullopt;
+    T copy;
+    memcpy(&copy, file_.at(offset), sizeof copy);
+    return copy;
+  }
+
+  // More of them than the header has room for are counted by the first section.
+  uint32_t segment_count(const Elf64_Ehdr& header) const {
+    if (header.e_phnum != PN_XNUM) return header.e_phnum;
+    const auto section = part<Elf64_Shdr>(header.e_shoff);
+    return section ? section->sh_info : UINT32_MAX;
   }
 
   const Elf64_Phdr* segment_of(uint64_t address) const {
@@ -164,19 +180,19 @@ class CoreMemory : public Memory {
   void take_notes(uint64_t offset, uint64_t bytes) {
     const uint64_t end = offset + bytes;
     while (offset + sizeof(Elf64_Nhdr) <= end) {
-      const auto* note = part<Elf64_Nhdr>(offset);
-      if (note == nullptr) return;
-      const uint64_t description = offset + sizeof *note + (note->n_namesz + 3) / 4 * 4;
+      const auto note = part<Elf64_Nhdr>(offset);
+      if (!note) return;
+      const uint64_t description = offset + sizeof *note + up_to_words(note->n_namesz);
       if (!file_.holds(description, note->n_descsz)) return;
       if (note->n_type == NT_FILE) take_files(description, note->n_descsz);
       if (note->n_type == NT_PRPSINFO) take_program(description, note->n_descsz);
-      offset = description + (note->n_descsz + 3) / 4 * 4;
+      offset = description + up_to_words(note->n_descsz);
     }
   }
 
   void take_program(uint64_t offset, uint64_t bytes) {
-    const auto* info = part<elf_prpsinfo>(offset);
-    if (info == nullptr || bytes < sizeof *info) return;
+    const auto info = part<elf_prpsinfo>(offset);
+    if (!info || bytes < sizeof *info) return;
     process_id_ = info->pr_pid;
     name_.assign(info->pr_fname, strnlen(info->pr_fname, sizeof info->pr_fname));
   }
@@ -184,12 +200,13 @@ class CoreMemory : public Memory {
   // {count, page size, count times {start, end, offset in pages}, count names}
   void take_files(uint64_t offset, uint64_t bytes) {
     const uint64_t end = offset + bytes;
-    const auto* head = part<uint64_t[2]>(offset);
-    if (head == nullptr || (*head)[0] > bytes / 24) return;
+    const auto head = part<std::array<uint64_t, 2>>(offset);
+    if (!head || (*head)[0] > bytes / 24) return;
     const uint64_t count = (*head)[0];
     uint64_t name = offset + 16 + count * 24;
     for (uint64_t i = 0; i < count && name < end; ++i) {
-      const auto* place = part<uint64_t[3]>(offset + 16 + i * 24);
+      const auto place = part<std::array<uint64_t, 3>>(offset + 16 + i * 24);
+      if (!place) return;
       const std::string path(file_.at(name), strnlen(file_.at(name), end - name));
       files_.push_back({(*place)[0], (*place)[1], (*place)[2] * (*head)[1], path});
       name += path.size() + 1;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <sstream>
@@ -78,12 +79,18 @@ bool parse_frames(const std::string& text, std::vector<uint64_t>& frames) {
   return true;
 }
 
+// So that sums of them are numbers as well.
+bool is_plausible(const Sampled& sampled) {
+  constexpr int64_t kMost = int64_t{1} << 53;
+  return std::max(std::abs(sampled.objects), std::abs(sampled.bytes)) <= kMost;
+}
+
 // "1: 64 [2: 128] @", and what is behind it.
 bool parse_line(const std::string& line, Site& site, std::string& rest) {
   int length = 0;
   const int fields = sscanf(line.c_str(), " %ld: %ld [ %ld: %ld] @%n", &site.live.objects, &site.live.bytes,
                             &site.ever.objects, &site.ever.bytes, &length);
-  if (fields != 4 || length == 0) return false;
+  if (fields != 4 || length == 0 || !is_plausible(site.live) || !is_plausible(site.ever)) return false;
   rest = line.substr(static_cast<size_t>(length));
   return true;
 }
