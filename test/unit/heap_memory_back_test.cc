@@ -229,9 +229,11 @@ std::vector<Case> all_cases() {
 INSTANTIATE_TEST_SUITE_P(Cases, MemoryBack, testing::ValuesIn(all_cases()),
                          [](const auto& one) { return name_of(one.param); });
 
-// The same again and again: nothing creeps up.
+// The same again and again: nothing creeps up. On one CPU: what a move leaves behind in the caches of another is no creeping,
+// and judged above.
 TEST(MemoryBackTwice, TenRoundsEndWhereTheFirstDid) {
   unit::in_child([] {
+    const unit::Pinned pinned{unit::allowed_cpus().front()};
     size_t first = 0;
     for (int round = 0; round < 10; ++round) {
       List list(kTotal / 16 + 1);
@@ -239,7 +241,7 @@ TEST(MemoryBackTwice, TenRoundsEndWhereTheFirstDid) {
       free_all(list, Order::kRandom);
       if (round == 0) first = anonymous_bytes();
     }
-    EXPECT_LE(anonymous_bytes(), first + first / 8 + kept_where_no_lock_is_had(kMiB));
+    EXPECT_LE(anonymous_bytes(), first + first / 8 + kept_where_no_lock_is_had(kMiB)) << where_it_is();
     unit::expect_sound_heap();
   });
 }
