@@ -97,18 +97,22 @@ void plan_metadata(Plan& plan, const CpuSetup& cpu) {
   plan.total = plan.unit_chunks + chunks * kChunkBytes + plan.guard;
 }
 
-// 64 random bits the kernel has put on every process's stack.
-uint64_t random_bits(unsigned which) {
+// Random bits the kernel has put on every process's stack. To look for them takes more than a hundred instructions.
+struct RandomBits {
+  uint64_t first, second;
+};
+
+RandomBits random_bits() {
   const auto* bytes = reinterpret_cast<const char*>(getauxval(AT_RANDOM));  // not aligned
-  uint64_t bits = 0x9e3779b97f4a7c15;
-  if (bytes != nullptr) __builtin_memcpy(&bits, bytes + which * sizeof bits, sizeof bits);
+  RandomBits bits = {0x9e3779b97f4a7c15, 0x9e3779b97f4a7c15};
+  if (bytes != nullptr) __builtin_memcpy(&bits, bytes, sizeof bits);
   return bits;
 }
 
 // Reserved at a random place, aligned to 2 MiB for huge pages; wherever the kernel likes if that place is taken.
 char* reserve_window(size_t bytes) {
   constexpr size_t kAlign = size_t{2} << 20;
-  const uintptr_t hint = kWindowHint + (random_bits(0) & 0xfff) * (4 * kGiB);
+  const uintptr_t hint = kWindowHint + (random_bits().first & 0xfff) * (4 * kGiB);
   auto start = reinterpret_cast<uintptr_t>(vm_reserve(bytes, hint));
   if (start == 0 || start % kUnitBytes == 0) return reinterpret_cast<char*>(start);
   vm_release(reinterpret_cast<void*>(start), bytes);
@@ -154,8 +158,9 @@ void fill_root(Root& made, const Plan& plan, char* metadata, char* window) {
   made.reserved_bytes = size_t{plan.reserved_units} << kUnitShift;
   made.counters = &counters;
   // Of both words, which are the C library's stack and pointer guards: a link that leaks tells neither.
-  made.deferred_key = mix_bits(random_bits(0) + mix_bits(random_bits(1)));
-  made.draws.store(mix_bits(random_bits(1) + mix_bits(random_bits(0))), std::memory_order_relaxed);
+  const RandomBits bits = random_bits();
+  made.deferred_key = mix_bits(bits.first + mix_bits(bits.second));
+  made.draws.store(mix_bits(bits.second + mix_bits(bits.first)), std::memory_order_relaxed);
   made.regions = metadata + plan.regions;
   made.spare_region_bytes.store(plan.readable_end - plan.regions - size_t{made.cpu.slots} * kRegionBytes,
                                 std::memory_order_relaxed);
@@ -241,7 +246,8 @@ ProfileTables* make_profile(uint64_t rate) {
   auto* made = static_cast<ProfileTables*>(vm_map_sparse(sizeof(ProfileTables)));
   if (made == nullptr) return nullptr;
   made->rate = rate;
-  made->draws.store(random_bits(0) ^ random_bits(1), std::memory_order_relaxed);
+  const RandomBits bits = random_bits();
+  made->draws.store(bits.first ^ bits.second, std::memory_order_relaxed);
   return made;
 }
 
