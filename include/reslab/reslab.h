@@ -163,7 +163,8 @@ void reslab_free_sized_nolock(void* ptr, size_t size) RESLAB_NOEXCEPT;
 RESLAB_API
 size_t reslab_page_size(void) RESLAB_NOEXCEPT;
 
-/* The largest order that reslab_pages_alloc_nolock serves: 2 MiB in pages of 4 KiB, 32 MiB in pages of 64. */
+/* The largest order that reslab_pages_alloc_nolock serves: 2 MiB in pages of 4 KiB, 32 MiB in pages of 64. So much in one
+ * piece is rarely at hand without RESLAB_GROW. */
 #define RESLAB_PAGES_MAX_ORDER 9u
 
 /* 2^`order` pages of reslab_page_size() bytes, aligned to their whole size. NULL when `order` is too large or no such

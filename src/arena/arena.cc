@@ -19,7 +19,6 @@ constexpr uint32_t kMaxCommitUnits = 512;  // 32 MiB
 constexpr uint32_t kReserveUnits = 256;    // a further span of the window, when a limit kept the first one small
 constexpr uint32_t kLongestHole = 16384;   // 1 GiB
 constexpr uint32_t kReadyPause = 256;      // calls that do not ask again for what the system has refused
-constexpr uint32_t kPurgeBatchUnits = 64;  // claimed at a time while purging: what a thread that never returns keeps
 
 uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
@@ -64,11 +63,11 @@ UnitRun Arena::claim_again(uint32_t count, uint32_t align, Contract contract) {
   return run.first != 0 ? run : claim_at_frontier(count, align, contract);
 }
 
-bool Arena::claim_behind(uint32_t first, uint32_t count, bool& zero) {
-  if (first + count > frontier()) return false;
-  if (!free_.claim_exactly(first, count) && (release_kept() == 0 || !free_.claim_exactly(first, count))) return false;
-  zero = take_zero_bits(first, count);
-  return true;
+UnitRun Arena::claim_behind(uint32_t first, uint32_t count) {
+  constexpr UnitRun kNone = {0, 0, false};
+  if (first + count > frontier()) return kNone;
+  if (!free_.claim_exactly(first, count) && (release_kept() == 0 || !free_.claim_exactly(first, count))) return kNone;
+  return {first, count, take_zero_bits(first, count)};
 }
 
 uint32_t Arena::settle_node(const UnitRun& run, uint32_t node) {
@@ -173,7 +172,7 @@ bool Arena::keep(uint32_t first, uint32_t count) {
   const int64_t live = units_in_use(kept);
   bound_.note_release(live, count);
   const int64_t dirty = dirty_units_.load(std::memory_order_relaxed) + kept + count;
-  return dirty <= dirty_bound(live - count) && kept_.put({first, count});
+  return dirty <= dirty_bound(live - count, live - count) && kept_.put({first, count});
 }
 
 UnitRun Arena::claim_kept(uint32_t count, uint32_t align) {
@@ -291,117 +290,18 @@ void Arena::set_zero_bits(uint32_t first, uint32_t count) {
   }
 }
 
-// --- purge ---------------------------------------------------------------------------------------------------------
-
-// How many of the last units below `end`, none below `first`, are known to be zero, or are not.
-uint32_t Arena::tail(uint32_t first, uint32_t end, bool zero) const {
-  uint32_t unit = end;
-  while (unit > first && bit_is_zero(unit - 1) == zero) --unit;
-  return end - unit;
-}
-
-size_t Arena::purge(size_t keep_bytes) {
-  release_kept();
-  const auto keep_units = static_cast<int64_t>(keep_bytes >> kUnitShift);
-  size_t purged = 0;
-  uint32_t end = frontier();
-  while (dirty_units() > keep_units) {  // ends: `end` falls with every round
-    const UnitBitmap::Run run = free_.previous_run(end, kPurgeBatchUnits);
-    if (run.count == 0) break;
-    end = run.first + run.count;
-    end -= tail(run.first, end, true);
-    const uint32_t dirty = tail(run.first, end, false);
-    end -= dirty;
-    if (dirty == 0 || !free_.claim_exactly(end, dirty)) continue;
-    take_zero_bits(end, dirty);
-    RESLAB_HOOK("purge");
-    // The zero bit is set only for pages the kernel really took (37).
-    const bool gone = vm_discard(address(end), size_t{dirty} << kUnitShift);
-    set_free(end, dirty, gone ? Content::kZero : Content::kDirty);
-    if (gone) purged += size_t{dirty} << kUnitShift;
-  }
-  counters.add(Counter::kPurgedBytes, purged);
-  return purged;
-}
-
-int64_t Arena::dirty_base(int64_t live) const {
-  const auto least = static_cast<int64_t>(options().dirty_min >> kUnitShift);
-  const int64_t share = live * static_cast<int64_t>(options().dirty_percent) / 100;
-  return least > share ? least : share;
-}
-
-int64_t Arena::dirty_bound(int64_t live) const {
-  const int64_t base = dirty_base(live);
-  const int64_t recent = bound_.units(live, base, options().dirty_cycles);
-  return below_soft_limit(options().dirty_recent ? recent : base);
-}
-
-// So many dirty units, or as many as are left up to the limit.
-int64_t Arena::below_soft_limit(int64_t units) const {
-  const uint64_t limit = options().soft_limit;
-  if (__builtin_expect(limit == 0, 1)) return units;
-  const int64_t left = static_cast<int64_t>(limit >> kUnitShift) - units_in_use();
-  return left < units ? (left > 0 ? left : 0) : units;
-}
-
-void Arena::purge_above_bound(int64_t idle_units) {
-  const int64_t dirty = dirty_units() - purge_floor_.load(std::memory_order_relaxed);
-  const int64_t in_use = units_in_use();
-  const int64_t live = in_use - idle_units;
-  const int64_t bound = dirty_bound(live);
-  if (dirty <= bound) return;
-  bound_.note_purge(in_use);  // as releases count it: a fall is one that releases can rise from
-  // Below the bound by some, so that not every free after this one purges.
-  const int64_t keep = bound > dirty_base(live) / 2 ? bound - dirty_base(live) / 2 : 0;
-  purge(static_cast<size_t>(keep) << kUnitShift);
-  // What would not go (mlockall) is not tried again at every free.
-  const int64_t left = dirty_units() - keep;
-  purge_floor_.store(left > 0 ? left : 0, std::memory_order_relaxed);
-}
-
-// --- retired tail: neither DONTNEED nor PROT_NONE gives commit charge back, only a new mapping does (38) -----------
-
-size_t Arena::retire_tail() {
-  uint64_t word = retired_.load(std::memory_order_relaxed);
-  if (tail_of(word).count != 0) return 0;  // one at a time
-  const uint32_t end = frontier();
-  uint32_t first = end;
-  while (first > 1 && free_.is_free(first - 1)) --first;
-  if (first == end || !free_.claim_exactly(first, end - first)) return 0;
-  take_zero_bits(first, end - first);
-  const size_t bytes = size_t{end - first} << kUnitShift;
-  RESLAB_HOOK("retire_tail");
-  // The units stay claimed, so nobody meets them while they are read-only.
-  if (vm_retire(address(first), bytes) &&
-      retired_.compare_exchange_strong(word, next_tail(word, {first, end - first}), std::memory_order_acq_rel)) {
-    return bytes;
-  }
-  // Refused, or another tail was retired meanwhile. What cannot be made writable again stays claimed.
-  if (vm_make_writable(address(first), bytes)) release(first, end - first, Content::kDirty);
-  return 0;
-}
-
-// Writable first: the word is not taken by a call that cannot use the tail, or dies. Making writable twice does no
-// harm, and whoever is late by a whole retirement finds the changes counted.
-bool Arena::revive_tail() {
-  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-    uint64_t word = retired_.load(std::memory_order_acquire);
-    const Tail tail = tail_of(word);
-    if (tail.count == 0) return round < kCasTries;  // another call has just released it, or there is none
-    RESLAB_HOOK("revive_tail");
-    if (!vm_make_writable(address(tail.first), size_t{tail.count} << kUnitShift)) return false;
-    RESLAB_HOOK("tail_writable");
-    if (!retired_.compare_exchange_strong(word, next_tail(word, {0, 0}), std::memory_order_acq_rel)) continue;
-    advise(tail.first, tail.count);
-    release(tail.first, tail.count, Content::kZero);
-    return true;
-  }
-  return true;  // so often retired and revived: free units may be there
-}
+// --- for a child after fork ------------------------------------------------------------------------------------------
 
 void Arena::adopt_orphan(uint32_t unit, bool may_be_retired) {
   if (may_be_retired && !vm_make_writable(address(unit), kUnitBytes)) return;
   release(unit, 1, Content::kDirty);
+}
+
+void Arena::recount(uint32_t end) {
+  int64_t dirty = 0;
+  for (uint32_t unit = 1; unit < end; ++unit) dirty += free_.is_free(unit) && !bit_is_zero(unit) ? 1 : 0;
+  dirty_units_.store(dirty, std::memory_order_relaxed);
+  in_transit_.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace reslab

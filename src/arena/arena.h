@@ -53,7 +53,7 @@ class Arena {
   // Of units that were never used.
   UnitRun claim_at_frontier(uint32_t count, uint32_t align, Contract contract);
   // Claims exactly the units behind a run, so that it can grow in place.
-  bool claim_behind(uint32_t first, uint32_t count, bool& zero);
+  UnitRun claim_behind(uint32_t first, uint32_t count);
 
   enum class Content : uint8_t { kDirty, kZero };
   void release(uint32_t first, uint32_t count, Content content);
@@ -85,8 +85,11 @@ class Arena {
   void purge_above_bound(int64_t idle_units = 0);
   // Would that much be above it, were these units dirty and free?
   bool has_dirty_above_bound(int64_t idle_units) const {
-    return dirty_units() + idle_units > dirty_bound(units_in_use() - idle_units);
+    const int64_t live = units_in_use() - idle_units;
+    return dirty_units() + idle_units > dirty_bound(live, live);
   }
+  // So that what is held comes down to so many units, as far as what is free reaches; called by plain claims.
+  void purge_above_limit(int64_t limit);
 
   // The process limits its address space: gives back what was reserved and never committed, and the metadata of units
   // that it can then never have (36).
@@ -116,10 +119,10 @@ class Arena {
   size_t committed_chunk_bytes() const { return chunk_extent_.writable_bytes(); }
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed) + kept_.units(); }
   int64_t units_in_use() const { return units_in_use(kept_.units()); }
-  // What the limits of the options compare.
-  int64_t units_held() const {
-    return units_in_use() + dirty_units() - tail_of(retired_.load(std::memory_order_relaxed)).count;
-  }
+  // What the limits of the options compare: units in use but for those that are only in the hand of a purge, or retired;
+  // and with those that are free and dirty.
+  int64_t units_taken() const;
+  int64_t units_held() const { return units_taken() + dirty_units(); }
   bool is_above_soft_limit() const {
     const uint64_t limit = options().soft_limit;
     return limit != 0 && units_held() > static_cast<int64_t>(limit >> kUnitShift);
@@ -128,6 +131,8 @@ class Arena {
   // For a child after fork: a unit that is neither free nor described becomes free again. `may_be_retired`: it may have
   // been on its way to or from a retired tail, and be read-only.
   void adopt_orphan(uint32_t unit, bool may_be_retired);
+  // And behind that, the counts of units below `end` as they are: of some of them the dead had counted half.
+  void recount(uint32_t end);
 
  private:
   friend struct ImageWriter;  // tells readers outside where its parts are
@@ -148,8 +153,10 @@ class Arena {
   size_t bytes_below(uint32_t end) const { return size_t{end - holes_.units_below(end)} << kUnitShift; }
   void set_free(uint32_t first, uint32_t count, Content content);
   int64_t dirty_base(int64_t live) const;
-  int64_t dirty_bound(int64_t live) const;
-  int64_t below_soft_limit(int64_t units) const;
+  int64_t dirty_bound(int64_t live, int64_t in_use) const;
+  void purge_to(int64_t keep_units);
+  size_t purge_run(uint32_t first, uint32_t count);
+  bool claim_for_transit(uint32_t first, uint32_t count);
   UnitRun claim_again(uint32_t count, uint32_t align, Contract contract);
   bool revive_tail();
   Place commit(uint32_t needed_units, Contract contract);
@@ -179,6 +186,8 @@ class Arena {
   RunCache kept_;
   DirtyBound bound_;
   std::atomic<uint32_t> ready_pause_;
+  // Free units that a purge or a retirement has claimed: raised before it does, lowered behind, so that nobody is refused for them.
+  std::atomic<int64_t> in_transit_;
   std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again
 };
 

@@ -21,7 +21,10 @@ constinit std::atomic<uint64_t> depot_allowance{0};
 bool is_worth_caching(ClassId cls) {
   if (class_info(cls).object_bytes >= kLargeBytes || is_sparse(cls) || tide.is_ebbing()) return false;
   if (arena().is_above_soft_limit()) return false;
-  return !depot_is_full() || depot().bytes() <= options().depot_min + depot_allowance.load(std::memory_order_relaxed);
+  if (!depot_is_full()) return true;
+  const uint64_t bytes = depot().bytes();
+  const uint64_t allowance = depot_allowance.load(std::memory_order_relaxed);
+  return bytes <= allowance || bytes - allowance <= options().depot_min;
 }
 
 // When it becomes less, the surplus goes back to the slabs.

@@ -99,6 +99,7 @@ void settle_units(Root& root, uint32_t frontier) {
       ++unit;
     }
   }
+  root.arena.recount(frontier);
 }
 
 void repair_all(Root& root, uint32_t frontier) {

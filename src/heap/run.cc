@@ -98,6 +98,10 @@ namespace {
   return gone ? Arena::Content::kZero : Arena::Content::kDirty;
 }
 
+UnitRun claim_behind(uint32_t first, uint32_t count, Contract contract) {
+  return make_room(count, contract) ? within_limit(arena().claim_behind(first, count), contract) : UnitRun{0, 0, false};
+}
+
 }  // namespace
 
 bool run_free(uint32_t unit, Contract contract, RunUnits then) {
@@ -138,12 +142,12 @@ bool run_resize_in_place(uint32_t unit, size_t bytes, Contract contract) {
   if (units > have) {
     const size_t more = size_t{units - have} << kUnitShift;
     if (account != 0 && !account_grow(account, more)) return false;
-    bool zero;
-    if (!make_room(units - have, contract) || !arena().claim_behind(unit + have, units - have, zero)) {
+    const UnitRun behind = claim_behind(unit + have, units - have, contract);
+    if (behind.first == 0) {
       if (account != 0) account_shrink(account, more);
       return false;
     }
-    settle({unit + have, units - have, zero});
+    settle(behind);
   }
   RESLAB_HOOK("run_resized");
   run.run_units.store(units, std::memory_order_relaxed);

@@ -3,10 +3,10 @@
 
 #include <unistd.h>
 
-#include "arena/arena.h"
 #include "base/counters.h"
 #include "base/options.h"
 #include "base/text.h"
+#include "slab/inner.h"
 #include "slab/slab.h"
 
 namespace reslab {
@@ -76,23 +76,35 @@ uint64_t run_units() {
   report_classes();
 }
 
+int64_t limit_units() { return static_cast<int64_t>(options().hard_limit >> kUnitShift); }
+
 }  // namespace
 
 bool has_room(uint32_t units) {
-  const uint64_t limit = options().hard_limit;
-  if (__builtin_expect(limit == 0, 1)) return true;
-  return arena().units_held() + units <= static_cast<int64_t>(limit >> kUnitShift);
+  return __builtin_expect(options().hard_limit == 0, 1) || arena().units_taken() + units <= limit_units();
 }
 
 bool make_room(uint32_t units, Contract contract) {
   if (__builtin_expect(has_room(units), 1)) return true;
   if (may_purge(contract)) {
-    arena().purge(0);
+    slab_reclaim_all_empty();
     if (has_room(units)) return true;
     report(units);
   }
   counters.add(Counter::kLimitRefusals);
   return false;
+}
+
+UnitRun within_limit(const UnitRun& run, Contract contract) {
+  if (__builtin_expect(options().hard_limit == 0, 1) || run.first == 0) return run;
+  if (may_purge(contract)) {
+    arena().purge_above_limit(limit_units());
+  } else if (run.zero && arena().units_held() > limit_units()) {
+    arena().release(run.first, run.count, Arena::Content::kZero);
+    counters.add(Counter::kLimitRefusals);
+    return {0, 0, false};
+  }
+  return run;
 }
 
 }  // namespace reslab

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limit that the process sets itself (option hard_limit), asked before units are claimed. Two threads that grow at the
-// same moment may both pass: then it is exceeded by what the slower one claims.
+// The limit that the process sets itself (option hard_limit). Units in use never pass it, but for what threads that grow at
+// the same moment claim; what is free and dirty gives way to them. So a call is refused for what others use and not for
+// what they are doing: units in the hand of a purge count as free.
 #pragma once
 
 #include <cstdint>
 
+#include "arena/arena.h"
 #include "base/contract.h"
 
 namespace reslab {
 
-// Is there room for so many units more, as it is?
+// Asked before units are claimed: is there room for so many more, as it is?
 bool has_room(uint32_t units);
 
-// The same, where a plain call gives back what is free before it is refused; its first refusal is reported. The others
-// fail without a word.
+// The same, where a plain call gives back all slabs that are empty before it is refused; its first refusal is reported. The
+// others fail without a word.
 bool make_room(uint32_t units, Contract contract);
+
+// Asked behind a claim, with what it got: a plain call brings down what is dirty. Others cannot, and have to do without
+// units that were not.
+UnitRun within_limit(const UnitRun& run, Contract contract);
 
 }  // namespace reslab

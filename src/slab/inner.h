@@ -20,5 +20,7 @@ bool slab_copy_info(uint32_t unit, SlabIdentity seen, ClassInfo& info);
 // Gives back empty slabs of classes that have several. Takes turns among them, so that none is searched in vain again and
 // again. How many it gave back.
 uint32_t slab_reclaim_empty();
+// All of them, the last one of each class included; for plain calls.
+void slab_reclaim_all_empty();
 
 }  // namespace reslab

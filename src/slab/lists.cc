@@ -123,6 +123,12 @@ uint32_t slab_sweep_all(ClassId cls) {
   return retired + slab_sweep(cls, slabs + 1);
 }
 
+void slab_reclaim_all_empty() {
+  for (const ClassId cls : all_classes()) {
+    if (slab_class(cls).empty_slabs.load(std::memory_order_relaxed) > 0) slab_sweep_all(cls);
+  }
+}
+
 uint32_t slab_reclaim_empty() {
   constexpr int kClasses = 2;      // searched at most
   constexpr uint32_t kSlabs = 32;  // looked at in each

@@ -78,15 +78,15 @@ TEST_F(ArenaTest, ARunGrowsIntoFreeUnitsBehindItOnly) {
   const UnitRun gap = own().claim(4, 1, Contract::kPlain);
   ASSERT_EQ(gap.first, run.first + 4);
   ASSERT_NE(own().claim(1, 1, Contract::kPlain).first, 0u);
-  bool zero = true;
-  EXPECT_FALSE(own().claim_behind(gap.first, 2, zero));
+  EXPECT_EQ(own().claim_behind(gap.first, 2).first, 0u);
   own().release(gap.first, 4, Arena::Content::kDirty);
-  EXPECT_FALSE(own().claim_behind(gap.first, 5, zero)) << "the fifth is in use";
+  EXPECT_EQ(own().claim_behind(gap.first, 5).first, 0u) << "the fifth is in use";
   EXPECT_EQ(own().free_bits().free_units(), 4);
-  EXPECT_TRUE(own().claim_behind(gap.first, 2, zero));
-  EXPECT_FALSE(zero);
+  const UnitRun behind = own().claim_behind(gap.first, 2);
+  EXPECT_EQ(behind.first, gap.first);
+  EXPECT_FALSE(behind.zero);
   EXPECT_EQ(own().dirty_units(), 2);
-  EXPECT_FALSE(own().claim_behind(own().frontier() - 1, 2, zero)) << "beyond the frontier";
+  EXPECT_EQ(own().claim_behind(own().frontier() - 1, 2).first, 0u) << "beyond the frontier";
 }
 
 TEST_F(ArenaTest, ReleasedAsZeroIsKnownToBeZeroAndMixedRunsAreNot) {

@@ -53,12 +53,10 @@ class ArenaThreadsTest : public unit::OwnArena {
       } else if (!held.empty()) {
         const size_t which = random() % held.size();
         const UnitRun run = held[which].run;
-        bool zero;
-        if (random() % 4 == 0 && own().claim_behind(run.first + run.count, 2, zero)) {
-          hold(held, {run.first + run.count, 2, zero}, ++mark);
-        } else {
-          release_one(held, which);
-        }
+        UnitRun behind = {0, 0, false};
+        if (random() % 4 == 0) behind = own().claim_behind(run.first + run.count, 2);
+        if (behind.first != 0) hold(held, behind, ++mark);
+        else release_one(held, which);
       }
     }
     while (!held.empty()) release_one(held, 0);

@@ -4,13 +4,17 @@
 #include <reslab/reslab.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "hooks.h"
+#include "slab/slab.h"
 #include "support/audit.h"
 #include "support/child.h"
 
@@ -38,6 +42,11 @@ std::vector<void*> take_all(size_t bytes) {
   std::vector<void*> objects;
   objects.reserve(1 << 20);
   for (void* object; (object = reslab_malloc(bytes)) != nullptr;) objects.push_back(object);
+  return objects;
+}
+std::vector<void*> take_some(int count, size_t bytes) {
+  std::vector<void*> objects;
+  for (int i = 0; i < count; ++i) objects.push_back(reslab_malloc(bytes));
   return objects;
 }
 void give(std::vector<void*>& objects) {
@@ -190,6 +199,76 @@ TEST(HeapHardLimit, HoldsForThreadsThatGrowTogether) {
     EXPECT_LE(most, limit + kThreads * 4 * kUnit);
     EXPECT_GT(most, limit - 4 * kMiB);
     unit::expect_sound_heap();
+  });
+}
+
+// What is dirty counts, so it is taken before anything else: nothing grows.
+TEST(HeapHardLimit, FreeDirtyMemoryServesNolockCalls) {
+  unit::in_child([] {
+    set("dirty_min", 16 * kMiB);
+    std::vector<void*> objects = take_some(16, 5 * kUnit);
+    const size_t limit = held();
+    set("hard_limit", limit);
+    give(objects);
+    for (int i = 0; i < 24; ++i) objects.push_back(reslab_malloc_nolock(2 * kUnit, 0));
+    EXPECT_EQ(std::count(objects.begin(), objects.end(), nullptr), 0);
+    EXPECT_LE(held(), limit);
+    give(objects);
+  });
+}
+
+// Each class keeps an empty slab, which alone is not worth a search.
+TEST(HeapHardLimit, EmptySlabsOfAllClassesMakeRoom) {
+  unit::in_child([] {
+    reslab_free(reslab_malloc(16));
+    size_t empty = 0;
+    for (const ClassId cls : all_classes()) {
+      SlabIdentity made = {};
+      const uint32_t unit = slab_create(cls, 0, Contract::kPlain, &made);
+      slab_let_go(unit, made);
+      empty += size_t{class_info(cls).slab_units} << kUnitShift;
+    }
+    set("hard_limit", held());
+    void* large = reslab_malloc(empty);
+    EXPECT_NE(large, nullptr) << empty << " of " << held();
+    reslab_free(large);
+  });
+}
+
+// A thread may stand still there for long.
+TEST(HeapHardLimit, UnitsInTheHandOfAPurgeCountAsFree) {
+  unit::in_child([] {
+    set("dirty_min", 16 * kMiB);
+    void* some = reslab_malloc(8 * kMiB);
+    memset(some, 'x', 8 * kMiB);
+    set("hard_limit", held());
+    reslab_free(some);
+    static void* meanwhile;
+    const support::Hook purging("purge", [](void*) {
+      static bool is_first = true;
+      if (std::exchange(is_first, false)) meanwhile = reslab_malloc(8 * kMiB);
+    });
+    reslab_trim(0);
+    EXPECT_NE(meanwhile, nullptr);
+    reslab_free(meanwhile);
+    unit::expect_sound_heap();
+  });
+}
+
+// What keeps aside has nothing else than new memory.
+TEST(HeapHardLimit, AChildThatIsBeingRepairedLooksAtNone) {
+  unit::in_child([] {
+    set("hard_limit", held());
+    unit::in_child([] {
+      static void* meanwhile;
+      const support::Hook repairing("fork_repair", [](void*) {
+        if (meanwhile == nullptr) meanwhile = reslab_malloc(7 * kMiB);
+      });
+      reslab_trim(0);
+      EXPECT_NE(meanwhile, nullptr);
+      reslab_free(meanwhile);
+      EXPECT_EQ(reslab_malloc(7 * kMiB), nullptr);
+    });
   });
 }
 

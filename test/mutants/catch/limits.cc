@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The heap's own limits: above the soft one nothing free is kept; the hard one holds for blocks that grow as well, and what is
-// free makes room for what is asked for.
+// The heap's own limits: above the soft one nothing free is kept; the hard one holds for blocks that grow as well, what is
+// free makes room for what is asked for, and so does what another thread has in hand only to give it back.
+#include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catcher.h"
+#include "hooks.h"
 
 using namespace catcher;
 
@@ -30,12 +33,38 @@ void growth_is_limited() {
 void free_memory_makes_room() {
   set("dirty_min", 16 * kMiB);
   void* kept = reslab_malloc(12 * kMiB);
-  set("hard_limit", stats().bytes_held + kMiB);
+  const uint64_t limit = stats().bytes_held + kMiB;
+  set("hard_limit", limit);
   reslab_free(kept);
+  void* larger = reslab_malloc(12 * kMiB + kMiB / 2);  // does not fit in its place
+  expect(larger != nullptr, "what is free and dirty makes no room");
+  expect(stats().bytes_held <= limit, "what is free and dirty stays above the limit");
+  reslab_free(larger);
   std::vector<void*> objects;
   for (void* object; (object = reslab_malloc(3000)) != nullptr;) objects.push_back(object);
-  expect(objects.size() * 3000 > 11 * kMiB, "what is free and dirty makes no room");
+  expect(objects.size() * 3000 > 11 * kMiB, "what is free makes no room for small objects");
   for (void* object : objects) reslab_free(object);
+  set("hard_limit", 0);
+}
+
+void* meanwhile;
+
+void units_in_hand_count_as_free() {
+  set("dirty_min", 16 * kMiB);
+  void* kept = reslab_malloc(8 * kMiB);
+  memset(kept, 'x', 8 * kMiB);
+  reslab_trim(0);  // nothing is free but what comes next
+  set("hard_limit", stats().bytes_held);
+  reslab_free(kept);
+  {
+    const support::Hook purging("purge", [](void*) {
+      static bool is_first = true;
+      if (std::exchange(is_first, false)) meanwhile = reslab_malloc(8 * kMiB);
+    });
+    reslab_trim(0);
+  }
+  expect(meanwhile != nullptr, "a call is refused for what another gives back");
+  reslab_free(meanwhile);
   set("hard_limit", 0);
 }
 
@@ -53,6 +82,7 @@ int main(int argc, char** argv) {
   start(argc, argv);
   growth_is_limited();
   free_memory_makes_room();
+  units_in_hand_count_as_free();
   nothing_free_is_kept();
   expect_sound_heap();
   return 0;
