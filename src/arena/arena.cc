@@ -43,7 +43,7 @@ UnitRun Arena::claim_free(uint32_t count, uint32_t align, Contract contract) {
   const UnitBitmap::Reach reach = reach_of(contract);
   uint32_t first = free_.claim(count, align, frontier(), reach);
   if (first == 0 && release_kept() != 0) first = free_.claim(count, align, frontier(), reach);
-  if (first == 0) return {0, 0, false};
+  if (first == 0) return kNoUnits;
   return {first, count, take_zero_bits(first, count)};
 }
 
@@ -57,16 +57,16 @@ UnitRun Arena::claim(uint32_t count, uint32_t align, Contract contract) {
 // There is no more to be had at the frontier. But where it has passed a taken place there may be free units by now, and a
 // hole that is filled leaves room for another.
 UnitRun Arena::claim_again(uint32_t count, uint32_t align, Contract contract) {
-  if (!holes_.is_any()) return {0, 0, false};
+  if (!holes_.is_any()) return kNoUnits;
   fill_holes();
   const UnitRun run = claim_free(count, align, contract);
   return run.first != 0 ? run : claim_at_frontier(count, align, contract);
 }
 
 UnitRun Arena::claim_behind(uint32_t first, uint32_t count) {
-  constexpr UnitRun kNone = {0, 0, false};
-  if (first + count > frontier()) return kNone;
-  if (!free_.claim_exactly(first, count) && (release_kept() == 0 || !free_.claim_exactly(first, count))) return kNone;
+  if (first + count > frontier()) return kNoUnits;
+  if (!free_.claim_exactly(first, count) && (release_kept() == 0 || !free_.claim_exactly(first, count)))
+    return kNoUnits;
   return {first, count, take_zero_bits(first, count)};
 }
 
@@ -99,17 +99,18 @@ UnitRun Arena::claim_at_frontier(uint32_t count, uint32_t align, Contract contra
     uint32_t start = frontier_.load(std::memory_order_relaxed);
     const uint64_t first = free_.aligned(start, align);
     const uint64_t end = first + count;
-    if (end > window_.units) return {0, 0, false};
+    if (end > window_.units) return kNoUnits;
     const Place place = end > committed() ? commit(static_cast<uint32_t>(end), contract) : Place::kOurs;
     if (place == Place::kTaken && pass_over_taken_place(count)) continue;
-    if (place != Place::kOurs) return {0, 0, false};
+    if (place != Place::kOurs) return kNoUnits;
     RESLAB_HOOK("frontier");
+    const InTransit gap(transit_, static_cast<int64_t>(first - start));
     // acq_rel: what was committed before is visible to whoever reads the frontier.
     if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) continue;
     if (first > start) set_free(start, static_cast<uint32_t>(first) - start, Content::kZero);
     return {static_cast<uint32_t>(first), count, true};
   }
-  return {0, 0, false};
+  return kNoUnits;
 }
 
 // Behind what is reserved there is a mapping of somebody else, or of a thread that stands still before its mark. The
@@ -131,6 +132,7 @@ bool Arena::pass_over_taken_place(uint32_t wanted) {
   // Their metadata has to be readable: walks over all units pass through.
   if (end + wanted > window_.units || !commit_chunks(static_cast<uint32_t>(end)) || !holes_.add(hole)) return false;
   RESLAB_HOOK("frontier_passes");
+  const InTransit below(transit_, first - start);
   if (!frontier_.compare_exchange_strong(start, static_cast<uint32_t>(end), std::memory_order_acq_rel)) {
     holes_.take(hole);
     return true;
@@ -156,6 +158,7 @@ void Arena::fill(Holes::Hole hole) {
   // acquire: whoever left it has done so.
   const bool is_left = __atomic_load_n(window_.class_of + hole.first, __ATOMIC_ACQUIRE) == 0;
   const bool is_passed = hole.first + hole.count <= frontier();
+  const InTransit filled(transit_, hole.count);
   if (is_left && is_passed && vm_make_writable(address(hole.first), bytes) && holes_.take(hole)) {
     advise(hole.first, hole.count);
     set_free(hole.first, hole.count, Content::kZero);
@@ -172,7 +175,7 @@ bool Arena::keep(uint32_t first, uint32_t count) {
   const int64_t live = units_in_use(kept);
   bound_.note_release(live, count);
   const int64_t dirty = dirty_units_.load(std::memory_order_relaxed) + kept + count;
-  return dirty <= dirty_bound(live - count, live - count) && kept_.put({first, count});
+  return dirty <= dirty_bound(live - count, count) && kept_.put({first, count});
 }
 
 UnitRun Arena::claim_kept(uint32_t count, uint32_t align) {
@@ -182,7 +185,9 @@ UnitRun Arena::claim_kept(uint32_t count, uint32_t align) {
 
 uint32_t Arena::release_kept() {
   uint32_t units = 0;
-  kept_.drain([&](RunCache::Entry run) {
+  kept_.drain([&](RunCache::Entry run, auto take) {
+    const InTransit in_transit(transit_, run.count);
+    if (!take()) return;
     counters.add(Counter::kFrees);
     set_free(run.first, run.count, Content::kDirty);
     units += run.count;
@@ -297,11 +302,15 @@ void Arena::adopt_orphan(uint32_t unit, bool may_be_retired) {
   release(unit, 1, Content::kDirty);
 }
 
-void Arena::recount(uint32_t end) {
+void Arena::recount_dirty(uint32_t end) {
   int64_t dirty = 0;
-  for (uint32_t unit = 1; unit < end; ++unit) dirty += free_.is_free(unit) && !bit_is_zero(unit) ? 1 : 0;
+  for (uint32_t word = 0; word <= end / 64; ++word) {
+    const uint64_t zero = zero_[word].load(std::memory_order_relaxed);
+    dirty += __builtin_popcountll(free_.word(word) & ~zero);  // what is free above `end` was never used
+  }
   dirty_units_.store(dirty, std::memory_order_relaxed);
-  in_transit_.store(0, std::memory_order_relaxed);
+  purge_floor_.store(0, std::memory_order_relaxed);  // locks are not inherited
+  transit_.reset(tail_of(retired_.load(std::memory_order_relaxed)).count);
 }
 
 }  // namespace reslab

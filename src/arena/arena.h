@@ -22,6 +22,7 @@
 #include "arena/geometry.h"
 #include "arena/holes.h"
 #include "arena/run_cache.h"
+#include "arena/transit.h"
 #include "arena/unit_bitmap.h"
 #include "base/contract.h"
 #include "base/options.h"
@@ -42,6 +43,8 @@ struct UnitRun {
   uint32_t count;
   bool zero;  // all bytes are known to be zero
 };
+
+constexpr UnitRun kNoUnits = {0, 0, false};
 
 class Arena {
  public:
@@ -85,8 +88,7 @@ class Arena {
   void purge_above_bound(int64_t idle_units = 0);
   // Would that much be above it, were these units dirty and free?
   bool has_dirty_above_bound(int64_t idle_units) const {
-    const int64_t live = units_in_use() - idle_units;
-    return dirty_units() + idle_units > dirty_bound(live, live);
+    return dirty_units() + idle_units > dirty_bound(units_in_use() - idle_units, idle_units);
   }
   // So that what is held comes down to so many units, as far as what is free reaches; called by plain claims.
   void purge_above_limit(int64_t limit);
@@ -119,9 +121,11 @@ class Arena {
   size_t committed_chunk_bytes() const { return chunk_extent_.writable_bytes(); }
   int64_t dirty_units() const { return dirty_units_.load(std::memory_order_relaxed) + kept_.units(); }
   int64_t units_in_use() const { return units_in_use(kept_.units()); }
-  // What the limits of the options compare: units in use but for those that are only in the hand of a purge, or retired;
-  // and with those that are free and dirty.
-  int64_t units_taken() const;
+  // What the limits of the options compare: units in use but for those in transit or retired, and with those that are free
+  // and dirty.
+  int64_t units_taken() const {
+    return transit_.left_out_of([this] { return units_in_use(); });
+  }
   int64_t units_held() const { return units_taken() + dirty_units(); }
   bool is_above_soft_limit() const {
     const uint64_t limit = options().soft_limit;
@@ -131,8 +135,12 @@ class Arena {
   // For a child after fork: a unit that is neither free nor described becomes free again. `may_be_retired`: it may have
   // been on its way to or from a retired tail, and be read-only.
   void adopt_orphan(uint32_t unit, bool may_be_retired);
-  // And behind that, the counts of units below `end` as they are: of some of them the dead had counted half.
-  void recount(uint32_t end);
+  // And what the dead had counted and not done, or the other way round: of free units before anybody else claims, then of
+  // those below `end` that are dirty.
+  void recount_free() { free_.recount(frontier()); }
+  void recount_dirty(uint32_t end);
+
+  Transit& transit() { return transit_; }
 
  private:
   friend struct ImageWriter;  // tells readers outside where its parts are
@@ -140,6 +148,7 @@ class Arena {
   struct Tail {
     uint32_t first, count;
   };
+  enum class Purged : uint8_t { kDone, kRefused, kLost };
   static constexpr Tail tail_of(uint64_t word) {
     return {static_cast<uint32_t>(word >> 24 & (kMaxUnits - 1)), static_cast<uint32_t>(word & (kMaxUnits - 1))};
   }
@@ -153,10 +162,10 @@ class Arena {
   size_t bytes_below(uint32_t end) const { return size_t{end - holes_.units_below(end)} << kUnitShift; }
   void set_free(uint32_t first, uint32_t count, Content content);
   int64_t dirty_base(int64_t live) const;
-  int64_t dirty_bound(int64_t live, int64_t in_use) const;
+  int64_t dirty_bound(int64_t live, int64_t leaving) const;
   void purge_to(int64_t keep_units);
-  size_t purge_run(uint32_t first, uint32_t count);
-  bool claim_for_transit(uint32_t first, uint32_t count);
+  size_t purge_down(int64_t keep_units, int64_t& refused_units);
+  Purged purge_run(uint32_t first, uint32_t count);
   UnitRun claim_again(uint32_t count, uint32_t align, Contract contract);
   bool revive_tail();
   Place commit(uint32_t needed_units, Contract contract);
@@ -186,8 +195,7 @@ class Arena {
   RunCache kept_;
   DirtyBound bound_;
   std::atomic<uint32_t> ready_pause_;
-  // Free units that a purge or a retirement has claimed: raised before it does, lowered behind, so that nobody is refused for them.
-  std::atomic<int64_t> in_transit_;
+  Transit transit_;
   std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again
 };
 

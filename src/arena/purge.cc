@@ -12,11 +12,10 @@ namespace {
 
 constexpr uint32_t kPurgeBatchUnits = 64;  // claimed at a time while purging: what a thread that never returns keeps
 
-// So many dirty units, or as many as a limit of the options (0: there is none) leaves beside those in use.
-int64_t below_limit(uint64_t limit_bytes, int64_t in_use, int64_t units) {
-  if (__builtin_expect(limit_bytes == 0, 1)) return units;
-  const int64_t left = static_cast<int64_t>(limit_bytes >> kUnitShift) - in_use;
-  return left < units ? (left > 0 ? left : 0) : units;
+// The lower of the limits that the options set, in bytes; 0: there is none.
+uint64_t lower_limit() {
+  const uint64_t soft = options().soft_limit, hard = options().hard_limit;
+  return soft == 0 || (hard != 0 && hard < soft) ? hard : soft;
 }
 
 }  // namespace
@@ -29,9 +28,15 @@ uint32_t Arena::tail(uint32_t first, uint32_t end, bool zero) const {
 }
 
 size_t Arena::purge(size_t keep_bytes) {
+  int64_t refused;
+  return purge_down(static_cast<int64_t>(keep_bytes >> kUnitShift), refused);
+}
+
+// `refused_units`: which the system did not take.
+size_t Arena::purge_down(int64_t keep_units, int64_t& refused_units) {
   release_kept();
-  const auto keep_units = static_cast<int64_t>(keep_bytes >> kUnitShift);
   size_t purged = 0;
+  refused_units = 0;
   uint32_t end = frontier();
   while (dirty_units() > keep_units) {  // ends: `end` falls with every round
     const UnitBitmap::Run run = free_.previous_run(end, kPurgeBatchUnits);
@@ -40,39 +45,24 @@ size_t Arena::purge(size_t keep_bytes) {
     end -= tail(run.first, end, true);
     const uint32_t dirty = tail(run.first, end, false);
     end -= dirty;
-    if (dirty != 0) purged += purge_run(end, dirty);
+    const Purged done = dirty == 0 ? Purged::kLost : purge_run(end, dirty);
+    if (done == Purged::kDone) purged += size_t{dirty} << kUnitShift;
+    if (done == Purged::kRefused) refused_units += dirty;
   }
   counters.add(Counter::kPurgedBytes, purged);
   return purged;
 }
 
-// What is in transit is looked at on both sides, so that a purge which begins or ends in between makes it less, never more.
-int64_t Arena::units_taken() const {
-  const int64_t before = in_transit_.load(std::memory_order_seq_cst);
-  const int64_t in_use = units_in_use() - tail_of(retired_.load(std::memory_order_seq_cst)).count;
-  const int64_t after = in_transit_.load(std::memory_order_seq_cst);
-  return in_use - (before > after ? before : after);
-}
-
-// Bytes that the kernel took.
-size_t Arena::purge_run(uint32_t first, uint32_t count) {
-  if (!claim_for_transit(first, count)) return 0;
+// kLost: to somebody who wants them.
+Arena::Purged Arena::purge_run(uint32_t first, uint32_t count) {
+  const InTransit in_transit(transit_, count);
+  if (!free_.claim_exactly(first, count)) return Purged::kLost;
   take_zero_bits(first, count);
   RESLAB_HOOK("purge");
   // The zero bit is set only for pages the kernel really took (37).
-  const size_t bytes = size_t{count} << kUnitShift;
-  const bool gone = vm_discard(address(first), bytes);
+  const bool gone = vm_discard(address(first), size_t{count} << kUnitShift);
   set_free(first, count, gone ? Content::kZero : Content::kDirty);
-  in_transit_.fetch_sub(count, std::memory_order_seq_cst);
-  return gone ? bytes : 0;
-}
-
-// Free units for a moment, to be free again behind it. seq_cst: against units_taken.
-bool Arena::claim_for_transit(uint32_t first, uint32_t count) {
-  in_transit_.fetch_add(count, std::memory_order_seq_cst);
-  if (free_.claim_exactly(first, count)) return true;
-  in_transit_.fetch_sub(count, std::memory_order_seq_cst);
-  return false;
+  return gone ? Purged::kDone : Purged::kRefused;
 }
 
 int64_t Arena::dirty_base(int64_t live) const {
@@ -81,18 +71,21 @@ int64_t Arena::dirty_base(int64_t live) const {
   return least > share ? least : share;
 }
 
-// In a heap that would have `in_use` units in use.
-int64_t Arena::dirty_bound(int64_t live, int64_t in_use) const {
+// `leaving`: units in use that are about to be free, and are not counted as live.
+int64_t Arena::dirty_bound(int64_t live, int64_t leaving) const {
   const int64_t base = dirty_base(live);
   const int64_t most = options().dirty_recent ? bound_.units(live, base, options().dirty_cycles) : base;
-  return below_limit(options().soft_limit, in_use, below_limit(options().hard_limit, in_use, most));
+  const uint64_t limit = lower_limit();
+  if (__builtin_expect(limit == 0, 1)) return most;
+  const int64_t room = static_cast<int64_t>(limit >> kUnitShift) - (units_taken() - leaving);
+  return room < most ? (room > 0 ? room : 0) : most;
 }
 
 void Arena::purge_above_bound(int64_t idle_units) {
   const int64_t dirty = dirty_units() - purge_floor_.load(std::memory_order_relaxed);
   const int64_t in_use = units_in_use();
   const int64_t live = in_use - idle_units;
-  const int64_t bound = dirty_bound(live, in_use);
+  const int64_t bound = dirty_bound(live, 0);
   if (dirty <= bound) return;
   bound_.note_purge(in_use);  // as releases count it: a fall is one that releases can rise from
   // Below the bound by some, so that not every free after this one purges.
@@ -105,12 +98,11 @@ void Arena::purge_above_limit(int64_t limit) {
   purge_to((limit - taken) / 8 * 7);  // by some, so that not every claim after this one purges
 }
 
+// What would not go (mlockall) is not tried again at every call.
 void Arena::purge_to(int64_t keep_units) {
-  const int64_t keep = keep_units > 0 ? keep_units : 0;
-  purge(static_cast<size_t>(keep) << kUnitShift);
-  // What would not go (mlockall) is not tried again at every free.
-  const int64_t left = dirty_units() - keep;
-  purge_floor_.store(left > 0 ? left : 0, std::memory_order_relaxed);
+  int64_t refused;
+  purge_down(keep_units > 0 ? keep_units : 0, refused);
+  purge_floor_.store(refused, std::memory_order_relaxed);
 }
 
 // --- retired tail: neither DONTNEED nor PROT_NONE gives commit charge back, only a new mapping does (38) -----------
@@ -122,18 +114,22 @@ size_t Arena::retire_tail() {
   uint32_t first = end;
   while (first > 1 && free_.is_free(first - 1)) --first;
   const uint32_t count = end - first;
-  if (count == 0 || !claim_for_transit(first, count)) return 0;
-  take_zero_bits(first, count);
-  const size_t bytes = size_t{count} << kUnitShift;
-  RESLAB_HOOK("retire_tail");
-  // The units stay claimed, so nobody meets them while they are read-only.
-  const bool retired =
-      vm_retire(address(first), bytes) &&
-      retired_.compare_exchange_strong(word, next_tail(word, {first, count}), std::memory_order_acq_rel);
-  // Refused, or another tail was retired meanwhile. What cannot be made writable again stays claimed.
-  if (!retired && vm_make_writable(address(first), bytes)) release(first, count, Content::kDirty);
-  in_transit_.fetch_sub(count, std::memory_order_seq_cst);
-  return retired ? bytes : 0;
+  if (count == 0) return 0;
+  transit_.begin(count);  // until the tail is revived
+  if (free_.claim_exactly(first, count)) {
+    take_zero_bits(first, count);
+    const size_t bytes = size_t{count} << kUnitShift;
+    RESLAB_HOOK("retire_tail");
+    // The units stay claimed, so nobody meets them while they are read-only.
+    if (vm_retire(address(first), bytes) &&
+        retired_.compare_exchange_strong(word, next_tail(word, {first, count}), std::memory_order_acq_rel)) {
+      return bytes;
+    }
+    // Refused, or another tail was retired meanwhile. What cannot be made writable again stays claimed.
+    if (vm_make_writable(address(first), bytes)) release(first, count, Content::kDirty);
+  }
+  transit_.end(count);
+  return 0;
 }
 
 // Writable first: the word is not taken by a call that cannot use the tail, or dies. Making writable twice does no
@@ -146,14 +142,11 @@ bool Arena::revive_tail() {
     RESLAB_HOOK("revive_tail");
     if (!vm_make_writable(address(tail.first), size_t{tail.count} << kUnitShift)) return false;
     RESLAB_HOOK("tail_writable");
-    in_transit_.fetch_add(tail.count, std::memory_order_seq_cst);
-    const bool revived = retired_.compare_exchange_strong(word, next_tail(word, {0, 0}), std::memory_order_acq_rel);
-    if (revived) {
-      advise(tail.first, tail.count);
-      release(tail.first, tail.count, Content::kZero);
-    }
-    in_transit_.fetch_sub(tail.count, std::memory_order_seq_cst);
-    if (revived) return true;
+    if (!retired_.compare_exchange_strong(word, next_tail(word, {0, 0}), std::memory_order_acq_rel)) continue;
+    advise(tail.first, tail.count);
+    release(tail.first, tail.count, Content::kZero);
+    transit_.end(tail.count);
+    return true;
   }
   return true;  // so often retired and revived: free units may be there
 }

@@ -51,13 +51,13 @@ class RunCache {
     return {0, 0};
   }
 
-  // Hands each to visit(entry).
+  // Calls visit(entry, take) for each; it is the caller's when take() says so.
   template <class Visit>
   void drain(Visit visit) {
     for (std::atomic<uint64_t>& place : places_) {
-      if (place.load(std::memory_order_relaxed) == 0) continue;
-      const Entry entry = entry_of(place.exchange(0, std::memory_order_acquire));
-      if (entry.first != 0) visit(entry);
+      uint64_t word = place.load(std::memory_order_relaxed);
+      if (word == 0) continue;
+      visit(entry_of(word), [&] { return place.compare_exchange_strong(word, 0, std::memory_order_acquire); });
     }
   }
 

@@ -108,7 +108,7 @@ bool UnitBitmap::claim_exactly(uint32_t first, uint32_t count) {
     if ((old & ~piece.mask) == 0) note_empty(piece.word);
     got += piece.count;
   }
-  free_units_.fetch_sub(count, std::memory_order_relaxed);
+  free_units_.fetch_sub(count, std::memory_order_release);  // for arena/transit.h
   return true;
 }
 
@@ -166,6 +166,17 @@ uint32_t UnitBitmap::claim_several(uint32_t count, uint32_t align, uint32_t from
     }
   }
   return 0;
+}
+
+void UnitBitmap::recount(uint32_t limit) {
+  int64_t counted = free_units();
+  int64_t free = 0;
+  for (uint32_t index = 0; index <= limit / 64; ++index) {
+    free += __builtin_popcountll(word(index));
+    if (word(index) != 0) note_free(index);
+  }
+  // Failure: a handler has claimed meanwhile, and the count stays as it is.
+  free_units_.compare_exchange_strong(counted, free, std::memory_order_relaxed);
 }
 
 void UnitBitmap::release(uint32_t first, uint32_t count) {

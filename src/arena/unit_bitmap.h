@@ -58,6 +58,9 @@ class UnitBitmap {
   // none.
   Run previous_run(uint32_t end, uint32_t most) const;
 
+  // For a child after fork, while nobody but handlers of the caller's thread claims: units below `limit` as they are.
+  void recount(uint32_t limit);
+
   int64_t free_units() const { return free_units_.load(std::memory_order_relaxed); }
 
  private:

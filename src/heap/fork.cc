@@ -99,7 +99,7 @@ void settle_units(Root& root, uint32_t frontier) {
       ++unit;
     }
   }
-  root.arena.recount(frontier);
+  root.arena.recount_dirty(frontier);
 }
 
 void repair_all(Root& root, uint32_t frontier) {
@@ -140,6 +140,7 @@ void repair(Root& root, uint32_t seen) {
   const SlowCall call;  // before the word: a repair without a frame below is one that a jump has left
   // Before the word is set: those who see the word claim above this. Another thread can not have claimed earlier: it
   // would have marked the child as shared, and the exchange fails.
+  if (whole) root.arena.recount_free();
   const uint32_t frontier = root.arena.frontier();
   page.frontier.store(frontier, std::memory_order_relaxed);
   root.under_repair.frontier.store(frontier, std::memory_order_relaxed);

@@ -70,7 +70,7 @@ UnitRun counted(UnitRun run) {
 void* run_allocate(const Request& request) {
   uint32_t count, align;
   if (!units_of(request, count, align)) return nullptr;
-  const UnitRun kept = arena().claim_kept(count, align);
+  const UnitRun kept = has_room(count) ? arena().claim_kept(count, align) : kNoUnits;
   return make_run(kept.first != 0 ? kept : counted(slab_claim_units(count, align, request.contract)), request);
 }
 
@@ -99,7 +99,8 @@ namespace {
 }
 
 UnitRun claim_behind(uint32_t first, uint32_t count, Contract contract) {
-  return make_room(count, contract) ? within_limit(arena().claim_behind(first, count), contract) : UnitRun{0, 0, false};
+  if (!make_room(count, contract)) return kNoUnits;
+  return claim_below_limit(count, contract, [&] { return arena().claim_behind(first, count); });
 }
 
 }  // namespace

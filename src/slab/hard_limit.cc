@@ -52,7 +52,7 @@ void report_classes() {
 
 // What no slab has.
 uint64_t run_units() {
-  int64_t units = arena().units_in_use();
+  int64_t units = arena().units_taken();
   for (const ClassId cls : all_classes()) {
     units -= int64_t{slab_class(cls).slabs.load(std::memory_order_relaxed)} * class_info(cls).slab_units;
   }
@@ -76,35 +76,31 @@ uint64_t run_units() {
   report_classes();
 }
 
-int64_t limit_units() { return static_cast<int64_t>(options().hard_limit >> kUnitShift); }
+int64_t units_of(uint64_t limit) { return static_cast<int64_t>(limit >> kUnitShift); }
 
 }  // namespace
 
-bool has_room(uint32_t units) {
-  return __builtin_expect(options().hard_limit == 0, 1) || arena().units_taken() + units <= limit_units();
-}
+bool has_room_below(uint64_t limit, uint32_t units) { return arena().units_taken() + units <= units_of(limit); }
 
 bool make_room(uint32_t units, Contract contract) {
   if (__builtin_expect(has_room(units), 1)) return true;
   if (may_purge(contract)) {
     slab_reclaim_all_empty();
     if (has_room(units)) return true;
+    arena().purge_above_limit(units_of(options().hard_limit));
     report(units);
   }
   counters.add(Counter::kLimitRefusals);
   return false;
 }
 
-UnitRun within_limit(const UnitRun& run, Contract contract) {
-  if (__builtin_expect(options().hard_limit == 0, 1) || run.first == 0) return run;
-  if (may_purge(contract)) {
-    arena().purge_above_limit(limit_units());
-  } else if (run.zero && arena().units_held() > limit_units()) {
-    arena().release(run.first, run.count, Arena::Content::kZero);
-    counters.add(Counter::kLimitRefusals);
-    return {0, 0, false};
-  }
-  return run;
+bool may_stay(const UnitRun& run, uint64_t limit) {
+  if (!run.zero || arena().units_held() + run.count <= units_of(limit)) return true;
+  arena().release(run.first, run.count, Arena::Content::kZero);
+  counters.add(Counter::kLimitRefusals);
+  return false;
 }
+
+void bring_down_to(uint64_t limit) { arena().purge_above_limit(units_of(limit)); }
 
 }  // namespace reslab

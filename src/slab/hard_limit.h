@@ -1,25 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 // The limit that the process sets itself (option hard_limit). Units in use never pass it, but for what threads that grow at
 // the same moment claim; what is free and dirty gives way to them. So a call is refused for what others use and not for
-// what they are doing: units in the hand of a purge count as free.
+// what they are doing (arena/transit.h).
 #pragma once
 
 #include <cstdint>
 
 #include "arena/arena.h"
 #include "base/contract.h"
+#include "base/options.h"
 
 namespace reslab {
 
-// Asked before units are claimed: is there room for so many more, as it is?
-bool has_room(uint32_t units);
+bool has_room_below(uint64_t limit, uint32_t units);
 
-// The same, where a plain call gives back all slabs that are empty before it is refused; its first refusal is reported. The
+// Asked before units are claimed: is there room for so many more, as it is?
+inline bool has_room(uint32_t units) {
+  const uint64_t limit = options().hard_limit;
+  return __builtin_expect(limit == 0, 1) || has_room_below(limit, units);
+}
+
+// The same, where a plain call gives back the slabs that are empty before it is refused; its first refusal is reported. The
 // others fail without a word.
 bool make_room(uint32_t units, Contract contract);
 
-// Asked behind a claim, with what it got: a plain call brings down what is dirty. Others cannot, and have to do without
-// units that were not.
-UnitRun within_limit(const UnitRun& run, Contract contract);
+// So that dirty units and those in use are no more than the limit: a plain call gives back as many.
+void bring_down_to(uint64_t limit);
+// Others cannot, and do without units of which none was dirty: false, and the run, which is in transit, is free again.
+bool may_stay(const UnitRun& run, uint64_t limit);
+
+// What claim() gets of `units`, if there is room for it.
+template <class Claim>
+UnitRun claim_below_limit(uint32_t units, Contract contract, Claim claim) {
+  const uint64_t limit = options().hard_limit;
+  if (__builtin_expect(limit == 0, 1)) return claim();
+  const InTransit tentative(arena().transit(), may_purge(contract) ? 0 : units);
+  const UnitRun run = claim();
+  if (may_purge(contract)) bring_down_to(limit);
+  else if (run.first != 0 && !may_stay(run, limit)) return kNoUnits;
+  return run;
+}
 
 }  // namespace reslab

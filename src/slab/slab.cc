@@ -82,12 +82,15 @@ ObjectPlace place_of(const void* p) {
 
 UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kReclaims)) {
-    const UnitRun run = has_room(count) ? arena().claim_free(count, align, contract) : UnitRun{0, 0, false};
-    if (run.first != 0) return within_limit(run, contract);
+    if (has_room(count)) {
+      const auto claim = [&] { return arena().claim_free(count, align, contract); };
+      const UnitRun run = claim_below_limit(count, contract, claim);
+      if (run.first != 0) return run;
+    }
     if (slab_reclaim_empty() == 0) break;
   }
-  if (!make_room(count, contract)) return {0, 0, false};
-  return within_limit(arena().claim(count, align, contract), contract);
+  if (!make_room(count, contract)) return kNoUnits;
+  return claim_below_limit(count, contract, [&] { return arena().claim(count, align, contract); });
 }
 
 uint32_t slab_create(ClassId cls, uint32_t node, Contract contract, SlabIdentity* made) {

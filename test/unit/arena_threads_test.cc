@@ -53,7 +53,7 @@ class ArenaThreadsTest : public unit::OwnArena {
       } else if (!held.empty()) {
         const size_t which = random() % held.size();
         const UnitRun run = held[which].run;
-        UnitRun behind = {0, 0, false};
+        UnitRun behind = kNoUnits;
         if (random() % 4 == 0) behind = own().claim_behind(run.first + run.count, 2);
         if (behind.first != 0) hold(held, behind, ++mark);
         else release_one(held, which);

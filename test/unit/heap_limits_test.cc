@@ -235,24 +235,59 @@ TEST(HeapHardLimit, EmptySlabsOfAllClassesMakeRoom) {
   });
 }
 
-// A thread may stand still there for long.
-TEST(HeapHardLimit, UnitsInTheHandOfAPurgeCountAsFree) {
+// Zero units lie lower, and those it would get: it cannot give others back for them.
+TEST(HeapHardLimit, ANolockCallDoesWithoutUnitsThatWouldExceedIt) {
   unit::in_child([] {
     set("dirty_min", 16 * kMiB);
-    void* some = reslab_malloc(8 * kMiB);
-    memset(some, 'x', 8 * kMiB);
-    set("hard_limit", held());
-    reslab_free(some);
-    static void* meanwhile;
-    const support::Hook purging("purge", [](void*) {
-      static bool is_first = true;
-      if (std::exchange(is_first, false)) meanwhile = reslab_malloc(8 * kMiB);
-    });
+    void* low = reslab_malloc(64 * kUnit);
+    void* high = reslab_malloc(64 * kUnit);
+    reslab_free(low);
     reslab_trim(0);
-    EXPECT_NE(meanwhile, nullptr);
-    reslab_free(meanwhile);
+    const size_t limit = held();
+    set("hard_limit", limit);
+    reslab_free(high);
+    EXPECT_EQ(reslab_malloc_nolock(30000, RESLAB_GROW), nullptr);
+    EXPECT_GT(refusals(), 0u);
+    EXPECT_EQ(held(), limit);
+    void* plain = reslab_malloc(30000);
+    EXPECT_NE(plain, nullptr);
+    EXPECT_LE(held(), limit);
+    reslab_free(plain);
     unit::expect_sound_heap();
   });
+}
+
+TEST(HeapHardLimit, WhatWasKeptWholeIsRefusedWhenItIsLoweredAndGivenBack) {
+  unit::in_child([] {
+    set("dirty_min", 16 * kMiB);
+    reslab_free(reslab_malloc(8 * kMiB));
+    EXPECT_GT(held(), 8 * kMiB);
+    set("hard_limit", kUnit);
+    EXPECT_EQ(reslab_malloc(8 * kMiB), nullptr);
+    EXPECT_LT(held(), kMiB);
+  });
+}
+
+// A thread may stand still there for long: while it purges, and while it makes free units of a run that was kept whole.
+TEST(HeapHardLimit, UnitsInTheHandOfAPurgeCountAsFree) {
+  for (const char* place : {"unit_release", "purge"}) {
+    unit::in_child([=] {
+      set("dirty_min", 16 * kMiB);
+      void* some = reslab_malloc(8 * kMiB);
+      memset(some, 'x', 8 * kMiB);
+      set("hard_limit", held());
+      reslab_free(some);
+      static void* meanwhile;
+      const support::Hook stopped(place, [](void*) {
+        static bool is_first = true;
+        if (std::exchange(is_first, false)) meanwhile = reslab_malloc(8 * kMiB);
+      });
+      reslab_trim(0);
+      EXPECT_NE(meanwhile, nullptr) << place;
+      reslab_free(meanwhile);
+      unit::expect_sound_heap();
+    });
+  }
 }
 
 // What keeps aside has nothing else than new memory.

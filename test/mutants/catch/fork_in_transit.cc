@@ -44,6 +44,19 @@ void work() {
   finished.store(true);
 }
 
+// Of runs, each unit is an object.
+uint64_t bytes_of_slabs_and_runs() {
+  std::vector<reslab_class_stats> classes(4096);
+  const int count = reslab_get_class_stats(classes.data(), classes.size(), sizeof classes[0]);
+  uint64_t bytes = 0;
+  for (int i = 0; i < count; ++i) {
+    const reslab_class_stats& one = classes[static_cast<size_t>(i)];
+    const uint64_t slabs = one.slabs_active + one.slabs_partial + one.slabs_full + one.slabs_empty;
+    bytes += one.object_bytes == one.slab_bytes ? one.capacity * one.slab_bytes : slabs * one.slab_bytes;
+  }
+  return bytes;
+}
+
 // In the child, alone.
 void expect_recovered() {
   alarm(10);
@@ -59,6 +72,8 @@ void expect_recovered() {
   expect_sound_heap();
   uint64_t missing = 0;
   for (const auto& [class_id, count] : live_objects()) missing += count;
+  expect(stats().bytes_held == bytes_of_slabs_and_runs(), "%zu bytes are held, and slabs and runs have %zu",
+         static_cast<size_t>(stats().bytes_held), static_cast<size_t>(bytes_of_slabs_and_runs()));
   const uint64_t lost = stats().fork_lost_objects + 1;  // one may have been on its way without a block
   expect(!has_freed_all.load() || missing <= lost, "%zu objects are missing, and at most %zu should be",
          static_cast<size_t>(missing), static_cast<size_t>(lost));

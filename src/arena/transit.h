@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Units that are claimed although they are nobody's: somebody gives them back to the system, passes over them, or looks
+// whether he may have them. A thread may stand still there for as long as it likes, so hard_limit does not count them as
+// taken, and nobody is refused for them.
+//
+// Two counts that only grow. Each holder raises `begun` before he claims, and `ended` behind his release. A reader takes the
+// second first and the first last, so that whoever begins or ends meanwhile makes the result smaller, never larger.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace reslab {
+
+class Transit {
+ public:
+  void begin(int64_t units) { begun_.fetch_add(units, std::memory_order_seq_cst); }
+  // release: who sees this sees the units free.
+  void end(int64_t units) { ended_.fetch_add(units, std::memory_order_release); }
+
+  // What in_use() counts, but for these.
+  template <class InUse>
+  int64_t left_out_of(InUse in_use) const {
+    const int64_t ended = ended_.load(std::memory_order_acquire);
+    const int64_t units = in_use();
+    std::atomic_thread_fence(
+        std::memory_order_acquire);  // pairs with UnitBitmap::claim_exactly: who sees the claim sees `begun`
+    return units - (begun_.load(std::memory_order_relaxed) - ended);
+  }
+
+  // For a child after fork: what the dead had in hand is somebody's or free by now.
+  void reset(int64_t units) {
+    begun_.store(units, std::memory_order_relaxed);
+    ended_.store(0, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<int64_t> begun_;
+  std::atomic<int64_t> ended_;
+};
+
+class InTransit {
+ public:
+  InTransit(Transit& transit, int64_t units) : transit_(transit), units_(units) {
+    if (units_ != 0) transit_.begin(units_);
+  }
+  ~InTransit() {
+    if (units_ != 0) transit_.end(units_);
+  }
+  InTransit(const InTransit&) = delete;
+  InTransit& operator=(const InTransit&) = delete;
+
+ private:
+  Transit& transit_;
+  const int64_t units_;
+};
+
+}  // namespace reslab
