@@ -23,8 +23,8 @@ class Transit {
   int64_t left_out_of(InUse in_use) const {
     const int64_t ended = ended_.load(std::memory_order_acquire);
     const int64_t units = in_use();
-    std::atomic_thread_fence(
-        std::memory_order_acquire);  // pairs with UnitBitmap::claim_exactly: who sees the claim sees `begun`
+    // Pairs with UnitBitmap::claim_exactly: who sees the claim sees `begun`.
+    std::atomic_thread_fence(std::memory_order_acquire);
     return units - (begun_.load(std::memory_order_relaxed) - ended);
   }
 
@@ -39,6 +39,7 @@ class Transit {
   std::atomic<int64_t> ended_;
 };
 
+// For as long as it lives.
 class InTransit {
  public:
   InTransit(Transit& transit, int64_t units) : transit_(transit), units_(units) {
