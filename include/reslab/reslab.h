@@ -250,7 +250,8 @@ RESLAB_API RESLAB_CHECK_RESULT
 reslab_cache* reslab_cache_create(const char* name, const struct reslab_cache_args* args) RESLAB_NOEXCEPT;
 
 /* Destroys the cache; NULL does nothing. 0. EBUSY, and a line on stderr that says how many objects are out and where,
- * while there are any, or while readers may still be inside a type-safe one a second later; EDEADLK where it was refused.
+ * while there are any (and, with the option debug=U, who allocated them), or while readers may still be inside a type-safe
+ * one a second later; EDEADLK where it was refused.
  * Then the cache is as before. Caches that share slabs with others just go; the last of them answers for the objects.
  * Any later use of the handle is reported. Class maintenance, errno kept. */
 RESLAB_API RESLAB_CHECK_RESULT

@@ -23,10 +23,7 @@ constexpr unsigned char kNewByte = 0x5a;
 DebugTables& tables() { return *debug_tables.load(std::memory_order_acquire); }
 
 bool is_wanted(const DebugSettings& settings, const Request& request) {
-  if (!settings.names_classes) return true;
-  if (request.bytes > kMaxSmallBytes) return false;
-  const ClassId cls = class_of_size(request.bytes);
-  return (settings.classes[cls / 64] >> (cls % 64) & 1) != 0;
+  return names_class(settings, request.bytes > kMaxSmallBytes ? kRunClass : class_of_size(request.bytes));
 }
 
 // What is said of a byte that has changed.
@@ -42,15 +39,20 @@ struct Changed {
   report_debug(changed.report, {byte, changed.bytes}, changed.call, changed.object);
 }
 
-// Words of eight bytes from `begin` to `end`.
-void require_words(const Changed& changed, size_t begin, size_t end, unsigned char expected) {
+// From `begin` to `end`, eight at a time: only a typed cache's objects may end in between.
+void require_bytes(const Changed& changed, size_t begin, size_t end, unsigned char expected) {
   constexpr uint64_t kEach = 0x0101010101010101;
-  for (size_t i = begin; i < end; i += 8) {
+  const auto* bytes = static_cast<const unsigned char*>(changed.object);
+  size_t i = begin;
+  for (; i + 8 <= end; i += 8) {
     uint64_t word;
-    __builtin_memcpy(&word, static_cast<const char*>(changed.object) + i, 8);
+    __builtin_memcpy(&word, bytes + i, 8);
     const uint64_t difference = word ^ kEach * expected;
     if (difference == 0) continue;
     report_changed(changed, i + static_cast<size_t>(__builtin_ctzll(difference)) / 8);  // little-endian
+  }
+  for (; i < end; ++i) {
+    if (bytes[i] != expected) report_changed(changed, i);
   }
 }
 
@@ -64,7 +66,10 @@ class Tracked {
     const bool is_of_it = record_.generation.load(std::memory_order_relaxed) == slab_identity(place_.unit).generation;
     return is_of_it ? record_.word.load(std::memory_order_relaxed) : 0;
   }
-  bool poisons() const { return tables_.has(kDebugPoison) && place_.cls != kRunClass; }
+  bool is_of_cache() const { return place_.cls >= kFirstCacheClass; }
+  bool poisons() const {
+    return tables_.has(kDebugPoison) && place_.cls != kRunClass && !class_info(place_.cls).is(kKeepsContent);
+  }
   size_t capacity() const { return heap_bytes_at(place_); }
 
   void begin(void* object, const Request& request, bool is_zero) {
@@ -96,17 +101,21 @@ class Tracked {
   void poison(void* object) const { __builtin_memset(object, kFreeByte, capacity()); }
 
   void check_zone(const void* object, size_t bytes, const char* call) const {
-    if (!tables_.has(kDebugZones)) return;
+    if (!tables_.has(kDebugZones) || bytes == capacity()) return;
     const Changed changed = {Report::kWrittenPastEnd, object, bytes, call};
     const size_t first_word = round_up(bytes, 8);
     for (size_t i = bytes; i < first_word; ++i) {
       if (static_cast<const unsigned char*>(object)[i] != kZoneByte) report_changed(changed, i);
     }
-    require_words(changed, first_word, zone_end(bytes), kZoneByte);
+    require_bytes(changed, first_word, zone_end(bytes), kZoneByte);
   }
 
   void check_poison(const void* object, const char* call) const {
-    require_words({Report::kWrittenAfterFree, object, 0, call}, 0, capacity(), kFreeByte);
+    require_bytes({Report::kWrittenAfterFree, object, 0, call}, 0, capacity(), kFreeByte);
+  }
+
+  void check_reuse(const void* object, const char* call) const {
+    if (poisons() && DebugRecord::state_of(word()) == DebugState::kFreed) check_poison(object, call);
   }
 
   // Nobody else has it: its bit in the slab must say so.
@@ -147,10 +156,11 @@ void leave_quarantine(void* object, Contract contract, const char* call) {
   give_back(object, place, contract, call);
 }
 
-// Filled, and kept from use for a while.
+// Filled, and kept from use for a while: not those of typed caches, which are asked for when their cache is destroyed.
 void quarantine(const Tracked& tracked, void* object, Contract contract, const char* call) {
   DebugTables& own = tables();
   if (tracked.poisons()) tracked.poison(object);
+  if (tracked.is_of_cache()) return leave_quarantine(object, contract, call);
   own.quarantine.keep(object, tracked.capacity(), own.settings.quarantine_bytes,
                       [&](void* left) { leave_quarantine(left, contract, call); });
 }
@@ -173,8 +183,7 @@ void* debug_allocate(const Request& request, const char* call) {
 
   const ObjectPlace place = place_of(object);
   Tracked tracked(own, place);
-  const bool was_poisoned = tracked.poisons() && DebugRecord::state_of(tracked.word()) == DebugState::kFreed;
-  if (was_poisoned) tracked.check_poison(object, call);
+  tracked.check_reuse(object, call);
   if (wanted) {
     tracked.begin(object, request, inner.fill == Fill::kZero);
   } else {
@@ -184,13 +193,26 @@ void* debug_allocate(const Request& request, const char* call) {
   return object;
 }
 
-namespace {
+void* debug_allocate_of(ClassId cls, Contract contract, const char* call) {
+  void* object = heap_allocate_of_untracked(cls, 0, contract, call);
+  if (object == nullptr) return nullptr;
+  const ObjectPlace place = place_of(object);
+  if (!debug_has_record(place)) return object;
+  Tracked tracked(tables(), place);
+  tracked.check_reuse(object, call);
+  const Request request = {class_info(cls).object_bytes, 16, contract, Fill::kAny, Retry::kOwnBucket};
+  if (names_class(tables().settings, cls)) tracked.begin(object, request, false);
+  else tracked.forget();
+  return object;
+}
 
-bool has_record(const ObjectPlace& place) { return place.cls < kFirstCacheClass && charged_account(place) == 0; }
+bool debug_has_record(const ObjectPlace& place) {
+  if (place.cls == kRunClass) return charged_account(place) == 0;
+  const ClassInfo& info = class_info(place.cls);
+  return !info.is(kCharged) && info.capacity <= info.slab_units * DebugTables::kRecordsInUnit;
+}
 
-}  // namespace
-
-bool debug_tracks(const void* object) { return guard_owns(tables(), object) || has_record(place_of(object)); }
+bool debug_tracks(const void* object) { return guard_owns(tables(), object) || debug_has_record(place_of(object)); }
 
 void debug_free(void* object, Contract contract, const char* call) {
   DebugTables& own = tables();
@@ -244,7 +266,8 @@ bool is_size_of(size_t bytes, size_t asked) {
 }
 
 bool debug_asked_bytes(const ObjectPlace& place, size_t& asked) {
-  const uint64_t word = has_record(place) ? Tracked(tables(), place).word() : 0;
+  const bool is_known = place.cls < kFirstCacheClass && debug_has_record(place);  // of a cache's objects the stride is
+  const uint64_t word = is_known ? Tracked(tables(), place).word() : 0;
   asked = DebugRecord::bytes_of(word);
   return DebugRecord::state_of(word) != DebugState::kUntracked;
 }

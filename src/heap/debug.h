@@ -4,7 +4,8 @@
 //
 //   F  every free is compared with a record: double frees and wrong sizes are found at once, however long after
 //   Z  at least 16 bytes behind each object are filled, and compared when it is freed
-//   P  free objects are filled, and compared when they are used again or leave the quarantine; up to 256 KiB
+//   P  free objects are filled, and compared when they are used again or leave the quarantine; up to 256 KiB, and not those
+//      that have a constructor or that somebody may still read
 //   U  who allocated and who freed an object: thread, time and stack, printed with each report
 //   G  one allocation in `guard` lies at the end of a page before one that cannot be touched (heap/debug_guard.h)
 //
@@ -23,8 +24,10 @@ namespace reslab {
 
 // As the functions of heap/heap.h, which call these while debug_is_on(); callers have passed ensure_root().
 void* debug_allocate(const Request& request, const char* call);
-// Objects of typed caches and of groups are not tracked.
+void* debug_allocate_of(ClassId cls, Contract contract, const char* call);
+// Objects of groups are not tracked, nor those of typed caches that are smaller than 16 bytes.
 bool debug_tracks(const void* object);
+bool debug_has_record(const ObjectPlace& place);
 void debug_free(void* object, Contract contract, const char* call);
 void* debug_reallocate(void* object, size_t bytes, Contract contract, const char* call);
 size_t debug_usable_bytes(const void* object, const char* call);

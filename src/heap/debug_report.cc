@@ -45,8 +45,7 @@ void print_history(const void* address) {
   }
   if (unit_of(address) == 0 || unit_of(address) >= arena().frontier()) return;
   const ObjectPlace place = place_of(address);
-  const bool is_small = place.cls != kNoClass && place.cls < kMallocClasses;
-  if (!is_small && place.cls != kRunClass) return;
+  if (place.cls == kNoClass || !debug_has_record(place)) return;
   const DebugRecord& record = tables->record_of(place);
   if (record.generation.load(std::memory_order_relaxed) != slab_identity(place.unit).generation) return;
   print_event(*tables, record.allocated, "allocated");

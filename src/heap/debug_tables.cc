@@ -4,6 +4,7 @@
 #include "base/hooks.h"
 #include "base/thread_line.h"
 #include "base/unwind.h"
+#include "slab/class_table.h"
 
 namespace reslab {
 
@@ -28,20 +29,46 @@ uint32_t mode_of(char letter) {
   }
 }
 
-// ",64,128": the classes of these sizes.
-bool read_classes(const char* text, DebugSettings& settings) {
+size_t length_of_name(const char* name) {
+  size_t length = 0;
+  while (name[length] != ',' && name[length] != '\0') ++length;
+  return length;
+}
+
+// ",64,128,session": the classes of these sizes; what is no number is the name of a cache. False: there is neither.
+bool read_names(const char* text, DebugSettings& settings) {
   while (*text == ',') {
+    const char* const name = ++text;
     size_t bytes = 0;
-    const char* digits = ++text;
     for (; *text >= '0' && *text <= '9' && bytes <= kMaxSmallBytes; ++text) {
       bytes = bytes * 10 + static_cast<size_t>(*text - '0');
     }
-    if (text == digits || bytes > kMaxSmallBytes) return false;
+    if (text == name) {
+      text += length_of_name(name);
+      if (text == name) return false;
+      continue;
+    }
+    if (bytes > kMaxSmallBytes) return false;
     const ClassId cls = class_of_size(bytes);
     settings.classes[cls / 64] |= uint64_t{1} << (cls % 64);
-    settings.names_classes = true;
   }
   return *text == '\0';
+}
+
+// Is the name that begins here the cache's?
+bool is_name(const char* name, const char* cache) {
+  const size_t length = length_of_name(name);
+  for (size_t i = 0; i < length; ++i) {
+    if (name[i] != cache[i]) return false;  // also at the end of a shorter one
+  }
+  return cache[length] == '\0';
+}
+
+bool names_cache(const char* names, const char* cache) {
+  for (const char* name = names; *name == ','; name += length_of_name(name)) {
+    if (is_name(++name, cache)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -57,15 +84,23 @@ bool read_debug_settings(const Options& options, DebugSettings& settings) {
     if (mode == 0) return false;
     modes |= mode;
   }
-  if (!read_classes(text, settings)) return false;
+  settings.names_at = static_cast<uint32_t>(text - options.debug);
+  if (!read_names(text, settings)) return false;
   settings.modes = modes;
   settings.quarantine_bytes = options.quarantine;
   settings.guard_every = options.guard == 0 ? 1 : uint64_t{options.guard};
   return true;
 }
 
+bool names_class(const DebugSettings& settings, ClassId cls) {
+  const char* const names = options().debug + settings.names_at;
+  if (*names == '\0') return true;
+  if (cls < kMallocClasses) return (settings.classes[cls / 64] >> (cls % 64) & 1) != 0;
+  return cls >= kFirstCacheClass && names_cache(names, class_table().name(cls));
+}
+
 DebugRecord& DebugTables::record_of(const ObjectPlace& place) {
-  const size_t index = place.cls == kRunClass ? 0 : object_index(malloc_class_info(place.cls), place.offset);
+  const size_t index = place.cls == kRunClass ? 0 : object_index(class_info(place.cls), place.offset);
   return records[size_t{place.unit} * kRecordsInUnit + index];
 }
 

@@ -38,7 +38,7 @@ enum DebugMode : uint32_t {
 
 struct DebugSettings {
   uint32_t modes;
-  bool names_classes;  // only those of `classes`
+  uint32_t names_at;  // where in the option's text: sizes and caches, each behind a comma; none: all are meant
   uint64_t classes[2];
   uint64_t quarantine_bytes;
   uint64_t guard_every;
@@ -46,6 +46,8 @@ struct DebugSettings {
 
 // False: `options.debug` is not understood; `settings` is then without modes.
 bool read_debug_settings(const Options& options, DebugSettings& settings);
+// Are objects of the class meant, one of malloc's or a typed cache's?
+bool names_class(const DebugSettings& settings, ClassId cls);
 
 enum class DebugState : uint64_t {
   kUntracked,

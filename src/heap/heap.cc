@@ -181,6 +181,11 @@ void* heap_allocate_untracked(const Request& request, const char* call) {
 
 void* heap_allocate_of(ClassId cls, uint32_t account, Contract contract, const char* call) {
   if (!ensure_root(contract)) return nullptr;
+  const bool is_tracked = debug_is_on() && account == 0;
+  return is_tracked ? debug_allocate_of(cls, contract, call) : heap_allocate_of_untracked(cls, account, contract, call);
+}
+
+void* heap_allocate_of_untracked(ClassId cls, uint32_t account, Contract contract, const char* call) {
   if (must_keep_aside()) {  // draws no number (heap/fork.h)
     return account == 0 ? aside_allocate_of(cls, contract) : charged_allocate_of(cls, account, contract);
   }
@@ -231,6 +236,7 @@ void heap_free_of(ClassId cls, void* object, Contract contract, const char* call
   if (object == nullptr) return;
   const ObjectPlace place = heap_place_of(object, call);
   if (place.cls != cls && place.cls != kRunClass) report_other_class(call, object);  // a run: kept aside after a fork
+  if (debug_is_on()) return debug_free(object, contract, call);
   heap_free_untracked(object, place, contract, call);
 }
 

@@ -74,6 +74,7 @@ size_t heap_bytes_at(const ObjectPlace& place);
 void heap_erase(void* object, const ObjectPlace& place);
 
 void* heap_allocate_untracked(const Request& request, const char* call);
+void* heap_allocate_of_untracked(ClassId cls, uint32_t account, Contract contract, const char* call);
 void heap_free_untracked(void* object, const ObjectPlace& place, Contract contract, const char* call);
 
 }  // namespace reslab

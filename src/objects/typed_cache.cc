@@ -11,6 +11,7 @@
 #include "cache/cache.h"
 #include "group/group.h"
 #include "heap/census.h"
+#include "heap/debug.h"
 #include "heap/root.h"
 #include "platform/syscall.h"
 #include "slab/retired.h"
@@ -60,10 +61,12 @@ ClassId join_class(size_t stride) {
   return kNoClass;
 }
 
+// With a debug mode each has its own while there are any: the mode may be asked for by a cache's name.
 ClassId find_class(const CacheRequest& request, size_t stride) {
-  const ClassId shared = request.merges ? join_class(stride) : kNoClass;
+  const ClassId shared = request.merges && !debug_is_on() ? join_class(stride) : kNoClass;
   if (shared != kNoClass) return shared;
-  return class_table().make({stride, request.flags, request.constructor, request.name});
+  const ClassId own = class_table().make({stride, request.flags, request.constructor, request.name});
+  return own == kNoClass && request.merges ? join_class(stride) : own;
 }
 
 // --- what is live ------------------------------------------------------------------------------------------------------
@@ -82,6 +85,18 @@ void for_each_out(ClassId cls, Visit visit) {
   }
 }
 
+// Who allocated them, as far as a debug mode has kept it.
+void report_sites(ClassId cls, uint64_t most) {
+  uint64_t named = 0;
+  for_each_out(cls, [&](const void* object) {
+    if (named++ >= most) return;
+    Line line;
+    line.text("reslab:   ").ptr(object);
+    line.write_to(STDERR_FILENO);
+    print_history(object);
+  });
+}
+
 void report_live(const reslab_cache& cache, uint64_t live) {
   constexpr uint64_t kMostNamed = 12;
   Line line;
@@ -93,6 +108,7 @@ void report_live(const reslab_cache& cache, uint64_t live) {
   });
   if (named > kMostNamed) line.text(" ...");
   line.write_to(STDERR_FILENO);
+  if (debug_is_on()) report_sites(cache.cls, kMostNamed);
 }
 
 void sleep_a_millisecond() {
@@ -160,7 +176,7 @@ reslab_cache* cache_create(const CacheRequest& request, int& error) {
   __builtin_memcpy(cache->name, request.name, length);
   cache->name[length] = '\0';
   // release: the class first, then the cache; whoever has the handle sees both.
-  cache->fast_class.store(request.group == 0 ? cls : 0, std::memory_order_release);
+  cache->fast_class.store(request.group == 0 && !debug_is_on() ? cls : 0, std::memory_order_release);
   cache->state.store(kLive, std::memory_order_release);
   return cache;
 }
