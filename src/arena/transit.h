@@ -4,11 +4,14 @@
 // taken, and nobody is refused for them.
 //
 // Two counts that only grow. Each holder raises `begun` before he claims, and `ended` behind his release. A reader takes the
-// second first and the first last, so that whoever begins or ends meanwhile makes the result smaller, never larger.
+// second first and the first last, so that who begins meanwhile makes the result smaller, never larger; if somebody has
+// ended he looks again, since between two of his steps a handler may have done no end of them.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+
+#include "base/for_tries.h"
 
 namespace reslab {
 
@@ -18,14 +21,21 @@ class Transit {
   // release: who sees this sees the units free.
   void end(int64_t units) { ended_.fetch_add(units, std::memory_order_release); }
 
-  // What in_use() counts, but for these.
+  // What in_use() counts, but for these. Disturbed each time, it leaves out what is in hand by the end.
   template <class InUse>
   int64_t left_out_of(InUse in_use) const {
-    const int64_t ended = ended_.load(std::memory_order_acquire);
-    const int64_t units = in_use();
-    // Pairs with UnitBitmap::claim_exactly: who sees the claim sees `begun`.
-    std::atomic_thread_fence(std::memory_order_acquire);
-    return units - (begun_.load(std::memory_order_relaxed) - ended);
+    int64_t units = 0;
+    for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+      const int64_t ended = ended_.load(std::memory_order_acquire);
+      units = in_use();
+      // Pairs with UnitBitmap::claim_exactly: who sees the claim sees `begun`.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      const int64_t begun = begun_.load(std::memory_order_acquire);
+      if (ended_.load(std::memory_order_relaxed) == ended) return units - (begun - ended);
+    }
+    const int64_t begun = begun_.load(std::memory_order_acquire);
+    const int64_t in_hand = begun - ended_.load(std::memory_order_relaxed);
+    return units - (in_hand > 0 ? in_hand : 0);
   }
 
   // For a child after fork: what the dead had in hand is somebody's or free by now.

@@ -39,20 +39,15 @@ struct Changed {
   report_debug(changed.report, {byte, changed.bytes}, changed.call, changed.object);
 }
 
-// From `begin` to `end`, eight at a time: only a typed cache's objects may end in between.
-void require_bytes(const Changed& changed, size_t begin, size_t end, unsigned char expected) {
+// Words of eight bytes from `begin` to `end`.
+void require_words(const Changed& changed, size_t begin, size_t end, unsigned char expected) {
   constexpr uint64_t kEach = 0x0101010101010101;
-  const auto* bytes = static_cast<const unsigned char*>(changed.object);
-  size_t i = begin;
-  for (; i + 8 <= end; i += 8) {
+  for (size_t i = begin; i < end; i += 8) {
     uint64_t word;
-    __builtin_memcpy(&word, bytes + i, 8);
+    __builtin_memcpy(&word, static_cast<const char*>(changed.object) + i, 8);
     const uint64_t difference = word ^ kEach * expected;
     if (difference == 0) continue;
     report_changed(changed, i + static_cast<size_t>(__builtin_ctzll(difference)) / 8);  // little-endian
-  }
-  for (; i < end; ++i) {
-    if (bytes[i] != expected) report_changed(changed, i);
   }
 }
 
@@ -101,17 +96,17 @@ class Tracked {
   void poison(void* object) const { __builtin_memset(object, kFreeByte, capacity()); }
 
   void check_zone(const void* object, size_t bytes, const char* call) const {
-    if (!tables_.has(kDebugZones) || bytes == capacity()) return;
+    if (!tables_.has(kDebugZones)) return;
     const Changed changed = {Report::kWrittenPastEnd, object, bytes, call};
     const size_t first_word = round_up(bytes, 8);
     for (size_t i = bytes; i < first_word; ++i) {
       if (static_cast<const unsigned char*>(object)[i] != kZoneByte) report_changed(changed, i);
     }
-    require_bytes(changed, first_word, zone_end(bytes), kZoneByte);
+    require_words(changed, first_word, zone_end(bytes), kZoneByte);
   }
 
   void check_poison(const void* object, const char* call) const {
-    require_bytes({Report::kWrittenAfterFree, object, 0, call}, 0, capacity(), kFreeByte);
+    require_words({Report::kWrittenAfterFree, object, 0, call}, 0, capacity(), kFreeByte);
   }
 
   void check_reuse(const void* object, const char* call) const {
@@ -160,7 +155,7 @@ void leave_quarantine(void* object, Contract contract, const char* call) {
 void quarantine(const Tracked& tracked, void* object, Contract contract, const char* call) {
   DebugTables& own = tables();
   if (tracked.poisons()) tracked.poison(object);
-  if (tracked.is_of_cache()) return leave_quarantine(object, contract, call);
+  if (tracked.is_of_cache()) return give_back(object, place_of(object), contract, call);
   own.quarantine.keep(object, tracked.capacity(), own.settings.quarantine_bytes,
                       [&](void* left) { leave_quarantine(left, contract, call); });
 }
@@ -201,15 +196,15 @@ void* debug_allocate_of(ClassId cls, Contract contract, const char* call) {
   Tracked tracked(tables(), place);
   tracked.check_reuse(object, call);
   const Request request = {class_info(cls).object_bytes, 16, contract, Fill::kAny, Retry::kOwnBucket};
-  if (names_class(tables().settings, cls)) tracked.begin(object, request, false);
+  // Of what is kept aside in a child nobody knows the size that was asked for: that of a run is taken for it.
+  if (place.cls == cls && names_class(tables().settings, cls)) tracked.begin(object, request, false);
   else tracked.forget();
   return object;
 }
 
 bool debug_has_record(const ObjectPlace& place) {
   if (place.cls == kRunClass) return charged_account(place) == 0;
-  const ClassInfo& info = class_info(place.cls);
-  return !info.is(kCharged) && info.capacity <= info.slab_units * DebugTables::kRecordsInUnit;
+  return !class_info(place.cls).is(kCharged);
 }
 
 bool debug_tracks(const void* object) { return guard_owns(tables(), object) || debug_has_record(place_of(object)); }

@@ -25,7 +25,7 @@ namespace reslab {
 // As the functions of heap/heap.h, which call these while debug_is_on(); callers have passed ensure_root().
 void* debug_allocate(const Request& request, const char* call);
 void* debug_allocate_of(ClassId cls, Contract contract, const char* call);
-// Objects of groups are not tracked, nor those of typed caches that are smaller than 16 bytes.
+// Objects of groups are not tracked.
 bool debug_tracks(const void* object);
 bool debug_has_record(const ObjectPlace& place);
 void debug_free(void* object, Contract contract, const char* call);

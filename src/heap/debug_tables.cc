@@ -55,13 +55,16 @@ bool read_names(const char* text, DebugSettings& settings) {
   return *text == '\0';
 }
 
-// Is the name that begins here the cache's?
+// Is the name that begins here the cache's? As many letters of it count as are kept of a cache's.
 bool is_name(const char* name, const char* cache) {
+  constexpr size_t kKept = 31;
   const size_t length = length_of_name(name);
-  for (size_t i = 0; i < length; ++i) {
-    if (name[i] != cache[i]) return false;  // also at the end of a shorter one
+  for (size_t i = 0; i < kKept; ++i) {
+    const char letter = i < length ? name[i] : '\0';
+    if (letter != cache[i]) return false;
+    if (letter == '\0') return true;
   }
-  return cache[length] == '\0';
+  return true;
 }
 
 bool names_cache(const char* names, const char* cache) {
@@ -90,6 +93,10 @@ bool read_debug_settings(const Options& options, DebugSettings& settings) {
   settings.quarantine_bytes = options.quarantine;
   settings.guard_every = options.guard == 0 ? 1 : uint64_t{options.guard};
   return true;
+}
+
+bool names_cache(const DebugSettings& settings, const char* cache) {
+  return names_cache(options().debug + settings.names_at, cache);
 }
 
 bool names_class(const DebugSettings& settings, ClassId cls) {

@@ -48,6 +48,8 @@ struct DebugSettings {
 bool read_debug_settings(const Options& options, DebugSettings& settings);
 // Are objects of the class meant, one of malloc's or a typed cache's?
 bool names_class(const DebugSettings& settings, ClassId cls);
+// Is the cache one of those that are named?
+bool names_cache(const DebugSettings& settings, const char* cache);
 
 enum class DebugState : uint64_t {
   kUntracked,

@@ -61,12 +61,17 @@ ClassId join_class(size_t stride) {
   return kNoClass;
 }
 
-// With a debug mode each has its own while there are any: the mode may be asked for by a cache's name.
-ClassId find_class(const CacheRequest& request, size_t stride) {
-  const ClassId shared = request.merges && !debug_is_on() ? join_class(stride) : kNoClass;
+ClassId find_class(const CacheRequest& request, bool merges, size_t stride) {
+  const ClassId shared = merges ? join_class(stride) : kNoClass;
   if (shared != kNoClass) return shared;
-  const ClassId own = class_table().make({stride, request.flags, request.constructor, request.name});
-  return own == kNoClass && request.merges ? join_class(stride) : own;
+  return class_table().make({stride, request.flags, request.constructor, request.name});
+}
+
+// Not one for which a debug mode was asked by its name: others' objects would be on record with its own.
+bool may_merge(const CacheRequest& request) {
+  const DebugTables* tables = debug_tables.load(std::memory_order_acquire);
+  const char* const name = request.name != nullptr ? request.name : "";
+  return request.merges && (tables == nullptr || !names_cache(tables->settings, name));
 }
 
 // --- what is live ------------------------------------------------------------------------------------------------------
@@ -86,9 +91,12 @@ void for_each_out(ClassId cls, Visit visit) {
 }
 
 // Who allocated them, as far as a debug mode has kept it.
-void report_sites(ClassId cls, uint64_t most) {
+void report_sites(const reslab_cache& cache, uint64_t most) {
+  const DebugTables* tables = debug_tables.load(std::memory_order_acquire);
+  const bool is_known = tables != nullptr && tables->has(kDebugUsers) && names_class(tables->settings, cache.cls);
+  if (!is_known || cache.group != 0) return;
   uint64_t named = 0;
-  for_each_out(cls, [&](const void* object) {
+  for_each_out(cache.cls, [&](const void* object) {
     if (named++ >= most) return;
     Line line;
     line.text("reslab:   ").ptr(object);
@@ -108,7 +116,7 @@ void report_live(const reslab_cache& cache, uint64_t live) {
   });
   if (named > kMostNamed) line.text(" ...");
   line.write_to(STDERR_FILENO);
-  if (debug_is_on()) report_sites(cache.cls, kMostNamed);
+  report_sites(cache, kMostNamed);
 }
 
 void sleep_a_millisecond() {
@@ -162,7 +170,8 @@ reslab_cache* cache_create(const CacheRequest& request, int& error) {
   reslab_cache* cache = claim_record();
   if (cache == nullptr) return nullptr;
   RESLAB_HOOK("cache_claimed");
-  const ClassId cls = find_class(request, stride);
+  const bool merges = may_merge(request);
+  const ClassId cls = find_class(request, merges, stride);
   if (cls == kNoClass) {
     cache->state.store(kUnused, std::memory_order_release);
     return nullptr;
@@ -170,7 +179,7 @@ reslab_cache* cache_create(const CacheRequest& request, int& error) {
   cache->cls = cls;
   cache->group = request.group;
   if (request.group != 0) group_depend(request.group, 1);
-  cache->merges = request.merges;
+  cache->merges = merges;
   size_t length = request.name == nullptr ? 0 : __builtin_strlen(request.name);
   if (length >= sizeof cache->name) length = sizeof cache->name - 1;
   __builtin_memcpy(cache->name, request.name, length);

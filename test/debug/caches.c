@@ -85,7 +85,7 @@ static void write_after_free(void) {
   reslab_cache* cache = cache_of("watched", 36, NULL);
   allocate_here(cache);
   reslab_cache_free(cache, object);
-  ((char*)object)[33] = 1; /* behind the last whole word */
+  ((char*)object)[33] = 1;
   for (int i = 0; i < 10000; ++i) CHECK(reslab_cache_alloc_nolock(cache, RESLAB_GROW) != NULL);
 }
 
