@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <sstream>
@@ -79,18 +78,31 @@ bool parse_frames(const std::string& text, std::vector<uint64_t>& frames) {
   return true;
 }
 
-// So that sums of them are numbers as well.
-bool is_plausible(const Sampled& sampled) {
-  constexpr int64_t kMost = int64_t{1} << 53;
-  return std::max(std::abs(sampled.objects), std::abs(sampled.bytes)) <= kMost;
-}
+// Of all sites, the magnitudes of each number together: so the numbers, their sums, and those less what another profile has
+// are numbers as well.
+class Magnitudes {
+ public:
+  // False: they are more than any heap ever had.
+  bool add(const Site& site) {
+    return add(0, site.live.objects) && add(1, site.live.bytes) && add(2, site.ever.objects) && add(3, site.ever.bytes);
+  }
+
+ private:
+  static constexpr int64_t kMost = int64_t{1} << 62;
+  bool add(int which, int64_t number) {
+    if (number < -kMost || number > kMost) return false;
+    sums_[which] += number < 0 ? -number : number;
+    return sums_[which] <= kMost;
+  }
+  int64_t sums_[4] = {};
+};
 
 // "1: 64 [2: 128] @", and what is behind it.
 bool parse_line(const std::string& line, Site& site, std::string& rest) {
   int length = 0;
   const int fields = sscanf(line.c_str(), " %ld: %ld [ %ld: %ld] @%n", &site.live.objects, &site.live.bytes,
                             &site.ever.objects, &site.ever.bytes, &length);
-  if (fields != 4 || length == 0 || !is_plausible(site.live) || !is_plausible(site.ever)) return false;
+  if (fields != 4 || length == 0) return false;
   rest = line.substr(static_cast<size_t>(length));
   return true;
 }
@@ -130,6 +142,7 @@ Profile growth(const Profile& profile, const Profile& before) {
       (site.*which).objects -= (found->second->*which).objects;
       (site.*which).bytes -= (found->second->*which).bytes;
     }
+    former.erase(found);  // of sites that stand there twice, the second has grown by all it has
   }
   return grown;
 }
@@ -161,9 +174,10 @@ Profile parse_pprof(const std::string& text, const std::string& path) {
   const bool is_head = line.rfind(kHead, 0) == 0 && parse_line(line.substr(sizeof kHead - 1), sum, rest) &&
                        sscanf(rest.c_str(), " heap_v2/%lu", &profile.rate) == 1 && profile.rate != 0;
   if (!is_head) throw Failure(path + ":1: not a heap profile of reslab");
+  Magnitudes magnitudes;
   for (int number = 2; std::getline(lines, line) && !line.empty(); ++number) {
     Site site;
-    if (!parse_line(line, site, rest) || !parse_frames(rest, site.frames)) {
+    if (!parse_line(line, site, rest) || !parse_frames(rest, site.frames) || !magnitudes.add(site)) {
       throw Failure(fmt::format("{}:{}: not a site of a heap profile", path, number));
     }
     profile.sites.push_back(site);
