@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -17,16 +15,12 @@
 
 #include "failure.h"
 #include "memory.h"
+#include "require.h"
 
 namespace {
 
+using fuzz::require;
 using namespace reslab::outside;
-
-void require(bool condition, const std::string& what) {
-  if (condition) return;
-  std::fprintf(stderr, "fuzz: violated: %s\n", what.c_str());
-  std::abort();
-}
 
 // A file of these bytes that is nowhere in the file system.
 class Unnamed {

@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -22,19 +20,15 @@
 #include "audit.h"
 #include "failure.h"
 #include "profile.h"
+#include "require.h"
 #include "survey.h"
 #include "view.h"
 
 namespace {
 
+using fuzz::require;
 using namespace reslab;
 using namespace reslab::outside;
-
-void require(bool condition, const std::string& what) {
-  if (condition) return;
-  std::fprintf(stderr, "fuzz: violated: %s\n", what.c_str());
-  std::abort();
-}
 
 // --- what is read ----------------------------------------------------------------------------------------------------
 

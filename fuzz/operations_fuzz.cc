@@ -11,13 +11,14 @@
 
 #include <array>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "interrupted.h"
+#include "require.h"
 
 namespace {
+
+using fuzz::require;
 
 constexpr size_t kPlaces = 64;
 
@@ -27,12 +28,6 @@ struct Object {
   unsigned char pattern = 0;
   bool is_in_use = false;  // by a step that a handler has interrupted
 };
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "fuzz: violated: %s\n", what);
-  std::abort();
-}
 
 // Sizes around every border: 2^k plus a little, mostly small, up to about 2 MiB.
 size_t size_from(uint8_t magnitude, uint8_t within) {

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <set>
@@ -19,16 +18,12 @@
 
 #include "base/options.h"
 #include "base/text.h"
+#include "require.h"
 
 namespace {
 
+using fuzz::require;
 using namespace reslab;
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "fuzz: violated: %s\n", what);
-  std::abort();
-}
 
 enum class Kind { kChoice, kFlag, kNumber, kText };
 struct Known {

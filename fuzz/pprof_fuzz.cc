@@ -3,24 +3,18 @@
 // and what it has taken reads the same when it is written out again.
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <string>
 
 #include "failure.h"
 #include "profile.h"
+#include "require.h"
 
 namespace {
 
+using fuzz::require;
 using namespace reslab::outside;
-
-void require(bool condition, const std::string& what) {
-  if (condition) return;
-  std::fprintf(stderr, "fuzz: violated: %s\n", what.c_str());
-  std::abort();
-}
 
 std::optional<Profile> parse_or_refuse(const std::string& text) {
   try {
