@@ -14,6 +14,7 @@ import time
 
 from support import Command, Target, fail
 
+CORES = os.path.join(os.path.dirname(__file__), "..", "..", "fuzz", "corpus", "core_file")
 ENDS = ("ended while it was read", "there is no process", "has ended and waits", "has no program", "changed its memory", "runs on reslab")
 
 
@@ -24,6 +25,11 @@ def wrong_targets(reslab, mode):
     reslab.refuse(["is no core file"], "check", sys.executable)
     with tempfile.TemporaryDirectory() as folder:
         reslab.refuse(["cannot open"], "check", folder)
+        fifo = os.path.join(folder, "fifo")
+        os.mkfifo(fifo)  # to open it would wait for a writer
+        reslab.refuse(["cannot open"], "check", fifo)
+    # Of which the header cannot say how many segments it has: a section does, and with them the program's name is found.
+    reslab.refuse(["(fuzz) does not run on reslab"], "check", os.path.join(CORES, "many-segments-by-section"))
     with Target(["/bin/sh", "-c", "echo ready; read x"], mode) as other:
         reslab.refuse(["does not run on reslab"], "info", other.pid)
         reslab.refuse(["terminal"], "top", other.pid)
