@@ -1,4 +1,4 @@
-# ./dev test [quick|full]: builds with gcc and clang and runs the tests; the last line is "N passed, N failed"
+# ./dev test [quick | full [PART...]]: builds with gcc and clang and runs the tests; the last line is "N passed, N failed"
 # SPDX-License-Identifier: Apache-2.0
 #
 # quick (the default): the quick tests as gcc builds them, and of those clang builds the unit and the storm tests, where
@@ -7,11 +7,18 @@
 # every order, which are the source's (schedules); of clang's also clang-tidy (./dev lint); the unit and the storm tests with
 # the lock discipline asserted; the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer; those with several
 # threads under ThreadSanitizer, in fallback mode; and the unit tests for aarch64, in fallback mode under qemu, with the
-# sections run single-threaded.
+# sections run single-threaded. Of full, parts can be named: what each build has to do.
+
+full_parts=(gcc clang checks sanitizers races aarch64)
 
 dev_test() {
-  local depth=${1:-quick}
-  [[ $#:$depth == [01]:quick || $#:$depth == 1:full ]] || die "usage: ./dev test [quick|full]"
+  local depth=${1:-quick} parts=("${@:2}")
+  [[ $depth == full || ($depth == quick && $# -le 1) ]] || die "usage: ./dev test [quick | full [PART...]]"
+  local part
+  for part in "${parts[@]}"; do
+    [[ " ${full_parts[*]} " == *" $part "* ]] || die "there is no part '$part' of full; there are: ${full_parts[*]}"
+  done
+  ((${#parts[@]} > 0)) || parts=("${full_parts[@]}")
   need "${test_packages[@]}"
   results=$root/build/test-results
   rm -rf "$results"
@@ -19,16 +26,26 @@ dev_test() {
     test_build gcc --suite quick
     test_build clang --suite unit --suite storm --no-suite full
   else
-    test_build gcc
-    need "${lint_packages[@]}"
-    test_build clang --no-suite mutants --no-suite packaging --no-suite docs --no-suite schedules
-    test_build checks --suite unit --suite storm
-    test_build sanitizers --suite unit --no-suite full --timeout-multiplier 4
-    test_build races --suite threads --no-suite full --timeout-multiplier 10
-    need "${cross_packages[@]}"
-    test_build aarch64 --suite unit --timeout-multiplier 10  # under qemu
+    for part in "${parts[@]}"; do test_part "$part"; done
   fi
   python3 "$commands/lib/verdict.py" "$results"
+}
+
+test_part() {
+  case $1 in
+    gcc) test_build gcc ;;
+    clang)
+      need "${lint_packages[@]}"
+      test_build clang --no-suite mutants --no-suite packaging --no-suite docs --no-suite schedules
+      ;;
+    checks) test_build checks --suite unit --suite storm ;;
+    sanitizers) test_build sanitizers --suite unit --no-suite full --timeout-multiplier 4 ;;
+    races) test_build races --suite threads --no-suite full --timeout-multiplier 10 ;;
+    aarch64)
+      need "${cross_packages[@]}"
+      test_build aarch64 --suite unit --timeout-multiplier 10  # under qemu
+      ;;
+  esac
 }
 
 # test_build COMPILER SELECTION...: builds and tests. Leaves in $results/COMPILER the names of the tests that were to run
