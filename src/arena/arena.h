@@ -123,9 +123,7 @@ class Arena {
   int64_t units_in_use() const { return units_in_use(kept_.units()); }
   // What the limits of the options compare: units in use but for those in transit or retired, and with those that are free
   // and dirty.
-  int64_t units_taken() const {
-    return transit_.left_out_of([this] { return units_in_use(); });
-  }
+  int64_t units_taken() const;
   int64_t units_held() const { return units_taken() + dirty_units(); }
   bool is_above_soft_limit() const {
     const uint64_t limit = options().soft_limit;

@@ -20,6 +20,10 @@ uint64_t lower_limit() {
 
 }  // namespace
 
+int64_t Arena::units_taken() const {
+  return transit_.left_out_of([this] { return units_in_use(); });
+}
+
 // How many of the last units below `end`, none below `first`, are known to be zero, or are not.
 uint32_t Arena::tail(uint32_t first, uint32_t end, bool zero) const {
   uint32_t unit = end;

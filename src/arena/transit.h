@@ -24,18 +24,18 @@ class Transit {
   // What in_use() counts, but for these. Disturbed each time, it leaves out what is in hand by the end.
   template <class InUse>
   int64_t left_out_of(InUse in_use) const {
-    int64_t units = 0;
+    int64_t units = 0, begun = 0, ended = ended_.load(std::memory_order_acquire);
     for ([[maybe_unused]] int round : for_tries(kCasTries)) {
-      const int64_t ended = ended_.load(std::memory_order_acquire);
       units = in_use();
       // Pairs with UnitBitmap::claim_exactly: who sees the claim sees `begun`.
       std::atomic_thread_fence(std::memory_order_acquire);
-      const int64_t begun = begun_.load(std::memory_order_acquire);
-      if (ended_.load(std::memory_order_relaxed) == ended) return units - (begun - ended);
+      begun = begun_.load(std::memory_order_acquire);
+      const int64_t ended_by_now = ended_.load(std::memory_order_acquire);
+      const bool is_undisturbed = ended_by_now == ended;
+      ended = ended_by_now;
+      if (is_undisturbed) break;
     }
-    const int64_t begun = begun_.load(std::memory_order_acquire);
-    const int64_t in_hand = begun - ended_.load(std::memory_order_relaxed);
-    return units - (in_hand > 0 ? in_hand : 0);
+    return begun > ended ? units - (begun - ended) : units;
   }
 
   // For a child after fork: what the dead had in hand is somebody's or free by now.
@@ -52,12 +52,8 @@ class Transit {
 // For as long as it lives.
 class InTransit {
  public:
-  InTransit(Transit& transit, int64_t units) : transit_(transit), units_(units) {
-    if (units_ != 0) transit_.begin(units_);
-  }
-  ~InTransit() {
-    if (units_ != 0) transit_.end(units_);
-  }
+  InTransit(Transit& transit, int64_t units) : transit_(transit), units_(units) { transit_.begin(units_); }
+  ~InTransit() { transit_.end(units_); }
   InTransit(const InTransit&) = delete;
   InTransit& operator=(const InTransit&) = delete;
 

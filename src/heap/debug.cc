@@ -51,6 +51,11 @@ void require_words(const Changed& changed, size_t begin, size_t end, unsigned ch
   }
 }
 
+// Out of line, as all that asks which of the two kinds of class it is: nothing here is on a fast path.
+[[gnu::noinline]] bool keeps_content(const ObjectPlace& place) {
+  return place.cls == kRunClass || class_info(place.cls).is(kKeepsContent);
+}
+
 // An object, its record, and what that says while it is of the slab that is there now.
 class Tracked {
  public:
@@ -62,9 +67,7 @@ class Tracked {
     return is_of_it ? record_.word.load(std::memory_order_relaxed) : 0;
   }
   bool is_of_cache() const { return place_.cls >= kFirstCacheClass; }
-  bool poisons() const {
-    return tables_.has(kDebugPoison) && place_.cls != kRunClass && !class_info(place_.cls).is(kKeepsContent);
-  }
+  bool poisons() const { return tables_.has(kDebugPoison) && !keeps_content(place_); }
   size_t capacity() const { return heap_bytes_at(place_); }
 
   void begin(void* object, const Request& request, bool is_zero) {
@@ -195,14 +198,14 @@ void* debug_allocate_of(ClassId cls, Contract contract, const char* call) {
   if (!debug_has_record(place)) return object;
   Tracked tracked(tables(), place);
   tracked.check_reuse(object, call);
-  const Request request = {class_info(cls).object_bytes, 16, contract, Fill::kAny, Retry::kOwnBucket};
+  const Request request = {cache_class_info(cls).object_bytes, 16, contract, Fill::kAny, Retry::kOwnBucket};
   // Of what is kept aside in a child nobody knows the size that was asked for: that of a run is taken for it.
   if (place.cls == cls && names_class(tables().settings, cls)) tracked.begin(object, request, false);
   else tracked.forget();
   return object;
 }
 
-bool debug_has_record(const ObjectPlace& place) {
+[[gnu::noinline]] bool debug_has_record(const ObjectPlace& place) {
   if (place.cls == kRunClass) return charged_account(place) == 0;
   return !class_info(place.cls).is(kCharged);
 }

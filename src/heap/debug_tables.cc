@@ -29,9 +29,11 @@ uint32_t mode_of(char letter) {
   }
 }
 
+bool is_end(char letter) { return letter == ',' || letter == '\0'; }
+
 size_t length_of_name(const char* name) {
   size_t length = 0;
-  while (name[length] != ',' && name[length] != '\0') ++length;
+  while (!is_end(name[length])) ++length;
   return length;
 }
 
@@ -58,13 +60,9 @@ bool read_names(const char* text, DebugSettings& settings) {
 // Is the name that begins here the cache's? As many letters of it count as are kept of a cache's.
 bool is_name(const char* name, const char* cache) {
   constexpr size_t kKept = 31;
-  const size_t length = length_of_name(name);
-  for (size_t i = 0; i < kKept; ++i) {
-    const char letter = i < length ? name[i] : '\0';
-    if (letter != cache[i]) return false;
-    if (letter == '\0') return true;
-  }
-  return true;
+  size_t same = 0;
+  while (same < kKept && !is_end(name[same]) && name[same] == cache[same]) ++same;
+  return same == kKept || (is_end(name[same]) && cache[same] == '\0');
 }
 
 bool names_cache(const char* names, const char* cache) {

@@ -94,13 +94,16 @@ bool make_room(uint32_t units, Contract contract) {
   return false;
 }
 
-bool may_stay(const UnitRun& run, uint64_t limit) {
-  if (!run.zero || arena().units_held() + run.count <= units_of(limit)) return true;
+UnitRun settled_below(uint64_t limit, const UnitRun& run, Contract contract) {
+  const int64_t most = units_of(limit);
+  if (may_purge(contract)) {
+    arena().purge_above_limit(most);
+    return run;
+  }
+  if (run.first == 0 || !run.zero || arena().units_held() + run.count <= most) return run;
   arena().release(run.first, run.count, Arena::Content::kZero);
   counters.add(Counter::kLimitRefusals);
-  return false;
+  return kNoUnits;
 }
-
-void bring_down_to(uint64_t limit) { arena().purge_above_limit(units_of(limit)); }
 
 }  // namespace reslab

@@ -24,21 +24,18 @@ inline bool has_room(uint32_t units) {
 // others fail without a word.
 bool make_room(uint32_t units, Contract contract);
 
-// So that dirty units and those in use are no more than the limit: a plain call gives back as many.
-void bring_down_to(uint64_t limit);
-// Others cannot, and do without units of which none was dirty: false, and the run, which is in transit, is free again.
-bool may_stay(const UnitRun& run, uint64_t limit);
+// What a call that found room has claimed: a plain one brings down what is dirty; others cannot, and do without units of which
+// none was dirty and for which there is no room.
+UnitRun settled_below(uint64_t limit, const UnitRun& run, Contract contract);
 
 // What claim() gets of `units`, if there is room for it.
 template <class Claim>
 UnitRun claim_below_limit(uint32_t units, Contract contract, Claim claim) {
   const uint64_t limit = options().hard_limit;
   if (__builtin_expect(limit == 0, 1)) return claim();
+  // Of a call that may yet do without them.
   const InTransit tentative(arena().transit(), may_purge(contract) ? 0 : units);
-  const UnitRun run = claim();
-  if (may_purge(contract)) bring_down_to(limit);
-  else if (run.first != 0 && !may_stay(run, limit)) return kNoUnits;
-  return run;
+  return settled_below(limit, claim(), contract);
 }
 
 }  // namespace reslab

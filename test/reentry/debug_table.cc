@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls of a process with debug modes, which all take the slow entries: four tables, for processes with
+// Calls of a process with debug modes, which all take the slow entries: five tables, for processes with
 //
 //   debug         debug=FZPU:quarantine=64k
 //   guards        debug=FZPUG:guard=1:quarantine=64k    each plain call of up to a page gets a guarded object
 //   some classes  debug=FP,64:quarantine=0              objects of other classes are not tracked
+//   caches        debug=FPU,walked, or another name     typed caches that the option names, or does not
 //   ring          debug=F,16:quarantine=2m              more than the quarantine has places for
 #include <reslab/reslab.h>
 
@@ -99,18 +100,23 @@ std::vector<Operation> debug_others() {
 
 }  // namespace
 
+// But for what only magazines and deferred lists show.
+std::vector<Operation> debug_of_caches() {
+  std::vector<Operation> made;
+  for (const Operation& one : cache_entries()) {
+    if (one.passes == nullptr) made.push_back(one);
+  }
+  return made;
+}
+
 std::vector<Operation> debug_of_all() {
   std::vector<Operation> made;
-  for (const auto& part : {debug_allocations(), debug_frees(), debug_others()}) {
+  for (const auto& part : {debug_allocations(), debug_frees(), debug_others(), debug_of_caches()}) {
     made.insert(made.end(), part.begin(), part.end());
   }
   // Objects that are not tracked, where calls of malloc's meet them.
-  for (const auto& part : {cache_entries(), groups()}) {
-    for (const Operation& one : part) {
-      const bool is_own_call =
-          strncmp(one.symbol, "reslab_cache", 12) == 0 || strncmp(one.symbol, "reslab_group", 12) == 0;
-      if (!is_own_call) made.push_back(one);
-    }
+  for (const Operation& one : groups()) {
+    if (strncmp(one.symbol, "reslab_group", 12) != 0) made.push_back(one);
   }
   // Last: no guarded object is made where objects are retired.
   made.push_back({"an object is retired", kRetire, kIt, 0, 0, kNothing, 100, subject_small, nullptr, kOwnSubject});
@@ -197,6 +203,7 @@ Table of_debug_modes(const char* name) {
   if (strcmp(name, "debug") == 0) return {debug_of_all(), state::quarantine_full};
   if (strcmp(name, "guards") == 0) return {debug_guards(), state::quarantine_full};
   if (strcmp(name, "some classes") == 0) return {debug_of_some_classes(), state::as_it_is};
+  if (strcmp(name, "caches") == 0) return {debug_of_caches(), state::as_it_is};
   if (strcmp(name, "ring") == 0) return {debug_ring(), state::ring_full};
   fail("there is no table '%s'", name);
 }

@@ -12,7 +12,8 @@ namespace reentry {
 const std::vector<FirstCall>& first_calls() {
   using namespace state;
   constexpr auto kObject = Gives::kObject;
-  constexpr size_t kRun = 300000, kLong = 1 << 20, kVast = 40 << 20, kBeyondChunk = 80 << 20, kAboveTheLimit = 80 << 20;
+  constexpr size_t kMiddle = 30000, kRun = 300000, kLong = 1 << 20, kVast = 40 << 20;
+  constexpr size_t kBeyondChunk = 80 << 20, kAboveTheLimit = 80 << 20;
   constexpr size_t kMoreThanTheWindow =
       (size_t{1} << 40) - (size_t{2} << 16);  // as long as the longest, but for a unit
   static const std::vector<FirstCall> all = {
@@ -120,6 +121,18 @@ const std::vector<FirstCall>& first_calls() {
         fresh::at_hard_limit_with_free, "purge", kFaults | kMayFail | kRare}},
       {{"realloc at the hard limit", "realloc", kTheSubject, kAboveTheLimit, 0, kObject, kAboveTheLimit,
         fresh::at_hard_limit, nullptr, kMustFail | kMayFail}},
+      {{"malloc_nolock at the hard limit, none is dirty", "reslab_malloc_nolock", kMiddle, 0, 0, kObject, kMiddle,
+        fresh::at_hard_limit_behind_zero, nullptr, kMayFail | kStrict}},
+      {{"malloc_nolock at the hard limit, some is dirty", "reslab_malloc_nolock", kMiddle, 0, 0, kObject, kMiddle,
+        fresh::at_hard_limit_behind_dirty, nullptr, kMayFail | kStrict}},
+      {{"malloc_nolock below the hard limit", "reslab_malloc_nolock", kMiddle, 0, 0, kObject, kMiddle,
+        fresh::at_hard_limit, nullptr, kMayFail | kStrict}},
+      {{"realloc in a nolock scope at the hard limit", "realloc", kTheSubject, kLong, 0, kObject, kRun,
+        fresh::at_hard_limit_behind_zero, nullptr, kInScope | kMayFail | kOwnSubject | kStrict}},
+      {{"realloc in place at the hard limit", "realloc", kTheSubject, kLong, 0, kObject, kRun,
+        fresh::at_hard_limit_behind_zero, nullptr, kOwnSubject}},
+      {{"malloc at the hard limit, slabs are empty", "malloc", kAboveTheLimit, 0, 0, kObject, kAboveTheLimit,
+        fresh::at_hard_limit_with_empty_slabs, "slab_retire", kMayFail | kRare}},
       {{"free above the soft limit", "free", kTheSubject, 0, 0, Gives::kNothing, kRun, fresh::above_soft_limit, "purge",
         kOwnSubject | kFaults}},
       {{"flush above the soft limit", "free", kTheSubject, 0, 0, Gives::kNothing, 64, fresh::full_above_soft_limit,

@@ -205,27 +205,56 @@ namespace {
 
 constexpr size_t kLimited = 300000;
 
-// But for what nested calls need.
-void limit_to_what_is_held() {
-  constexpr uint64_t kOfNested = 64 << 20;
+constexpr uint64_t kOfNested = 64 << 20;
+
+// But for `more` bytes: what nested calls need, where they find nothing that is free and dirty.
+void limit_to_what_is_held(uint64_t more) {
   reslab_stats stats = {};
   reslab_get_stats(&stats, sizeof stats);
   char value[32];
-  snprintf(value, sizeof value, "%zu", static_cast<size_t>(stats.bytes_held + kOfNested));
+  snprintf(value, sizeof value, "%zu", static_cast<size_t>(stats.bytes_held + more));
   if (reslab_option_set("hard_limit", value) != 0) fail("hard_limit cannot be set");
+}
+
+void keep_what_is_dirty() {
+  if (reslab_option_set("dirty_min", "1g") != 0) fail("dirty_min cannot be set");
 }
 
 }  // namespace
 
 void at_hard_limit(size_t) {
   the_subject = allocate(kLimited);
-  limit_to_what_is_held();
+  limit_to_what_is_held(kOfNested);
 }
 
 void at_hard_limit_with_free(size_t bytes) {
-  if (reslab_option_set("dirty_min", "1g") != 0) fail("dirty_min cannot be set");
+  keep_what_is_dirty();
   reslab_free(allocate(bytes - kLimited));  // the next is longer
-  limit_to_what_is_held();
+  limit_to_what_is_held(kOfNested);
+}
+
+// The first free units are no memory yet, and above them there is as much as nested calls need.
+void at_hard_limit_behind_zero(size_t) {
+  constexpr size_t kZero = 4 << 20;
+  the_subject = allocate(kLimited);
+  void* zero = allocate(kZero);
+  void* dirty = allocate(kOfNested);
+  reslab_free(zero);
+  reslab_trim(0);
+  keep_what_is_dirty();
+  reslab_free(dirty);
+  limit_to_what_is_held(0);
+}
+
+void at_hard_limit_behind_dirty(size_t bytes) {
+  at_hard_limit_with_free(kOfNested + bytes);
+  limit_to_what_is_held(0);
+}
+
+void at_hard_limit_with_empty_slabs(size_t) {
+  constexpr size_t kOther = 4096;
+  state::empty_slabs_on_list(kOther);
+  limit_to_what_is_held(kOfNested);
 }
 
 void above_soft_limit(size_t) {

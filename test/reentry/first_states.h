@@ -48,6 +48,9 @@ void many_foreign_behind(size_t);
 // subject's length; or above the soft one. The subject is a run.
 void at_hard_limit(size_t);
 void at_hard_limit_with_free(size_t bytes);
+void at_hard_limit_behind_zero(size_t bytes);
+void at_hard_limit_behind_dirty(size_t bytes);
+void at_hard_limit_with_empty_slabs(size_t bytes);
 void above_soft_limit(size_t);
 void full_above_soft_limit(size_t bytes);  // the magazine is
 

@@ -64,6 +64,9 @@ def debug_walks(programs, mode):
               "some classes": ("debug=FP,64:quarantine=0", 3), "ring": ("debug=F,16:quarantine=2m", 1)}
     found = [Walk(f"{name}/{mode}", programs.walk, ["--mode", mode, "--table", name],
                   f"mode={mode}:dirty_cycles=0:{debug}", seconds) for name, (debug, seconds) in tables.items()]
+    for name in ("walk,walked", "another"):
+        found.append(Walk(f"caches, {name}/{mode}", programs.walk, ["--mode", mode, "--table", "caches"],
+                          f"mode={mode}:dirty_cycles=0:debug=FPU,{name}", 2))
     found.append(Walk(f"sizes checked, debug/{mode}", programs.walk,
                       ["--mode", mode, "--table", "debug", "--operation", "sized"],
                       f"mode={mode}:dirty_cycles=0:{every}:check_sizes=1", 1))

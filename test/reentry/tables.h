@@ -44,6 +44,7 @@ std::vector<Operation> hardened();
 std::vector<Operation> debug_of_all();
 std::vector<Operation> debug_guards();
 std::vector<Operation> debug_of_some_classes();
+std::vector<Operation> debug_of_caches();
 std::vector<Operation> debug_ring();
 
 // Of processes with a heap profile.
