@@ -53,19 +53,14 @@ void settle_class(ClassId cls) {
 
 }  // namespace
 
-void BulkFree::push(ClassId cls, void* object) {
-  if (open_[cls] == 0) open_[cls] = blocks().take(cls, Contract::kPlain);
-  const uint32_t block = open_[cls];
-  if (block == 0) {  // no memory for a block
-    slab_give_object(object);
-    return;
-  }
-  const uint32_t count = blocks().count(block);
-  blocks().slots(block)[count] = object;
-  blocks().set_count(block, count + 1);
-  if (count + 1 < kBlockObjects) return;
-  open_[cls] = 0;
-  accept(cls, block);
+// Into the block of the class, as many as there is room for; those that are left.
+uint64_t BulkFree::fill(uint32_t block, char* first, size_t each, uint64_t bits) {
+  void** slots = blocks().slots(block);
+  uint32_t count = blocks().count(block);
+  for (; bits != 0 && count < kBlockObjects; bits &= bits - 1)  // ends: a bit goes
+    slots[count++] = first + static_cast<size_t>(__builtin_ctzll(bits)) * each;
+  blocks().set_count(block, count);
+  return bits;
 }
 
 void BulkFree::add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
@@ -75,9 +70,20 @@ void BulkFree::add(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {
     slab_give(unit, word, bits);
     return;
   }
-  const size_t each = class_info(cls).object_bytes;
-  char* first = unit_address(unit) + size_t{word} * 64 * each;
-  for (; bits != 0; bits &= bits - 1) push(cls, first + static_cast<size_t>(__builtin_ctzll(bits)) * each);
+  const size_t each = malloc_class_info(cls).object_bytes;
+  char* const first = unit_address(unit) + size_t{word} * 64 * each;
+  while (bits != 0) {  // ends: a block has room for some
+    if (open_[cls] == 0) open_[cls] = blocks().take(cls, Contract::kPlain);
+    const uint32_t block = open_[cls];
+    if (block == 0) {  // no memory for one
+      slab_give(unit, word, bits);
+      return;
+    }
+    bits = fill(block, first, each, bits);
+    if (blocks().count(block) < kBlockObjects) return;
+    open_[cls] = 0;
+    accept(cls, block);
+  }
 }
 
 void BulkFree::finish(uint64_t bytes) {

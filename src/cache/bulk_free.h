@@ -27,7 +27,7 @@ class BulkFree {
 
  private:
   void see(ClassId cls) { seen_[cls / 64] |= uint64_t{1} << (cls % 64); }
-  void push(ClassId cls, void* object);
+  static uint64_t fill(uint32_t block, char* first, size_t each, uint64_t bits);
 
   uint32_t open_[kMallocClasses] = {};    // block of the class, or 0
   uint64_t seen_[kMaxClasses / 64] = {};  // classes that got anything since the last settle, a bit for each

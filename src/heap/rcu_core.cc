@@ -37,6 +37,7 @@ ObjectBit bit_of_object(const void* object, const char* call) {
 void require(RetireResult result, const char* call, const void* object) {
   if (result == RetireResult::kTwice) report_twice(call, object);
   if (result == RetireResult::kFree) report_double_free(call, object);
+  if (result == RetireResult::kNoObject) report_invalid(call, object);
 }
 
 // --- context and start -------------------------------------------------------------------------------------------------
@@ -111,15 +112,12 @@ bool may_wait(const char* call, uintptr_t frame) {
 // A thread without a number marks the child of a fork as shared: from then on nobody repairs it.
 bool enter() { return ensure_root(Contract::kAny) && !must_keep_aside(); }
 
+// No debug mode is on: there would be no pages.
 Retired take_in(void* const* objects, uint32_t count) {
   const SlowCall slow;
-  Retired taken = {count, 0};
-  for (uint32_t i = 0; i < count; ++i) {
-    const ObjectBit bit = bit_of_object(objects[i], kCall);
-    require(retire_to_waiting(bit), kCall, objects[i]);
-    taken.bytes += retired_object_bytes(bit.unit, bit.cls);
-  }
-  return taken;
+  const TakenIn in = retire_to_waiting(objects, count);
+  if (in.taken.objects < count) require(in.result, kCall, objects[in.taken.objects]);
+  return in.taken;
 }
 
 Retired sum_of(const Retired& some, const Retired& others) {
@@ -140,10 +138,8 @@ bool has_any_pending() {
 
 // What is no object is reported when it is taken in.
 void require_not_waiting(void*, void* const* objects, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i) {
-    const ObjectPlace place = place_of(objects[i]);
-    if (is_start(place) && is_waiting(bit_of(place))) report_twice(kCall, objects[i]);
-  }
+  void* const waiting = find_waiting(objects, count);
+  if (waiting != nullptr) report_twice(kCall, waiting);
 }
 
 void require_not_free(uint32_t unit, ClassId cls, uint32_t word, uint64_t bits) {

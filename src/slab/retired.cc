@@ -36,7 +36,7 @@ void list_waiting(uint32_t unit) {
   waiting_head = unit;
 }
 
-bool is_free_in_slab(const ObjectBit& bit) {
+inline bool is_free_in_slab(const ObjectBit& bit) {
   if (bit.cls == kRunClass) return false;
   return (slab_bits(bit.unit, class_info(bit.cls))[bit.word].load(std::memory_order_relaxed) & bit.mask) != 0;
 }
@@ -76,6 +76,20 @@ void for_each_described(Visit visit) {
   }
 }
 
+bool is_waiting(const ObjectBit& bit) {  // relaxed: nobody else writes it
+  return (retired_words(bit.unit, bit.cls).waiting[bit.word].load(std::memory_order_relaxed) & bit.mask) != 0;
+}
+
+RetireResult set_waiting(const ObjectBit& bit) {
+  const RetiredWords words = retired_words(bit.unit, bit.cls);
+  if (is_free_in_slab(bit)) return RetireResult::kFree;
+  const uint64_t before = words.waiting[bit.word].load(std::memory_order_relaxed);
+  if (((before | words.pending[bit.word].load(std::memory_order_relaxed)) & bit.mask) != 0) return RetireResult::kTwice;
+  words.waiting[bit.word].store(before | bit.mask, std::memory_order_release);
+  list_waiting(bit.unit);
+  return RetireResult::kDone;
+}
+
 }  // namespace
 
 RetireResult retire_by_bit(const ObjectBit& bit) {
@@ -93,14 +107,26 @@ RetireResult retire_by_bit(const ObjectBit& bit) {
   return RetireResult::kDone;
 }
 
-RetireResult retire_to_waiting(const ObjectBit& bit) {
-  const RetiredWords words = retired_words(bit.unit, bit.cls);
-  if (is_free_in_slab(bit)) return RetireResult::kFree;
-  const uint64_t before = words.waiting[bit.word].load(std::memory_order_relaxed);
-  if (((before | words.pending[bit.word].load(std::memory_order_relaxed)) & bit.mask) != 0) return RetireResult::kTwice;
-  words.waiting[bit.word].store(before | bit.mask, std::memory_order_release);
-  list_waiting(bit.unit);
-  return RetireResult::kDone;
+TakenIn retire_to_waiting(void* const* objects, uint32_t count) {
+  const Window& window = arena().window();
+  Retired taken = {0, 0};
+  for (; taken.objects < count; ++taken.objects) {
+    const ObjectPlace place = place_in(window, objects[taken.objects]);
+    if (!is_start(place)) return {taken, RetireResult::kNoObject};
+    const RetireResult result = set_waiting(bit_of(place));
+    if (result != RetireResult::kDone) return {taken, result};
+    taken.bytes += retired_object_bytes(place.unit, place.cls);
+  }
+  return {taken, RetireResult::kDone};
+}
+
+void* find_waiting(void* const* objects, uint32_t count) {
+  const Window& window = arena().window();
+  for (uint32_t i = 0; i < count; ++i) {
+    const ObjectPlace place = place_in(window, objects[i]);
+    if (is_start(place) && is_waiting(bit_of(place))) return objects[i];
+  }
+  return nullptr;
 }
 
 Retired take_pending(Search search, void (*twice)(void*)) {

@@ -51,8 +51,9 @@ struct Retired {
 
 enum class RetireResult : uint8_t {
   kDone,
-  kTwice,  // it waits for a grace period already
-  kFree,   // it is free in its slab
+  kTwice,     // it waits for a grace period already
+  kFree,      // it is free in its slab
+  kNoObject,  // no object begins there
 };
 
 // Where an object's bits are. `cls` is that of its place, which the caller has checked to be the start of an object.
@@ -90,12 +91,15 @@ RetireResult retire_by_bit(const ObjectBit& bit);
 
 // --- the reclaimer's ---------------------------------------------------------------------------------------------------
 
-inline bool is_waiting(const ObjectBit& bit) {  // relaxed: nobody else writes it
-  return (retired_words(bit.unit, bit.cls).waiting[bit.word].load(std::memory_order_relaxed) & bit.mask) != 0;
-}
+// Straight to waiting, one after the other, up to the first with which something is wrong: that is objects[taken.objects].
+struct TakenIn {
+  Retired taken;
+  RetireResult result;
+};
+TakenIn retire_to_waiting(void* const* objects, uint32_t count);
 
-// Straight to waiting.
-RetireResult retire_to_waiting(const ObjectBit& bit);
+// One of these that is waiting already; nullptr: none. What is no object is not.
+void* find_waiting(void* const* objects, uint32_t count);
 
 // Pending to waiting, for all slabs that are listed; with kAll also for those that a thread which is gone, or lost too
 // many races, has not listed. Calls `twice` for an object that waits already.

@@ -69,16 +69,12 @@ uint32_t count_free(uint32_t unit, const ClassInfo& info) {
 
 }  // namespace
 
-ObjectPlace place_of(const void* p) {
-  const uint32_t unit = unit_of(p);
-  if (unit == 0) return {kNoClass, 0, 0};
-  const uint16_t entry = __atomic_load_n(&arena().window().class_of[unit], __ATOMIC_RELAXED);
-  const uint32_t first = unit - entry_place(entry);
-  const size_t offset = static_cast<size_t>(static_cast<const char*>(p) - unit_address(first));
-  if (__builtin_expect(entry_class(entry) != kChargedClass, 1)) return {entry_class(entry), first, offset};
-  const ClassId cls = slab_identity(first).cls;  // of a pointer that is no live object: whatever is there
-  return {class_table().is_ready(cls) ? cls : kNoClass, first, offset};
+ObjectPlace charged_place(const ObjectPlace& place) {
+  const ClassId cls = slab_identity(place.unit).cls;  // of a pointer that is no live object: whatever is there
+  return {class_table().is_ready(cls) ? cls : kNoClass, place.unit, place.offset};
 }
+
+ObjectPlace place_of(const void* p) { return place_in(arena().window(), p); }
 
 UnitRun slab_claim_units(uint32_t count, uint32_t align, Contract contract) {
   for ([[maybe_unused]] int round : for_tries(kReclaims)) {

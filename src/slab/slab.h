@@ -95,6 +95,18 @@ struct ObjectPlace {
   size_t offset;  // of the address from there
 };
 ObjectPlace place_of(const void* p);
+ObjectPlace charged_place(const ObjectPlace& place);
+
+// place_of where it stands in a loop.
+inline ObjectPlace place_in(const Window& window, const void* p) {
+  const uintptr_t from_base = reinterpret_cast<uintptr_t>(p) - window.base;
+  const size_t unit = from_base >> kUnitShift;
+  if (unit == 0 || unit >= window.units) return {kNoClass, 0, 0};
+  const uint16_t entry = __atomic_load_n(&window.class_of[unit], __ATOMIC_RELAXED);
+  const size_t first = unit - entry_place(entry);
+  const ObjectPlace place = {entry_class(entry), static_cast<uint32_t>(first), from_base - (first << kUnitShift)};
+  return __builtin_expect(place.cls != kChargedClass, 1) ? place : charged_place(place);
+}
 
 // Is it the start of an object that a slab of this class has, or of a run?
 inline bool is_start(const ObjectPlace& place) {
