@@ -66,8 +66,10 @@ bool is_name(const char* name, const char* cache) {
 }
 
 bool names_cache(const char* names, const char* cache) {
-  for (const char* name = names; *name == ','; name += length_of_name(name)) {
+  for (const char* name = names; *name == ',';) {
     if (is_name(++name, cache)) return true;
+    do ++name;  // none is empty
+    while (!is_end(*name));
   }
   return false;
 }

@@ -82,7 +82,8 @@ def debug_walks(programs, mode):
 def profile_walks(programs, mode):
     """With a heap profile: plain allocations take the slow entries, and some are sampled (profile_table.cc)."""
     tables = {"sampled": ("profile=1", 5), "passed over": ("profile=1g", 1)}
-    found = []
+    found = [Walk(f"sampled, debug/{mode}", programs.walk, ["--mode", mode, "--table", "sampled"],
+                  f"mode={mode}:dirty_cycles=0:profile=1:debug=FP", 5)]
     for name, (profile, seconds) in tables.items():
         found.append(Walk(f"{name}/{mode}", programs.walk, ["--mode", mode, "--table", name],
                           f"mode={mode}:dirty_cycles=0:{profile}", seconds))
