@@ -138,7 +138,7 @@ void read_all(const Memory& memory, bool is_sound) {
   };
   look([](const View& view) { take_survey(view); });
   look([](const View& view) { look_at_units(view); });
-  look([](const View& view) { read_profile(view); });
+  look([](const View& view) { pprof_text(read_profile(view), ""); });
   look([&](const View& view) {
     const AuditResult result = audit(view);
     require(result.findings.empty() || !is_sound, "a sound heap passes its audit");

@@ -19,7 +19,7 @@ bool Holes::take(Hole hole) {
   for (std::atomic<uint64_t>& word : words_) {
     uint64_t mine = word_of(hole);
     if (!word.compare_exchange_strong(mine, 0, std::memory_order_acquire, std::memory_order_relaxed)) continue;
-    units_.fetch_sub(hole.count, std::memory_order_relaxed);
+    units_.fetch_sub(hole.count, std::memory_order_release);  // see Transit
     return true;
   }
   return false;

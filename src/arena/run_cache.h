@@ -57,7 +57,8 @@ class RunCache {
     for (std::atomic<uint64_t>& place : places_) {
       uint64_t word = place.load(std::memory_order_relaxed);
       if (word == 0) continue;
-      visit(entry_of(word), [&] { return place.compare_exchange_strong(word, 0, std::memory_order_acquire); });
+      // release: see Transit.
+      visit(entry_of(word), [&] { return place.compare_exchange_strong(word, 0, std::memory_order_acq_rel); });
     }
   }
 

@@ -5,7 +5,8 @@
 //
 // Two counts that only grow. Each holder raises `begun` before he claims, and `ended` behind his release. A reader takes the
 // second first and the first last, so that who begins meanwhile makes the result smaller, never larger; if somebody has
-// ended he looks again, since between two of his steps a handler may have done no end of them.
+// ended he looks again, since between two of his steps a handler may have done no end of them: up to kCasTries times, and then
+// what ended during the last of them may count.
 #pragma once
 
 #include <atomic>
@@ -27,7 +28,7 @@ class Transit {
     int64_t units = 0, begun = 0, ended = ended_.load(std::memory_order_acquire);
     for ([[maybe_unused]] int round : for_tries(kCasTries)) {
       units = in_use();
-      // Pairs with UnitBitmap::claim_exactly: who sees the claim sees `begun`.
+      // Pairs with what each claim releases (of bits, of a kept run, of a hole, of the frontier): who sees it sees `begun`.
       std::atomic_thread_fence(std::memory_order_acquire);
       begun = begun_.load(std::memory_order_acquire);
       const int64_t ended_by_now = ended_.load(std::memory_order_acquire);

@@ -72,7 +72,7 @@ uint32_t UnitBitmap::claim_one(uint32_t limit) {
           // acquire: pairs with the release of the unit, its pages' last stores are behind us.
           const uint64_t old = words_[word].fetch_and(~bit, std::memory_order_seq_cst);
           if ((old & bit) != 0) {
-            free_units_.fetch_sub(1, std::memory_order_relaxed);
+            free_units_.fetch_sub(1, std::memory_order_release);  // see Transit
             if ((old & ~bit) == 0) note_empty(word);
             hint_.store(s, std::memory_order_relaxed);
             return word * 64 + static_cast<uint32_t>(__builtin_ctzll(bit));

@@ -6,8 +6,8 @@
 //                  take   recycle   handler on the same thread   child after fork
 //   take, recycle  yes    yes       yes                          in-hand blocks of dead threads are emptied by heap/fork
 //
-// Filling: the count is set before the objects leave their old home. Emptying: the count is lowered before they enter the
-// new one. So what an in-hand block counts is at most too much by one step, and a recovery skips what is free already.
+// Filling: the count is raised behind the objects' leave of their old home. Emptying: it is lowered before they enter the new
+// one. So what an in-hand block counts is nowhere else, and what a thread that is gone had not counted yet is lost to a child.
 #pragma once
 
 #include <atomic>

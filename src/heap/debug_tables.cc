@@ -29,6 +29,7 @@ uint32_t mode_of(char letter) {
   }
 }
 
+bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
 bool is_end(char letter) { return letter == ',' || letter == '\0'; }
 
 size_t length_of_name(const char* name) {
@@ -42,7 +43,7 @@ bool read_names(const char* text, DebugSettings& settings) {
   while (*text == ',') {
     const char* const name = ++text;
     size_t bytes = 0;
-    for (; *text >= '0' && *text <= '9' && bytes <= kMaxSmallBytes; ++text) {
+    for (; is_digit(*text) && bytes <= kMaxSmallBytes; ++text) {
       bytes = bytes * 10 + static_cast<size_t>(*text - '0');
     }
     if (text == name) {
@@ -57,10 +58,12 @@ bool read_names(const char* text, DebugSettings& settings) {
   return *text == '\0';
 }
 
-// Is the name that begins here the cache's? As many letters of it count as are kept of a cache's.
+// Is the name that begins here the cache's? As many letters of it count as are kept of a cache's. What begins with a digit
+// is a size.
 bool is_name(const char* name, const char* cache) {
-  constexpr size_t kKept = 31;
+  constexpr size_t kKept = ClassTable::kNameBytes - 1;
   size_t same = 0;
+  if (is_digit(*name)) return false;
   while (same < kKept && !is_end(name[same]) && name[same] == cache[same]) ++same;
   return same == kKept || (is_end(name[same]) && cache[same] == '\0');
 }

@@ -138,9 +138,9 @@ void repair(Root& root, uint32_t seen) {
   ForkPage& page = *root.fork_page;
   const bool whole = !SlowCall::any_below();
   const SlowCall call;  // before the word: a repair without a frame below is one that a jump has left
+  if (whole) root.arena.recount_free();
   // Before the word is set: those who see the word claim above this. Another thread can not have claimed earlier: it
   // would have marked the child as shared, and the exchange fails.
-  if (whole) root.arena.recount_free();
   const uint32_t frontier = root.arena.frontier();
   page.frontier.store(frontier, std::memory_order_relaxed);
   root.under_repair.frontier.store(frontier, std::memory_order_relaxed);

@@ -23,8 +23,7 @@
 
 // What the fast path reads, and the rest in the same line.
 struct alignas(64) reslab_cache {
-  std::atomic<uint32_t>
-      fast_class;  // its class; 0 where every call must be seen: a group's cache, a destroyed one, under debug
+  std::atomic<uint32_t> fast_class;  // its class; 0 where each call must be seen: a group's, destroyed, debugged
   std::atomic<uint32_t> state;
   uint32_t cls;
   uint32_t group;  // its objects are charged to, or 0

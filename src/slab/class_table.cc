@@ -59,7 +59,7 @@ ClassInfo plan_info(const ClassPlan& plan, uint32_t begin, uint32_t magazine) {
   return info;
 }
 
-void copy_name(char (&to)[32], const char* name) {
+void copy_name(char (&to)[ClassTable::kNameBytes], const char* name) {
   size_t n = 0;
   for (; name != nullptr && name[n] != '\0' && n + 1 < sizeof to; ++n) to[n] = name[n];
   to[n] = '\0';

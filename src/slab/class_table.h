@@ -35,6 +35,8 @@ size_t plan_stride(size_t bytes, size_t align);
 // Begins as zeroes: its pages are not touched before the first class is made.
 class ClassTable {
  public:
+  static constexpr size_t kNameBytes = 32;  // of a name that are kept, with its end
+
   // kNoClass: no ids left, or no room for a magazine. Class any. The class has one user.
   ClassId make(const ClassPlan& plan);
   // Nothing of the class is anywhere any more.
@@ -65,7 +67,7 @@ class ClassTable {
     std::atomic<uint32_t> state;
     std::atomic<uint32_t> users;
     void (*constructor)(void*);
-    char name[32];
+    char name[kNameBytes];
   };
 
   Class& of(ClassId cls) { return classes_[cls - kFirstCacheClass]; }

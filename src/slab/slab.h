@@ -95,9 +95,10 @@ struct ObjectPlace {
   size_t offset;  // of the address from there
 };
 ObjectPlace place_of(const void* p);
-ObjectPlace charged_place(const ObjectPlace& place);
 
-// place_of where it stands in a loop.
+// Of a unit that only says it is charged: with the class that its slab has.
+ObjectPlace charged_place(const ObjectPlace& place);
+// place_of, for loops.
 inline ObjectPlace place_in(const Window& window, const void* p) {
   const uintptr_t from_base = reinterpret_cast<uintptr_t>(p) - window.base;
   const size_t unit = from_base >> kUnitShift;

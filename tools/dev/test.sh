@@ -16,7 +16,8 @@ dev_test() {
   [[ $depth == full || ($depth == quick && $# -le 1) ]] || die "usage: ./dev test [quick | full [PART...]]"
   local part
   for part in "${parts[@]}"; do
-    [[ " ${full_parts[*]} " == *" $part "* ]] || die "there is no part '$part' of full; there are: ${full_parts[*]}"
+    printf '%s\n' "${full_parts[@]}" | grep -qxF -- "$part" ||
+      die "there is no part '$part' of full; there are: ${full_parts[*]}"
   done
   ((${#parts[@]} > 0)) || parts=("${full_parts[@]}")
   need "${test_packages[@]}"

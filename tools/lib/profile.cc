@@ -61,6 +61,25 @@ Sampled total(const Profile& profile, Sampled Site::*which) {
   return sum;
 }
 
+void add(Site& site, const Site& other, int64_t times) {
+  for (Sampled Site::*which : {&Site::live, &Site::ever}) {
+    (site.*which).objects += times * (other.*which).objects;
+    (site.*which).bytes += times * (other.*which).bytes;
+  }
+}
+
+// Sites of one stack made one: they are of different groups, which no line names.
+Profile by_stack(const Profile& profile) {
+  Profile merged = {profile.rate, {}};
+  std::map<std::vector<uint64_t>, size_t> places;
+  for (const Site& site : profile.sites) {
+    const auto [found, is_new] = places.try_emplace(site.frames, merged.sites.size());
+    if (is_new) merged.sites.push_back(site);
+    else add(merged.sites[found->second], site, 1);
+  }
+  return merged;
+}
+
 std::string line_of(const Sampled& live, const Sampled& ever) {
   return fmt::format("{}: {} [{}: {}] @", live.objects, live.bytes, ever.objects, ever.bytes);
 }
@@ -88,7 +107,7 @@ class Magnitudes {
   }
 
  private:
-  static constexpr int64_t kMost = int64_t{1} << 62;
+  static constexpr int64_t kMost = (int64_t{1} << 62) - 1;
   bool add(int which, int64_t number) {
     if (number < -kMost || number > kMost) return false;
     sums_[which] += number < 0 ? -number : number;
@@ -124,25 +143,24 @@ Profile read_profile(const View& view) {
   const std::vector<char> table =
       view.read_many<char>(image.profile_sites_at, image.profile_sites * image.profile_site_bytes);
   Profile profile = {image.profile_rate, {}};
+  Magnitudes magnitudes;
   for (uint64_t i = 0; i < image.profile_sites; ++i) {
     const Record record(image, table.data() + i * image.profile_site_bytes);
-    if (record.is_used()) profile.sites.push_back(record.site());
+    if (!record.is_used()) continue;
+    profile.sites.push_back(record.site());
+    if (!magnitudes.add(profile.sites.back())) throw Failure(view.memory().title() + ": its heap profile is damaged");
   }
   return profile;
 }
 
 Profile growth(const Profile& profile, const Profile& before) {
-  std::map<std::vector<uint64_t>, const Site*> former;
-  for (const Site& site : before.sites) former[site.frames] = &site;
-  Profile grown = profile;
+  const Profile former = by_stack(before);
+  std::map<std::vector<uint64_t>, const Site*> former_sites;
+  for (const Site& site : former.sites) former_sites[site.frames] = &site;
+  Profile grown = by_stack(profile);
   for (Site& site : grown.sites) {
-    const auto found = former.find(site.frames);
-    if (found == former.end()) continue;
-    for (Sampled Site::*which : {&Site::live, &Site::ever}) {
-      (site.*which).objects -= (found->second->*which).objects;
-      (site.*which).bytes -= (found->second->*which).bytes;
-    }
-    former.erase(found);  // of sites that stand there twice, the second has grown by all it has
+    const auto found = former_sites.find(site.frames);
+    if (found != former_sites.end()) add(site, *found->second, -1);
   }
   return grown;
 }

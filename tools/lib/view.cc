@@ -71,6 +71,7 @@ View::View(const Memory& memory) : memory_(memory), image_{}, image_at_(0) {
     if (image_at_ != 0) break;
   }
   if (image_at_ == 0) memory.require_alive(Memory::Look::kPatient);
+  if (!is_there) memory.modules();  // of one that takes long to end there are none by now, and it says so
   if (!is_there) throw Failure(memory.title() + " (" + memory.name() + ") does not run on reslab");
   if (image_at_ == 0) throw Failure(memory.title() + " has loaded reslab, but has not allocated anything yet");
   // The head first: another version's image may be shorter.
