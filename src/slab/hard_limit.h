@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The limit that the process sets itself (option hard_limit). Units in use never pass it, but for what threads that grow at
-// the same moment claim, or others have in hand; what is free and dirty gives way to them. So a call is refused for what others use and not for
-// what they are doing (arena/transit.h).
+// the same moment claim, or others have in hand; what is free and dirty gives way to them. So a call is refused for what
+// others use and not for what they are doing (arena/transit.h).
 #pragma once
 
 #include <cstdint>
