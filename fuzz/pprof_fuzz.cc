@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What reads profiles from files (tools/lib), given arbitrary text as one: it takes it, or throws a Failure that names the line;
-// and what it has taken reads the same when it is written out again.
+// What reads profiles from files (tools/lib), given arbitrary text as one: it takes it, or throws a Failure that names the
+// line; and what it has taken reads the same when it is written out again.
 
 #include <cstdint>
 #include <exception>

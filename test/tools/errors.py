@@ -15,7 +15,7 @@ import time
 from support import Command, Target, fail
 
 CORES = os.path.join(os.path.dirname(__file__), "..", "..", "fuzz", "corpus", "core_file")
-ENDS = ("ended while it was read", "there is no process", "has ended and waits", "has no program", "changed its memory", "runs on reslab")
+ENDS = ("ended while it was read", "there is no process", "has ended and waits", "has no program", "changed its memory")
 
 
 def wrong_targets(reslab, mode):
