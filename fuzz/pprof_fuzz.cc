@@ -39,6 +39,19 @@ bool are_equal(const Profile& one, const Profile& other) {
   return true;
 }
 
+// Of what a profile says, each number for itself and for its sum.
+bool sums_are_numbers(const Profile& profile) {
+  int64_t sums[4] = {};
+  for (const Site& site : profile.sites) {
+    const int64_t numbers[] = {site.live.objects, site.live.bytes, site.ever.objects, site.ever.bytes};
+    for (int i = 0; i < 4; ++i) {
+      const int64_t magnitude = numbers[i] < 0 ? -(numbers[i] + 1) : numbers[i];
+      if (__builtin_add_overflow(sums[i], magnitude, &sums[i]) || numbers[i] == INT64_MIN) return false;
+    }
+  }
+  return true;
+}
+
 bool is_nothing(const Sampled& sampled) { return sampled.objects == 0 && sampled.bytes == 0; }
 
 }  // namespace
@@ -48,6 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::optional<Profile> profile = parse_or_refuse(text);
   if (!profile) return 0;
   require(is_pprof(text), "what is a profile begins like one");
+  require(sums_are_numbers(*profile), "of what a profile says, there are sums");
   const std::string mappings = mappings_of_pprof(text);
   const std::string again = pprof_text(*profile, mappings);
   require(are_equal(parse_pprof(again, "again"), *profile), "a profile that was written reads as it was");

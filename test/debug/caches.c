@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed caches under debug=FPU,watched:quarantine=1m: `caches MODE`. Each case is a child, whose stderr is compared; what is not
+/* Typed caches under debug=FPU,64,watched:quarantine=1m: `caches MODE`. Each case is a child, whose stderr is compared; what is not
  * named in the option is not watched. */
 #include <reslab/reslab.h>
 #include <signal.h>
@@ -9,13 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                             \
-  do {                                                                               \
-    if (!(condition)) {                                                              \
-      fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-      _exit(9);                                                                      \
-    }                                                                                \
-  } while (0)
+#include "check.h"
 
 static reslab_cache* cache_of(const char* name, size_t bytes, void (*constructor)(void*)) {
   const struct reslab_cache_args args = {.size = bytes, .ctor = constructor};
@@ -54,6 +48,7 @@ static void expect_silence(void (*body)(void)) {
     _exit(9);
   }
 }
+
 /* All of the words, in their order. */
 static void expect_report(void (*body)(void), int ends_by, const char* const* words) {
   char said[8192];
@@ -63,6 +58,13 @@ static void expect_report(void (*body)(void), int ends_by, const char* const* wo
   if (*words == NULL && (ends_by == 0 ? status == 0 : WIFSIGNALED(status) && WTERMSIG(status) == ends_by)) return;
   fprintf(stderr, "status %x, without %s, and said: %s\n", (unsigned)status, *words != NULL ? *words : "more", said);
   _exit(9);
+}
+
+/* The words, and not who allocated the object. */
+static void expect_no_history(void (*body)(void), const char* words) {
+  char said[4096];
+  CHECK(run(body, said, sizeof said) == 0);
+  CHECK(strstr(said, words) != NULL && strstr(said, "allocated") == NULL);
 }
 
 static void* volatile object;
@@ -100,6 +102,13 @@ static void destroy_while_one_is_out(void) {
 
 static void destroy_of_a_cache_that_is_not_named(void) {
   reslab_cache* cache = cache_of("other", 48, NULL);
+  allocate_here(cache);
+  CHECK(reslab_cache_destroy(cache) != 0);
+}
+
+/* That is a size in the option. */
+static void destroy_of_a_cache_called_64(void) {
+  reslab_cache* cache = cache_of("64", 48, NULL);
   allocate_here(cache);
   CHECK(reslab_cache_destroy(cache) != 0);
 }
@@ -154,8 +163,7 @@ int main(int argc, char** argv) {
   expect_report(destroy_while_one_is_out, 0,
                 (const char*[]){"reslab_cache_destroy(watched): 1 object is live: 0x", "reslab:   0x",
                                 "allocated by thread ", " program+0x", NULL});
-  char said[4096];
-  CHECK(run(destroy_of_a_cache_that_is_not_named, said, sizeof said) == 0);
-  CHECK(strstr(said, "reslab_cache_destroy(other): 1 object is live: 0x") != NULL && strstr(said, "allocated") == NULL);
+  expect_no_history(destroy_of_a_cache_that_is_not_named, "reslab_cache_destroy(other): 1 object is live: 0x");
+  expect_no_history(destroy_of_a_cache_called_64, "reslab_cache_destroy(64): 1 object is live: 0x");
   return 0;
 }

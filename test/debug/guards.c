@@ -17,13 +17,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                             \
-  do {                                                                               \
-    if (!(condition)) {                                                              \
-      fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-      _exit(9);                                                                      \
-    }                                                                                \
-  } while (0)
+#include "check.h"
 
 enum { kPage = 4096, kBytes = 64 };
 
