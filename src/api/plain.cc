@@ -2,7 +2,6 @@
 // reslab_*: the plain family under names of its own.
 
 #include "api/entry.h"
-#include "base/for_tries.h"
 #include "heap/heap.h"
 #include "reslab/reslab.h"
 

@@ -138,13 +138,6 @@ uint32_t index_of(SlotSource source) {
                                         : RESLAB_INDEX_THREAD;
 }
 
-void copy_text(char* out, size_t out_size, const char* text) {
-  const size_t length = __builtin_strlen(text);
-  const size_t n = length < out_size ? length : out_size - 1;
-  __builtin_memcpy(out, text, n);
-  out[n] = '\0';
-}
-
 }  // namespace
 
 extern "C" {

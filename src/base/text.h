@@ -7,6 +7,13 @@
 
 namespace reslab {
 
+// As much of `text` as fits, with its end; nullptr is empty. `out_size` is above 0.
+inline void copy_text(char* out, size_t out_size, const char* text) {
+  size_t n = 0;
+  for (; text != nullptr && text[n] != '\0' && n + 1 < out_size; ++n) out[n] = text[n];
+  out[n] = '\0';
+}
+
 class Line {
  public:
   Line& text(const char* s) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The slow half of small allocations and frees: everything behind a magazine that is empty, full, closed or unreachable.
-// Callers have passed ensure_root(); class ids are those of malloc.
+// Callers have passed ensure_root(); class ids are of classes that have slabs, malloc's or made at run time.
 //
 // Who may run against whom: everything against everything, on any thread, in handlers, in a child after fork. There is
 // no state here but what the structures below keep, each with its own table.

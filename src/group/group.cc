@@ -7,6 +7,7 @@
 #include "base/for_tries.h"
 #include "base/hooks.h"
 #include "base/report.h"
+#include "base/text.h"
 #include "cache/cpu_state.h"
 #include "platform/vm.h"
 
@@ -209,10 +210,7 @@ reslab_group* group_create(const GroupRequest& request, int& error) {
   if (request.parent != nullptr) group_depend(group->parent, 1);
   group->peak.store(0, std::memory_order_relaxed);
   group->failures.store(0, std::memory_order_relaxed);
-  size_t length = request.name == nullptr ? 0 : __builtin_strlen(request.name);
-  if (length >= sizeof group->name) length = sizeof group->name - 1;
-  __builtin_memcpy(group->name, request.name, length);
-  group->name[length] = '\0';
+  copy_text(group->name, sizeof group->name, request.name);
   group->limits[0].store(request.limit < kMostBytes ? request.limit : kMostBytes, std::memory_order_relaxed);
   group->next_limit.store(1, std::memory_order_relaxed);
   group->used.store(switched(group->used.load(std::memory_order_relaxed), 0), std::memory_order_relaxed);

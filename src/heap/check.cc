@@ -325,10 +325,6 @@ class Audit {
   int64_t free_[kClassEnd] = {};
 };
 
-}  // namespace
-
-namespace {
-
 // While it lives the reclaimer holds still, and this thread takes no signals: a handler that left by a jump would leave it
 // so for ever.
 class HeldReclaimer {

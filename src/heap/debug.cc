@@ -18,7 +18,6 @@ constexpr size_t kZoneLeast = 16;
 constexpr size_t kZoneMost = 4096;
 constexpr unsigned char kZoneByte = 0xbb;
 constexpr unsigned char kFreeByte = 0x6b;
-constexpr unsigned char kNewByte = 0x5a;
 
 DebugTables& tables() { return *debug_tables.load(std::memory_order_acquire); }
 

@@ -207,7 +207,7 @@ void* guard_allocate(DebugTables& tables, const Request& request) {
   }
   const size_t align = request.align < 16 ? 16 : request.align;
   char* object = page + ((page_bytes - request.bytes) & ~(align - 1));
-  __builtin_memset(object, request.fill == Fill::kZero ? 0 : 0x5a, request.bytes);
+  __builtin_memset(object, request.fill == Fill::kZero ? 0 : kNewByte, request.bytes);
   note_event(tables, slot->allocated);
   slot->freed.ticks.store(0, std::memory_order_relaxed);
   slot->freed.stack.store(0, std::memory_order_relaxed);

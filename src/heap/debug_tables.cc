@@ -91,7 +91,7 @@ bool read_debug_settings(const Options& options, DebugSettings& settings) {
     modes |= mode;
   }
   settings.names_at = static_cast<uint32_t>(text - options.debug);
-  if (!read_names(text, settings)) return false;
+  if (!read_names(text, settings) || (modes == 0 && *options.debug != '\0')) return false;
   settings.modes = modes;
   settings.quarantine_bytes = options.quarantine;
   settings.guard_every = options.guard == 0 ? 1 : uint64_t{options.guard};

@@ -36,6 +36,8 @@ enum DebugMode : uint32_t {
   kDebugGuards = 16  // G: sampled objects between pages that cannot be touched
 };
 
+inline constexpr unsigned char kNewByte = 0x5a;  // what an object is filled with that nobody has written yet
+
 struct DebugSettings {
   uint32_t modes;
   uint32_t names_at;  // where in the option's text: sizes and caches, each behind a comma; none: all are meant

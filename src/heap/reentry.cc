@@ -8,6 +8,7 @@
 #include "base/counters.h"
 #include "base/for_tries.h"
 #include "base/options.h"
+#include "base/stack_table.h"
 #include "base/text.h"
 #include "base/unwind.h"
 
@@ -18,12 +19,6 @@ namespace {
 constexpr size_t kPlaces = 1024;
 constexpr int kProbes = 16;
 constinit std::atomic<uint64_t> places[kPlaces];
-
-uint64_t hash_of(const Stack& stack) {
-  uint64_t hash = 0x9e3779b97f4a7c15;
-  for (size_t i = 0; i < stack.depth; ++i) hash = (hash ^ stack.pc[i]) * 0xff51afd7ed558ccd + (hash >> 29);
-  return hash | 1;
-}
 
 // True for the first who asks. Relaxed: the word itself is all there is.
 bool is_new(uint64_t hash) {
@@ -56,7 +51,7 @@ void print(const char* call, const Stack& stack) {
 [[gnu::noinline]] void report_place(const char* call) {
   Stack stack;
   take_stack(stack);
-  if (is_new(hash_of(stack))) print(call, stack);
+  if (is_new(stack_hash(stack))) print(call, stack);
 }
 
 }  // namespace

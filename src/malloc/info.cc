@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "heap/census.h"
 #include "heap/root.h"
-#include "malloc/entry.h"
 #include "reslab/reslab.h"
 
 #define RESLAB_EXPORT extern "C" __attribute__((visibility("default")))
@@ -77,31 +76,11 @@ RESLAB_EXPORT struct mallinfo mallinfo() noexcept {
 
 RESLAB_EXPORT void malloc_stats() noexcept { write_stats(STDERR_FILENO, "reslab: "); }
 
-namespace {
-
-// A name as XML has it.
-struct Escaped {
-  explicit Escaped(const char* name) {
-    Line line;
-    for (; *name != '\0'; ++name) {
-      const char c = *name;
-      if (c == '<') line.text("&lt;");
-      else if (c == '&') line.text("&amp;");
-      else if (c == '"') line.text("&quot;");
-      else line.text(static_cast<unsigned char>(c) < ' ' ? "?" : name, 1);
-    }
-    __builtin_memcpy(text, line.c_str(), line.length() + 1);
-  }
-  char text[32 * 6 + 1];  // each of a name's characters may become six
-};
-
-}  // namespace
-
 // One <class> element for each size class in use; attributes are the fields of reslab_class_stats.
 RESLAB_EXPORT int malloc_info(int options, FILE* stream) noexcept {
   if (options != 0) return EINVAL;
   fprintf(stream, "<malloc version=\"reslab-%s\">\n", reslab_version());
-  reslab_class_stats classes[kMallocClasses];
+  reslab_class_stats classes[kMallocClasses] = {};  // without a heap nothing is stored there
   const auto all = static_cast<uint32_t>(reslab_get_class_stats(classes, kMallocClasses, sizeof classes[0]));
   const uint32_t count = all < kMallocClasses ? all : kMallocClasses;  // those made at run time are not malloc's
   for (uint32_t i = 0; i < count; ++i) {
@@ -110,7 +89,7 @@ RESLAB_EXPORT int malloc_info(int options, FILE* stream) noexcept {
     fprintf(stream,
             "<class name=\"%s\" bytes=\"%lu\" capacity=\"%lu\" live=\"%lu\" magazines=\"%lu\" depot=\"%lu\" "
             "deferred=\"%lu\" in_hand=\"%lu\" free=\"%lu\" slabs=\"%lu\"/>\n",
-            Escaped(c.name).text, c.object_bytes, c.capacity, c.live, c.in_magazines, c.in_depot, c.deferred, c.in_hand,
+            c.name, c.object_bytes, c.capacity, c.live, c.in_magazines, c.in_depot, c.deferred, c.in_hand,
             c.free_in_slabs, c.slabs_active + c.slabs_partial + c.slabs_full + c.slabs_empty);
   }
   const reslab_stats stats = stats_now();

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 
-#include "malloc/entry.h"
+#include "api/entry.h"
 #include "platform/page_size.h"
 
 #define RESLAB_EXPORT extern "C" __attribute__((visibility("default")))

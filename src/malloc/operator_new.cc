@@ -10,8 +10,8 @@
 #include <cstddef>
 #include <new>
 
+#include "api/entry.h"
 #include "malloc/cxx_runtime.h"
-#include "malloc/entry.h"
 
 // What `catch` and `noexcept` below compile to, made weak: nothing throws where there is no runtime.
 asm(".weak __gxx_personality_v0\n.weak __cxa_begin_catch\n.weak __cxa_end_catch\n.weak _ZSt9terminatev");

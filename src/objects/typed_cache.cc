@@ -8,6 +8,7 @@
 
 #include "base/hooks.h"
 #include "base/report.h"
+#include "base/text.h"
 #include "cache/cache.h"
 #include "group/group.h"
 #include "heap/census.h"
@@ -180,10 +181,7 @@ reslab_cache* cache_create(const CacheRequest& request, int& error) {
   cache->group = request.group;
   if (request.group != 0) group_depend(request.group, 1);
   cache->merges = merges;
-  size_t length = request.name == nullptr ? 0 : __builtin_strlen(request.name);
-  if (length >= sizeof cache->name) length = sizeof cache->name - 1;
-  __builtin_memcpy(cache->name, request.name, length);
-  cache->name[length] = '\0';
+  copy_text(cache->name, sizeof cache->name, request.name);
   // release: the class first, then the cache; whoever has the handle sees both.
   cache->fast_class.store(request.group == 0 && !debug_is_on() ? cls : 0, std::memory_order_release);
   cache->state.store(kLive, std::memory_order_release);

@@ -3,6 +3,7 @@
 
 #include "base/for_tries.h"
 #include "base/hooks.h"
+#include "base/text.h"
 #include "platform/fast_path.h"
 
 namespace reslab {
@@ -57,12 +58,6 @@ ClassInfo plan_info(const ClassPlan& plan, uint32_t begin, uint32_t magazine) {
   info.batch = size_classes_detail::choose_batch(magazine);
   info.inverse = UINT64_MAX / plan.stride + 1;
   return info;
-}
-
-void copy_name(char (&to)[ClassTable::kNameBytes], const char* name) {
-  size_t n = 0;
-  for (; name != nullptr && name[n] != '\0' && n + 1 < sizeof to; ++n) to[n] = name[n];
-  to[n] = '\0';
 }
 
 }  // namespace
@@ -125,7 +120,7 @@ ClassId ClassTable::make(const ClassPlan& plan) {
   info_[index] = plan_info(plan, info_[index].begin, info_[index].magazine);
   fast_path.start_tests.load(std::memory_order_relaxed)[cls] = start_test(info_[index]);
   classes_[index].constructor = plan.constructor;
-  copy_name(classes_[index].name, plan.name);
+  copy_text(classes_[index].name, sizeof classes_[index].name, plan.name);
   classes_[index].users.store(1, std::memory_order_relaxed);
   // release: all of it; whoever sees the class ready, or an object of it, sees what it is.
   classes_[index].state.store(kReady, std::memory_order_release);
@@ -141,6 +136,17 @@ bool ClassTable::join(ClassId cls) {
     if (of(cls).users.compare_exchange_weak(users, users + 1, std::memory_order_acq_rel)) return true;
   }
   return false;
+}
+
+// None are left already where a thread of the parent was leaving as the last one when this child was forked. Of a class that
+// caches share one is too few then: who destroys them all is told of the others' objects, and should not go on with them.
+bool ClassTable::leave(ClassId cls) {
+  uint32_t users = of(cls).users.load(std::memory_order_relaxed);
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    if (users == 0) return true;
+    if (of(cls).users.compare_exchange_weak(users, users - 1, std::memory_order_acq_rel)) return users == 1;
+  }
+  return false;  // as one of many, whose count is too high from now on
 }
 
 ClassId next_slab_class(ClassId cls, ClassId end) {

@@ -45,7 +45,7 @@ class ClassTable {
   // Users of a class that several caches share. False: it has none any more, and is going.
   bool join(ClassId cls);
   // True: that was the last one, who may come back by rejoin().
-  bool leave(ClassId cls) { return of(cls).users.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  bool leave(ClassId cls);
   void rejoin(ClassId cls) { of(cls).users.store(1, std::memory_order_release); }
 
   bool is_ready(ClassId cls) const {

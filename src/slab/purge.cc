@@ -24,7 +24,7 @@ class HeldBits {
   // release, and in the slab's marked state: nobody has to list it.
   ~HeldBits() {
     for (uint32_t word = 0; word < words_; ++word) {
-      if (held_[word] != 0) bits_[word].fetch_or(held_[word], std::memory_order_seq_cst);
+      if (held_[word] != 0) bits_[word].fetch_or(held_[word], std::memory_order_release);
     }
   }
   HeldBits(const HeldBits&) = delete;

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "slab/class_table.h"
 #include "slab/slab.h"
 #include "support/audit.h"
 #include "support/child.h"
@@ -408,6 +409,18 @@ TEST(TypedCache, AChildGoesOn) {
   });
   give(cache, objects);
   EXPECT_EQ(reslab_cache_destroy(cache), 0);
+}
+
+// In a child, where a thread of the parent had left and not come to the end.
+TEST(ClassTable, AClassWithoutUsersIsLeftAsByTheLast) {
+  const ClassId cls = class_table().make({64, 0, nullptr, "left"});
+  ASSERT_NE(cls, kNoClass);
+  EXPECT_TRUE(class_table().join(cls));
+  EXPECT_FALSE(class_table().leave(cls));
+  EXPECT_TRUE(class_table().leave(cls));
+  EXPECT_TRUE(class_table().leave(cls));
+  EXPECT_FALSE(class_table().join(cls)) << "it is going";
+  class_table().retire(cls);
 }
 
 }  // namespace
