@@ -61,14 +61,15 @@ bool pop_aligned(size_t align, size_t bytes, void*& object) {
   return allocate({bytes, align, plain_contract(call), fill, Retry::kOtherBuckets}, call);
 }
 
+ClassId table_class(size_t bytes) { return kSizeClasses.by_size[(bytes + 15) >> 4]; }
+size_t table_bytes(size_t bytes) { return malloc_class_info(table_class(bytes)).object_bytes; }
+
 // While accounts are in use: is this, as nearly all is, nobody's, and of a size that the table has? Then `left` of the
-// countdown to the next sample is more than it.
+// countdown to the next sample is more than it takes.
 [[gnu::always_inline]] inline bool is_nobodys(size_t bytes, uint32_t& left) {
   left = thread_line.until_sample.load(std::memory_order_relaxed);
-  return bytes <= kTableBytes && bytes < left && is_outside_scopes();
+  return bytes <= kTableBytes && table_bytes(bytes) < left && is_outside_scopes();
 }
-
-ClassId table_class(size_t bytes) { return kSizeClasses.by_size[(bytes + 15) >> 4]; }
 
 // Such a one by the fast path in either mode. False: not for now, and nothing is counted.
 [[gnu::noinline]] bool pop_nobodys(size_t bytes, void*& object) {
@@ -76,7 +77,7 @@ ClassId table_class(size_t bytes) { return kSizeClasses.by_size[(bytes + 15) >> 
   if (!is_nobodys(bytes, left)) return false;
   const ClassId cls = table_class(bytes);
   if (!fast_allocate_of(cls, object) && !fallback_allocate_of(cls, object)) return false;
-  profile_counts(bytes, left);
+  profile_counts(table_bytes(bytes), left);
   return true;
 }
 
@@ -91,7 +92,7 @@ template <class Allocate>
 [[gnu::always_inline]] inline void* allocate_accounted(size_t bytes, size_t align, Fill fill, const char* call,
                                                        Allocate allocate_request) {
   const Contract contract = plain_contract(call);
-  const uint32_t account = account_for(thread_group(), bytes, contract);
+  const uint32_t account = account_for(thread_group(), bytes, align, contract);
   void* object;
   if (account != 0 || !pop_unaccounted(align, bytes, object)) {
     return allocate_request({bytes, align, contract, fill, Retry::kOtherBuckets, account}, call);
@@ -131,7 +132,7 @@ namespace {
 [[gnu::noinline]] void* malloc_nobodys_fallback(size_t bytes, uint32_t left) {
   void* object;
   if (!fallback_allocate_of(table_class(bytes), object)) return malloc_from_heap(bytes);
-  profile_counts(bytes, left);
+  profile_counts(table_bytes(bytes), left);
   return object;
 }
 
@@ -144,7 +145,7 @@ void* malloc_slow(size_t bytes) {
   if (!is_nobodys(bytes, left)) return malloc_from_heap(bytes);
   void* object;
   if (!fast_allocate_of(table_class(bytes), object)) return malloc_nobodys_fallback(bytes, left);
-  profile_counts(bytes, left);
+  profile_counts(table_bytes(bytes), left);
   return object;
 }
 

@@ -10,6 +10,7 @@
 #include "api/entry.h"
 #include "base/counters.h"
 #include "group/group.h"
+#include "heap/account.h"
 #include "heap/heap.h"
 #include "heap/maintenance.h"
 #include "heap/root.h"
@@ -110,8 +111,9 @@ void reslab_group_leave(void) noexcept {
 void* reslab_group_malloc(reslab_group* group, size_t size) noexcept {
   constexpr char kCall[] = "reslab_group_malloc";
   require_group(group, kCall);
-  const Request request = {size, 16, plain_contract(kCall), Fill::kAny, Retry::kOwnBucket, group_id(group)};
-  void* object = heap_allocate(request, kCall);
+  const Contract contract = plain_contract(kCall);
+  const uint32_t account = account_for(group_id(group), size, 16, contract);
+  void* object = heap_allocate({size, 16, contract, Fill::kAny, Retry::kOwnBucket, account}, kCall);
   return object != nullptr ? object : fail_with(ENOMEM);
 }
 

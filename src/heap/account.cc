@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/account.h"
 
+#include "heap/heap.h"
+
 namespace reslab {
 namespace {
 
@@ -55,6 +57,10 @@ void account_close(uint32_t account, size_t bytes) {
 uint32_t sampled_account(uint32_t group) {
   const uint32_t site = profile_site(group);
   return site == 0 ? group : kFirstSiteAccount + site;
+}
+
+uint32_t picked_account(uint32_t group, size_t bytes, size_t align) {
+  return profile_picks(heap_taken_bytes(bytes, align)) ? sampled_account(group) : group;
 }
 
 }  // namespace reslab

@@ -37,11 +37,14 @@ void account_shrink(uint32_t account, size_t bytes);
 // It goes.
 void account_close(uint32_t account, size_t bytes);
 
-// The account of an allocation that `group` pays for: a site, if the profile samples it.
+// The site of the caller's stack, for what `group` pays for.
 uint32_t sampled_account(uint32_t group);
-inline uint32_t account_for(uint32_t group, size_t bytes, Contract contract) {
-  if (__builtin_expect(!profile_is_on(), 1) || contract != Contract::kPlain || !profile_picks(bytes)) return group;
-  return sampled_account(group);
+// The account of an allocation that `group` pays for: a site, if the profile samples it. What counts is what the allocation
+// takes, since that is what its sample is entered with, and its chance is computed back from.
+uint32_t picked_account(uint32_t group, size_t bytes, size_t align);
+inline uint32_t account_for(uint32_t group, size_t bytes, size_t align, Contract contract) {
+  if (__builtin_expect(!profile_is_on(), 1) || contract != Contract::kPlain) return group;
+  return picked_account(group, bytes, align);
 }
 
 }  // namespace reslab

@@ -33,9 +33,10 @@ size_t least_move_bytes() {
   return share > static_cast<int64_t>(kMoveBytes) ? static_cast<size_t>(share) : kMoveBytes;
 }
 
-ClassId class_for(const Request& request) {
-  if (request.bytes > kMaxSmallBytes || request.align > kUnitBytes) return kNoClass;
-  return request.align <= 16 ? class_of_size(request.bytes) : class_of_aligned(request.align, request.bytes);
+// kNoClass: a run. Out of line, as its search is in two places.
+[[gnu::noinline]] ClassId class_for(size_t bytes, size_t align) {
+  if (bytes > kMaxSmallBytes || align > kUnitBytes) return kNoClass;
+  return align <= 16 ? class_of_size(bytes) : class_of_aligned(align, bytes);
 }
 
 void* allocate_to_grow(const Request& request) {
@@ -47,7 +48,7 @@ void* allocate_to_grow(const Request& request) {
 void* allocate_and_copy(const void* object, const ObjectPlace& place, size_t bytes, Contract contract,
                         const char* call) {
   const size_t old_bytes = heap_bytes_at(place);
-  const uint32_t account = account_for(group_of_account(charged_account(place)), bytes, contract);
+  const uint32_t account = account_for(group_of_account(charged_account(place)), bytes, 16, contract);
   const Request request = {bytes, 16, contract, Fill::kAny, Retry::kOtherBuckets, account};
   const bool grows_to_run =
       bytes > kMaxSmallBytes && bytes > old_bytes && request.account == 0 && !must_keep_aside() && !debug_is_on();
@@ -70,7 +71,7 @@ void sample_growth(uint32_t unit, size_t old_bytes, Contract contract) {
   std::atomic<uint32_t>& account = slab_at(unit).account;
   const uint32_t group = account.load(std::memory_order_relaxed);
   if (bytes <= old_bytes || group != group_of_account(group)) return;
-  const uint32_t sampled = account_for(group, bytes - old_bytes, contract);
+  const uint32_t sampled = account_for(group, bytes - old_bytes, 16, contract);
   if (sampled == group) return;
   account.store(sampled, std::memory_order_relaxed);
   account_open_sample(sampled, bytes);
@@ -160,7 +161,7 @@ void* heap_allocate(const Request& request, const char* call) {
 }
 
 void* heap_allocate_untracked(const Request& request, const char* call) {
-  const ClassId cls = class_for(request);
+  const ClassId cls = class_for(request.bytes, request.align);
   void* object;
   if (__builtin_expect(request.account != 0, 0)) {
     object = allocate_charged(request, cls, call);
@@ -263,9 +264,11 @@ size_t heap_usable_bytes(const void* object, const char* call) {
   return debug_is_on() ? debug_usable_bytes(object, call) : heap_bytes_at(heap_place_of(object, call));
 }
 
-size_t heap_good_bytes(size_t bytes) {
-  if (bytes > kMaxBytes) return 0;
-  return bytes <= kMaxSmallBytes ? object_bytes_of(class_of_size(bytes)) : units_for(bytes) << kUnitShift;
+size_t heap_good_bytes(size_t bytes) { return bytes > kMaxBytes ? 0 : heap_taken_bytes(bytes, 16); }
+
+size_t heap_taken_bytes(size_t bytes, size_t align) {
+  const ClassId cls = class_for(bytes, align);
+  return cls != kNoClass ? object_bytes_of(cls) : units_for(bytes == 0 ? 1 : bytes) << kUnitShift;
 }
 
 // Exactly: pages are never served by another class (api/nolock.cc).

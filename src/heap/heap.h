@@ -55,6 +55,8 @@ size_t heap_usable_bytes(const void* object, const char* call);
 
 // What a request of `bytes` really gets; 0 if no allocation can be that large.
 size_t heap_good_bytes(size_t bytes);
+// The same of one that is aligned; any number, if there can be none.
+size_t heap_taken_bytes(size_t bytes, size_t align);
 
 // Reports pages that are freed with another size than theirs.
 void heap_require_pages(const void* object, size_t bytes, const char* call);

@@ -60,7 +60,10 @@ __attribute__((destructor(101))) void end() {
   if (published_root.load(std::memory_order_acquire) == nullptr) return;
   if (options().stats) write_stats(kept_stderr.now(), "reslab: stats: ");
   if (options().stats_file[0] != '\0') {
-    write_output_file(options().stats_file, "", "the statistics", [](int fd) { write_stats(fd, ""); });
+    write_output_file(options().stats_file, "", "the statistics", [](int fd) {
+      write_stats(fd, "");
+      return 0;
+    });
   }
   dump_profile_at_exit();
 }

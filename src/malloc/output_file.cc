@@ -23,20 +23,18 @@ void expand_path(Line& path, const char* pattern) {
 
 }  // namespace
 
-void write_output_file(const char* pattern, const char* suffix, const char* what, void (*write)(int fd)) {
+void write_output_file(const char* pattern, const char* suffix, const char* what, int (*write)(int fd)) {
   Line path;
   expand_path(path, pattern);
   path.text(suffix);
   const long fd = sys_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path.c_str()),
                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) {
-    Line line;
-    line.text("reslab: cannot write ").text(what).text(" to '").text(path.c_str()).text("': errno ");
-    line.dec(static_cast<uint64_t>(-fd)).write_to(STDERR_FILENO);
-    return;
-  }
-  write(static_cast<int>(fd));
-  sys_call(SYS_close, fd);
+  const int error = fd < 0 ? static_cast<int>(-fd) : write(static_cast<int>(fd));
+  if (fd >= 0) sys_call(SYS_close, fd);
+  if (error == 0) return;
+  Line line;
+  line.text("reslab: cannot write ").text(what).text(" to '").text(path.c_str()).text("': errno ");
+  line.dec(static_cast<uint64_t>(error)).write_to(STDERR_FILENO);
 }
 
 }  // namespace reslab

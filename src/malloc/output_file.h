@@ -4,8 +4,9 @@
 
 namespace reslab {
 
-// Writes by `write(fd)` to the file `pattern`, in which %p stands for the process id, with `suffix` behind it. If it
-// cannot be written a line on stderr says so, and what `what` was to be in it. Allocates nothing, keeps errno.
-void write_output_file(const char* pattern, const char* suffix, const char* what, void (*write)(int fd));
+// Writes by `write(fd)`, which returns 0 or an errno, to the file `pattern`, in which %p stands for the process id, with
+// `suffix` behind it. If it cannot be written a line on stderr says so, and what `what` was to be in it. Allocates nothing,
+// keeps errno.
+void write_output_file(const char* pattern, const char* suffix, const char* what, int (*write)(int fd));
 
 }  // namespace reslab

@@ -15,13 +15,11 @@ namespace {
 
 constinit std::atomic<uint32_t> dumps{0};
 
-void write_to(int fd) { write_profile(fd); }
-
 void on_signal(int) {
   Line suffix;
   suffix.text(".").dec(dumps.fetch_add(1, std::memory_order_relaxed) + 1);
   const char* pattern = options().profile_file[0] != '\0' ? options().profile_file : "reslab.%p.heap";
-  write_output_file(pattern, suffix.c_str(), "the heap profile", write_to);
+  write_output_file(pattern, suffix.c_str(), "the heap profile", write_profile);
 }
 
 }  // namespace
@@ -42,7 +40,7 @@ void prepare_profile_dumps() {
 
 void dump_profile_at_exit() {
   if (profile_is_on() && options().profile_file[0] != '\0') {
-    write_output_file(options().profile_file, "", "the heap profile", write_to);
+    write_output_file(options().profile_file, "", "the heap profile", write_profile);
   }
 }
 

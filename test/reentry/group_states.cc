@@ -48,6 +48,15 @@ void subject_at_limit(Charge charged, size_t bytes) {
   stock.objects[stock.count++] = charge(the_group, kLimit - reslab_group_usage(the_group) - kMostStock);
 }
 
+// By a call that no profile samples, of memory that is at hand.
+void* charge_unsampled(reslab_group* group, size_t bytes) {
+  reslab_free(reslab_malloc(bytes));
+  const unsigned saved = reslab_nolock_save();
+  void* object = reslab_group_malloc(group, bytes);
+  reslab_nolock_restore(saved);
+  return object;
+}
+
 }  // namespace
 
 void charged_subject(size_t bytes) {
@@ -60,6 +69,8 @@ void charged_subject_alone(size_t bytes) {
 }
 
 void charged_subject_before_free_units(size_t bytes) { shrunk_subject(charge, bytes); }
+
+void unsampled_subject_before_free_units(size_t bytes) { shrunk_subject(charge_unsampled, bytes); }
 
 void charged_subject_of_scope(size_t bytes) {
   if (the_subject == nullptr) the_subject = charge_scope(the_group, bytes);

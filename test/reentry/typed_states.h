@@ -24,6 +24,7 @@ void room_for_old_is_missing(size_t bytes);  // realloc finds a larger object in
 void charged_subject(size_t bytes);
 void charged_subject_alone(size_t bytes);  // and nothing is cached
 void charged_subject_before_free_units(size_t bytes);
+void unsampled_subject_before_free_units(size_t bytes);
 void charged_subject_before_used_units(size_t bytes);
 void charged_subject_at_limit(size_t bytes);
 void charged_subject_of_scope(size_t bytes);  // charged by a plain call of a thread that has entered the group

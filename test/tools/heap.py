@@ -55,7 +55,7 @@ def by_pprof(program, path, *arguments):
 def check_live(reslab, target, folder):
     reslab.succeed("heap", target.pid, "--folded", str(folder / "live"))
     sums = folded(folder / "live")
-    for name in ("keep_small", "keep_large", "keep_grown"):
+    for name in ("keep_small", "keep_large", "keep_odd", "keep_grouped", "keep_grown"):
         require_near(f"live bytes of {name}", sums.get(name, 0), KEPT, str(sums))
     if sums.get("churn", 0) > MIB:
         fail("what was freed is called alive", str(sums))
@@ -90,6 +90,8 @@ def check_pprof(reslab, program, target, folder):
 def require_growth(path):
     grown = folded(path)
     require_near("growth by keep_more", grown.pop("keep_more", 0), KEPT / 2, str(grown))
+    if not 1.9 * MIB < grown.pop("keep_large", 0) < 4 * MIB:  # 2 MiB, and room to grow further
+        fail("a block of keep_large that has grown", str(folded(path)))
     if grown:
         fail("what has not grown is called grown", str(grown))
 
@@ -140,7 +142,12 @@ def check_core(reslab, program, mode, folder):
 
 
 def check_dumps(program, mode, folder):
-    """Written by the process itself: in the handler of a signal, while the program allocates, and at its end."""
+    """Written by the process itself: in the handler of a signal, while the program allocates, and at its end; of one that
+    cannot be written whole there is a line."""
+    with Target([program], mode, options=f"{OPTIONS}:profile_file=/dev/full", stderr=subprocess.PIPE) as target:
+        _, said = target.process.communicate("\n\n", timeout=60)
+        if f"reslab: cannot write the heap profile to '/dev/full': errno {errno.ENOSPC}\n" not in said:
+            fail("a profile that could not be written was left at that", said)
     options = f"{OPTIONS}:profile_signal={int(signal.SIGUSR2)}:profile_file={folder}/%p.heap"
     with Target([program], mode, options=options) as target:
         for number in range(1, 4):

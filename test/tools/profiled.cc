@@ -18,9 +18,9 @@
 namespace {
 
 constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
-constexpr size_t kKept = 32 * kMiB;  // by each of the first three
+constexpr size_t kKept = 32 * kMiB;  // by each of the first five
 
-void* volatile kept[1 << 16];
+void* volatile kept[1 << 21];
 size_t kept_count = 0;
 
 void keep(void* object, size_t bytes) {
@@ -69,6 +69,16 @@ extern "C" {
   for (size_t sum = 0; sum < kKept; sum += 2 * kMiB) keep(calloc(2, kMiB), 2 * kMiB);
 }
 
+// Of a size that takes nearly twice as much.
+[[gnu::noinline]] void keep_odd() {
+  for (size_t sum = 0; sum < kKept; sum += 32) keep(malloc(17), 17);
+}
+
+[[gnu::noinline]] void keep_grouped() {
+  reslab_group* group = reslab_group_create("grouped", 2 * kKept);
+  for (size_t sum = 0; sum < kKept; sum += kKiB) keep(reslab_group_malloc(group, kKiB), kKiB);
+}
+
 // Each step of it is too small to be sampled for certain, and the block is where it was, or moves.
 [[gnu::noinline]] void keep_grown() {
   char* grown = nullptr;
@@ -84,6 +94,12 @@ extern "C" {
   }
 }
 
+// One of keep_large's, and whether it moves or not it stays keep_large's.
+void grow_large() {
+  void* volatile& large = kept[kKept / kKiB];
+  large = realloc(large, 4 * kMiB);
+}
+
 [[gnu::noinline]] void keep_more() {
   for (size_t sum = 0; sum < kKept / 2; sum += 4 * kKiB) keep(aligned_alloc(64, 4 * kKiB), 4 * kKiB);
 }
@@ -92,6 +108,8 @@ extern "C" {
 int main(int argc, char** argv) {
   keep_small();
   keep_large();
+  keep_odd();
+  keep_grouped();
   keep_grown();
   churn();
   if (argc == 2) return say_what_dumps_return(argv[1]);
@@ -99,6 +117,7 @@ int main(int argc, char** argv) {
   fflush(stdout);
   wait_for_line();
   keep_more();
+  grow_large();
   puts("more");
   fflush(stdout);
   wait_for_line();

@@ -20,12 +20,13 @@ def fail(what, output=""):
 class Target:
     """A program that says "ready" and then waits for the end of its input. `said`: its lines before that."""
 
-    def __init__(self, command, mode, preload=None, options=""):
+    def __init__(self, command, mode, preload=None, options="", stderr=None):
         env = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "RESLAB_OPTIONS")}
         env |= {"RESLAB_OPTIONS": f"mode={mode}" + options, "RESLAB_TEST_MODE": mode}  # see mode_at_start.cc
         if preload:
             env["LD_PRELOAD"] = preload
-        self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=stderr, text=True)
         self.said = {}
         for line in self.process.stdout:
             if line == "ready\n":

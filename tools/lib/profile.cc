@@ -129,7 +129,7 @@ bool parse_line(const std::string& line, Site& site, std::string& rest) {
 }  // namespace
 
 Estimate estimate(const Sampled& sampled, uint64_t rate) {
-  if (sampled.objects == 0) return {0, 0};
+  if (sampled.objects == 0) return {0, static_cast<double>(sampled.bytes)};  // of a difference: blocks that have grown
   const double each = static_cast<double>(sampled.bytes) / static_cast<double>(sampled.objects);
   const double scale = each <= 0 ? 1 : 1 / -std::expm1(-each / static_cast<double>(rate));
   return {static_cast<double>(sampled.objects) * scale, static_cast<double>(sampled.bytes) * scale};

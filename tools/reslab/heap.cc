@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -42,7 +43,8 @@ struct Source {
 
 // A file that is no core may be a profile, which is known by its first words.
 bool is_profile(const std::string& target) {
-  if (is_number(target)) return false;
+  std::error_code unknown;
+  if (is_number(target) || !std::filesystem::is_regular_file(target, unknown)) return false;
   char first[64] = {};
   std::ifstream(target).read(first, sizeof first - 1);
   return is_pprof(first);
@@ -60,10 +62,11 @@ Source open_source(const std::string& target) {
 
 // The frames of the allocator in a program that is linked with it: nobody asks for them.
 bool is_allocator(const std::string& name) {
-  constexpr const char* kNames[] = {"malloc",         "calloc",        "realloc",       "reallocarray", "aligned_alloc",
-                                    "posix_memalign", "memalign",      "valloc",        "pvalloc",      "operator new",
-                                    "reslab_malloc",  "reslab_calloc", "reslab_realloc"};
-  if (name.rfind("reslab::", 0) == 0 || name.rfind("operator new", 0) == 0) return true;
+  constexpr const char* kNames[] = {"malloc",         "calloc",   "realloc", "reallocarray", "aligned_alloc",
+                                    "posix_memalign", "memalign", "valloc",  "pvalloc"};
+  for (const char* prefix : {"reslab::", "reslab_", "operator new"}) {
+    if (name.rfind(prefix, 0) == 0) return true;
+  }
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
@@ -89,8 +92,10 @@ class Report {
     for (const Site& site : profile_.sites) sites.push_back(&site);
     std::sort(sites.begin(), sites.end(), [&](const Site* a, const Site* b) { return bytes(*a) > bytes(*b); });
     if (sites.size() > settings_.sites) sites.resize(settings_.sites);
+    double all = 0;  // of a difference: of what has grown
+    for (const Site& site : profile_.sites) all += std::max(bytes(site), 0.0);
     for (const Site* site : sites) {
-      if (bytes(*site) > 0) print_site(*site);
+      if (bytes(*site) > 0) print_site(*site, all);
     }
   }
 
@@ -126,9 +131,7 @@ class Report {
     const Estimate sum = total(which, samples);
     fmt::print("{}: about {} in {:.0f} objects, from {} samples\n", what, human(sum.bytes), sum.objects, samples);
   }
-  void print_site(const Site& site) const {
-    int64_t samples = 0;
-    const double all = total(settings_.ever ? &Site::ever : &Site::live, samples).bytes;
+  void print_site(const Site& site, double all) const {
     const Estimate one = estimate(shown(site), profile_.rate);
     fmt::print("\n{:>9} {:5.1f} % in {:.0f} objects, from {} samples\n", human(one.bytes), 100 * one.bytes / all,
                one.objects, shown(site).objects);
