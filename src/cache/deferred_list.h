@@ -10,7 +10,8 @@
 // multiple of 2^28 other pops of this one list, some ten seconds of nothing else, and find the same object on top.
 // Links are encoded, so that a stray read of a freed object gives no address and a stray write is seen. Bounded in
 // length: past that, a free sets the object's bit (16b). A pop reads the link of an object that may be gone by then:
-// memory below the frontier is always readable, and the tag makes such a pop fail.
+// memory below the frontier that was ever an object's stays readable (vm_move_pages), but for pages that a move of a large
+// block has lost and those of guarded objects; and the tag makes such a pop fail.
 #pragma once
 
 #include <atomic>
@@ -32,14 +33,15 @@ class DeferredList {
     return n > 0 ? static_cast<uint32_t>(n) : 0;
   }
 
-  // For audits at rest: calls visit(object) for each, false if the chain is broken or longer than it can be.
+  // For audits at rest, and for a census, which takes what it finds: calls visit(object) for each, false if the chain is
+  // broken or longer than it can be.
   template <class Visit>
   bool for_each(Visit visit) const {
     uint64_t index = head_.load(std::memory_order_acquire) & kIndexMask;
     for (uint32_t n = 0; index != 0; ++n) {
       void* object = object_at(index);
       if (n > kMaxLength + 64 || object == nullptr || !visit(object)) return false;
-      index = decode(index, *static_cast<const uint64_t*>(object));
+      index = decode(index, __atomic_load_n(static_cast<const uint64_t*>(object), __ATOMIC_RELAXED));
     }
     return true;
   }

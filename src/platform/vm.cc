@@ -94,26 +94,20 @@ bool vm_retire(void* start, size_t bytes) {
   return !is_error(map(start, bytes, PROT_READ, kPrivate | MAP_NORESERVE | MAP_FIXED));
 }
 
-// mremap with MREMAP_FIXED unmaps `to` itself and may fail then, for a range of several mappings among other reasons. Whether
-// it has come so far it does not say, and what is mapped there afterwards may be ours still, or another thread's, which took
-// the hole for a free place: to discard or to map anything there would destroy what is somebody else's. (And since Linux
-// 6.17 it moves several mappings one by one, and may end in the middle.) So `to` is unmapped here: from then on nothing there
-// is ours until a call says so that takes an empty place only, and whatever fails leaves that known. Without MREMAP_FIXED the
-// place is a hint, which holds if it is empty.
+// To a place that the kernel chooses first: that takes one mapping whole or fails with everything as it was, where a move by
+// MREMAP_FIXED may have unmapped `to` by then (and since Linux 6.17 moves several mappings one by one, and may end in the
+// middle). What arrives there is one mapping, ours alone, and goes on to `to` in one call: to whoever reads there, as a late
+// DeferredList::pop may, the place is never empty. For that call to fail the kernel has to be out of memory for itself, or of
+// mappings. Whether it has come as far as to unmap `to` it does not say, and what is mapped there afterwards may be ours
+// still, or another thread's, which took the hole for a free place: so it is not touched, unless it is found empty.
 Moved vm_move_pages(void* from, void* to, size_t bytes) {
-  if (sys_call(SYS_munmap, reinterpret_cast<long>(to), static_cast<long>(bytes)) != 0) return Moved::kNot;
-  const long place = move(from, to, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
-  if (reinterpret_cast<void*>(place) == to) return Moved::kDone;
-  const bool is_ours = fill_hole(to, bytes);
-  if (is_error(place)) return is_ours ? Moved::kNot : Moved::kLost;
-  // The pages are elsewhere: another thread was faster, or the kernel places large mappings at multiples of 2 MiB alone,
-  // hint or not (6.7 to 6.9). They are one mapping now, ours alone, and `to` is ours: for this one to fail the kernel has to
-  // be out of memory for itself, or of mappings.
+  const long place = move(from, nullptr, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  if (is_error(place)) return Moved::kNot;
   auto* aside = reinterpret_cast<char*>(place);
-  if (is_ours && !is_error(move(aside, to, bytes, MREMAP_MAYMOVE | MREMAP_FIXED))) return Moved::kDone;
+  if (!is_error(move(aside, to, bytes, MREMAP_MAYMOVE | MREMAP_FIXED))) return Moved::kDone;
   __builtin_memcpy(from, aside, bytes);
   vm_release(aside, bytes);
-  return Moved::kLost;
+  return fill_hole(to, bytes) ? Moved::kNot : Moved::kLost;
 }
 
 void vm_release(void* start, size_t bytes) {

@@ -98,9 +98,19 @@ long play_on_range(const char* call, unsigned number, const long (&wanted)[6]) {
   return perform_as_asked(number, {wanted[0], whole_pages(wanted[1]), wanted[2], 0, 0, 0});
 }
 
+long move_anywhere(const long (&wanted)[6]) {
+  const auto& [start, old_bytes, new_bytes, flags, hint, unused] = wanted;
+  const long place = mmap_anywhere({0, new_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0});
+  if (failed(place)) return place;
+  const long moved = perform_as_asked(SYS_mremap, {start, old_bytes, new_bytes, flags | MREMAP_FIXED, place, 0});
+  if (failed(moved)) unmap(place, whole_pages(new_bytes));
+  return moved;
+}
+
 long play_mremap(const long (&wanted)[6]) {
   const auto& [start, old_bytes, new_bytes, flags, place, unused] = wanted;
   require_range("mremap", start, old_bytes);
+  if ((flags & MREMAP_FIXED) == 0) return move_anywhere(wanted);
   require_range("mremap to a new place", place, new_bytes);
   return perform_as_asked(SYS_mremap, wanted);
 }
