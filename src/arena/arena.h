@@ -157,12 +157,17 @@ class Arena {
   int64_t units_in_use(int64_t kept) const {
     return int64_t{frontier()} - 1 - holes_.units() - free_.free_units() - kept;
   }
-  size_t bytes_below(uint32_t end) const { return size_t{end - holes_.units_below(end)} << kUnitShift; }
+  size_t bytes_below(uint32_t end) const {
+    const uint32_t holes = holes_.units_below(end);  // while one is being added it may be there twice
+    return size_t{end > holes ? end - holes : 0} << kUnitShift;
+  }
   void set_free(uint32_t first, uint32_t count, Content content);
   int64_t dirty_base(int64_t live) const;
   int64_t dirty_bound(int64_t live, int64_t leaving) const;
   void purge_to(int64_t keep_units);
-  size_t purge_down(int64_t keep_units, int64_t& refused_units);
+  enum class Last : bool { kInPart, kWhole };  // of the runs that a purge takes: no more than is to go, or all of it
+  size_t purge_down(int64_t keep_units, Last last);
+  int64_t dirty_above_floor();
   Purged purge_run(uint32_t first, uint32_t count);
   UnitRun claim_again(uint32_t count, uint32_t align, Contract contract);
   bool revive_tail();
@@ -194,7 +199,7 @@ class Arena {
   DirtyBound bound_;
   std::atomic<uint32_t> ready_pause_;
   Transit transit_;
-  std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory): not tried again
+  std::atomic<int64_t> purge_floor_;  // dirty units that refused to be purged (locked memory)
 };
 
 // Of the published root; valid after ensure_root() (heap/root.h).

@@ -6,7 +6,8 @@
 //
 //                    add   take   handler on the same thread   child after fork
 //   add, take        yes   yes    yes                          a hole that was added and not passed yet stays: it hides
-//   contains, ...    yes   yes    yes                          units in transit there, and does no other harm
+//   contains, ...    yes   yes    yes                          units in transit there, and its length is taken off the
+//                                                              units in use as long as it stays
 #pragma once
 
 #include <atomic>

@@ -32,29 +32,40 @@ uint32_t Arena::tail(uint32_t first, uint32_t end, bool zero) const {
 }
 
 size_t Arena::purge(size_t keep_bytes) {
-  int64_t refused;
-  return purge_down(static_cast<int64_t>(keep_bytes >> kUnitShift), refused);
+  return purge_down(static_cast<int64_t>(keep_bytes >> kUnitShift), Last::kInPart);
 }
 
-// `refused_units`: which the system did not take.
-size_t Arena::purge_down(int64_t keep_units, int64_t& refused_units) {
+// What would not go (mlockall) is tried again by each call that asks for it; by those that only keep a bound when some of it
+// has been in use since.
+size_t Arena::purge_down(int64_t keep_units, Last last) {
+  int64_t refused_units = 0;
   release_kept();
   size_t purged = 0;
-  refused_units = 0;
   uint32_t end = frontier();
-  while (dirty_units() > keep_units) {  // ends: `end` falls with every round
+  for (int64_t surplus; (surplus = dirty_units() - keep_units) > 0;) {  // ends: `end` falls with every round
     const UnitBitmap::Run run = free_.previous_run(end, kPurgeBatchUnits);
     if (run.count == 0) break;
     end = run.first + run.count;
     end -= tail(run.first, end, true);
-    const uint32_t dirty = tail(run.first, end, false);
+    uint32_t dirty = tail(run.first, end, false);
+    if (last == Last::kInPart && dirty > surplus) dirty = static_cast<uint32_t>(surplus);
     end -= dirty;
     const Purged done = dirty == 0 ? Purged::kLost : purge_run(end, dirty);
     if (done == Purged::kDone) purged += size_t{dirty} << kUnitShift;
     if (done == Purged::kRefused) refused_units += dirty;
   }
   counters.add(Counter::kPurgedBytes, purged);
+  purge_floor_.store(refused_units, std::memory_order_relaxed);
   return purged;
+}
+
+// Of those that were refused some may be in use by now: they are refused no more.
+[[gnu::noinline]] int64_t Arena::dirty_above_floor() {
+  const int64_t dirty = dirty_units();
+  const int64_t refused = purge_floor_.load(std::memory_order_relaxed);
+  const int64_t floor = refused < dirty ? refused : dirty;
+  if (floor != refused) purge_floor_.store(floor, std::memory_order_relaxed);
+  return dirty - floor;
 }
 
 // kLost: to somebody who wants them.
@@ -86,7 +97,7 @@ int64_t Arena::dirty_bound(int64_t live, int64_t leaving) const {
 }
 
 void Arena::purge_above_bound(int64_t idle_units) {
-  const int64_t dirty = dirty_units() - purge_floor_.load(std::memory_order_relaxed);
+  const int64_t dirty = dirty_above_floor();
   const int64_t in_use = units_in_use();
   const int64_t live = in_use - idle_units;
   const int64_t bound = dirty_bound(live, 0);
@@ -98,16 +109,11 @@ void Arena::purge_above_bound(int64_t idle_units) {
 
 void Arena::purge_above_limit(int64_t limit) {
   const int64_t taken = units_taken();
-  if (taken + dirty_units() - purge_floor_.load(std::memory_order_relaxed) <= limit) return;
+  if (taken + dirty_above_floor() <= limit) return;
   purge_to((limit - taken) / 8 * 7);  // by some, so that not every claim after this one purges
 }
 
-// What would not go (mlockall) is not tried again at every call.
-void Arena::purge_to(int64_t keep_units) {
-  int64_t refused;
-  purge_down(keep_units > 0 ? keep_units : 0, refused);
-  purge_floor_.store(refused, std::memory_order_relaxed);
-}
+void Arena::purge_to(int64_t keep_units) { purge_down(keep_units > 0 ? keep_units : 0, Last::kWhole); }
 
 // --- retired tail: neither DONTNEED nor PROT_NONE gives commit charge back, only a new mapping does (38) -----------
 

@@ -69,7 +69,7 @@ uint32_t UnitBitmap::claim_one(uint32_t limit) {
           if (free == 0) break;
           const uint64_t bit = free & -free;
           RESLAB_HOOK("unit_claim");
-          // acquire: pairs with the release of the unit, its pages' last stores are behind us.
+          // seq_cst, see note_free; as acquire it pairs with the release of the unit: its pages' last stores are behind us.
           const uint64_t old = words_[word].fetch_and(~bit, std::memory_order_seq_cst);
           if ((old & bit) != 0) {
             free_units_.fetch_sub(1, std::memory_order_release);  // see Transit
@@ -185,7 +185,7 @@ void UnitBitmap::release(uint32_t first, uint32_t count) {
   uint32_t done = 0;
   while (done < count) {
     const Piece piece = piece_of(first + done, count - done);
-    // release: the claimant's stores into the units' pages and descriptors are before this.
+    // seq_cst, see note_free; as release: the claimant's stores into the units' pages and descriptors are before this.
     words_[piece.word].fetch_or(piece.mask, std::memory_order_seq_cst);
     RESLAB_HOOK("unit_freed");
     note_free(piece.word);
