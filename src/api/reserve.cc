@@ -6,16 +6,17 @@
 //             alloc   refill   destroy   handler on the same thread     child after fork
 //   alloc     yes     yes      - (1)     yes                            whole; the child's objects are its own
 //   refill    yes     yes      - (1)     yes                            likewise
-//   (1) the program sees to it that nobody uses a reserve it destroys; a call still inside is noticed: EBUSY
+//   (1) the program sees to it that nobody uses a reserve it destroys; a call still inside is noticed: EBUSY. Not in a
+//       child, where the calls of the parent's other threads are counted for ever
 
 #include <atomic>
 #include <cerrno>
 
 #include "api/entry.h"
-#include "base/counters.h"
 #include "heap/context.h"
 #include "heap/describe.h"
 #include "heap/heap.h"
+#include "heap/root.h"
 #include "platform/page_size.h"
 #include "reslab/reslab.h"
 
@@ -27,12 +28,15 @@ struct reslab_reserve {
   size_t count;
   std::atomic<size_t> hint;     // slot to begin at: taken ones lie behind it, mostly
   std::atomic<uint32_t> users;  // calls inside; one that a jump has left stays counted
+  uint32_t forks;               // noticed when it was made: in a child of those there are more
   std::atomic<void*> slots[];
 };
 
 namespace {
 
 constexpr uint64_t kMagic = 0x6576726573657221;
+
+uint32_t forks() { return root().forks.load(std::memory_order_relaxed); }
 
 // Marks a call as inside.
 class User {
@@ -105,6 +109,7 @@ reslab_reserve* reslab_reserve_create(size_t size, size_t count) noexcept {
   reserve->magic = kMagic;
   reserve->object_bytes = size;
   reserve->count = count;
+  reserve->forks = forks();
   if (reslab_reserve_refill(reserve) == 0) return reserve;
   give_up(*reserve);  // not by reslab_reserve_destroy, which is refused where no maintenance call may be
   return static_cast<reslab_reserve*>(fail_with(ENOMEM));
@@ -135,7 +140,8 @@ int reslab_reserve_destroy(reslab_reserve* reserve) noexcept {
   if (reserve == nullptr) return 0;
   require_reserve(reserve, "reslab_reserve_destroy");
   if (!may_maintain("reslab_reserve_destroy", RESLAB_FRAME)) return EDEADLK;
-  if (reserve->users.load(std::memory_order_acquire) != 0) return EBUSY;
+  ensure_root(Contract::kPlain);  // which notices a fork
+  if (reserve->forks == forks() && reserve->users.load(std::memory_order_acquire) != 0) return EBUSY;
   give_up(*reserve);
   return 0;
 }

@@ -9,7 +9,7 @@
 
 namespace reslab {
 
-bool must_keep_aside() { return root().fork_page->word.load(std::memory_order_seq_cst) == kForkRepairing; }
+bool must_keep_aside() { return root().fork_page->word.load(std::memory_order_acquire) == kForkRepairing; }
 
 void* aside_allocate(const Request& request) {
   const SlowFrame frame;  // a grandchild that a handler makes must not take the units in its hand for lost ones
@@ -34,8 +34,8 @@ bool is_linkable(const void* object) {
 bool keep_unlinked(void* object) {
   for (std::atomic<void*>& kept : root().aside_unlinked) {
     void* none = nullptr;
-    // seq_cst: see aside_free.
-    if (kept.compare_exchange_strong(none, object, std::memory_order_seq_cst)) return true;
+    // release: the last stores to the object are before whoever takes it.
+    if (kept.compare_exchange_strong(none, object, std::memory_order_release)) return true;
   }
   return false;
 }
@@ -49,15 +49,17 @@ void aside_free(void* object, Contract contract) {
   const bool is_kept = is_linkable(object) ? kept.push(object, UINT32_MAX) : keep_unlinked(object);
   if (!is_kept) counters.add(Counter::kForkLostObjects);
   RESLAB_HOOK("aside_freed");
-  // The end of the repair sets the word, then empties the list; here the list comes first. Both seq_cst, so that one of
-  // the two finds the object.
+  // The end of the repair sets the word, then empties the list; here the list comes first. A fence between the two on both
+  // sides, so that one of them finds the object.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!must_keep_aside()) aside_give_back(kept, contract);
 }
 
 void aside_give_back(DeferredList& kept, Contract contract) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // see aside_free
   for (std::atomic<void*>& place : root().aside_unlinked) {
     void* object =
-        place.load(std::memory_order_relaxed) != nullptr ? place.exchange(nullptr, std::memory_order_seq_cst) : nullptr;
+        place.load(std::memory_order_relaxed) != nullptr ? place.exchange(nullptr, std::memory_order_acquire) : nullptr;
     if (object != nullptr) heap_free(object, contract, "free");
   }
   for (uint32_t left = contract == Contract::kPlain ? kept.length() : 1; left > 0; --left) {

@@ -116,6 +116,9 @@ void repair_all(Root& root, uint32_t frontier) {
 
 bool has_number() { return thread_line.id.load(std::memory_order_relaxed) != 0; }
 
+// The word was one of a fork that nobody had noticed, and is not any more.
+void count_fork(Root& root) { root.forks.fetch_add(1, std::memory_order_relaxed); }
+
 // By a thread of the child, before it draws its number: until one has, the forking thread's and the dead's are all
 // there are.
 void share(Root& root, uint32_t seen) {
@@ -124,13 +127,14 @@ void share(Root& root, uint32_t seen) {
   page.first_number.compare_exchange_strong(none, newest_thread_id() + 1, std::memory_order_relaxed);
   root.lost_frames.store(true, std::memory_order_relaxed);
   // release: both, for the forking thread. Failure: it repairs, and this call keeps aside, or another was first.
-  page.word.compare_exchange_strong(seen, kForkShared, std::memory_order_acq_rel);
+  const bool is_first = seen == kForkUnnoticed;
+  if (page.word.compare_exchange_strong(seen, kForkShared, std::memory_order_acq_rel) && is_first) count_fork(root);
 }
 
 void settle(Root& root) {
   root.under_repair.thread.store(0, std::memory_order_relaxed);
-  // seq_cst, then the list: against aside_free.
-  root.fork_page->word.store(kForkSettled, std::memory_order_seq_cst);
+  // release: what was rebuilt is there for whoever sees it. The list comes behind it: see aside_free.
+  root.fork_page->word.store(kForkSettled, std::memory_order_release);
   aside_give_back(root.aside, Contract::kPlain);
 }
 
@@ -153,6 +157,7 @@ void repair(Root& root, uint32_t seen) {
     return;
   }
   if (seen == kForkUnnoticed) {
+    if (word == kForkUnnoticed) count_fork(root);
     root.lost_frames.store(true, std::memory_order_relaxed);
     release_locks(root);
     recover_blocks_of_the_dead(root.blocks, UINT64_MAX);
@@ -176,7 +181,7 @@ void stay_inside_repair(Root& root) {
   page.frontier.store(root.under_repair.frontier.load(std::memory_order_relaxed), std::memory_order_relaxed);
   uint32_t unnoticed = kForkUnnoticed;
   // Failure: a handler on top of this one was first.
-  page.word.compare_exchange_strong(unnoticed, kForkRepairing, std::memory_order_acq_rel);
+  if (page.word.compare_exchange_strong(unnoticed, kForkRepairing, std::memory_order_acq_rel)) count_fork(root);
 }
 
 // The lists of a shared child stay as they are; what slabs they lack is found as after the death of a thread

@@ -42,7 +42,8 @@ struct Root {
   std::atomic<uint64_t> draws;  // cache/placement.h
   ForkPage* fork_page;
   UnderRepair under_repair;
-  DeferredList aside;  // heap/aside.h
+  std::atomic<uint32_t> forks;  // that were noticed, from the first process of the heap on
+  DeferredList aside;           // heap/aside.h
   std::atomic<void*> aside_unlinked[64];
   Options options;
   CpuSetup cpu;

@@ -5,6 +5,8 @@
 #include <reslab/reslab.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -138,6 +140,26 @@ TEST(Reserve, NeverFailsWithinItsCountFromManyThreads) {
   std::sort(all.begin(), all.end());
   EXPECT_EQ(std::adjacent_find(all.begin(), all.end()), all.end());
   for (void* object : all) reslab_free(object);
+  EXPECT_EQ(reslab_reserve_destroy(reserve), 0);
+}
+
+// Of the parent's threads some were inside: that is nothing to the child.
+TEST(Reserve, AChildDestroysWhatItsParentUses) {
+  reslab_reserve* reserve = reslab_reserve_create(64, 16);
+  ASSERT_NE(reserve, nullptr);
+  std::atomic<bool> done{false};
+  std::thread user([&] {
+    while (!done) reslab_free(opaque(reslab_reserve_alloc(reserve, 64, 0)));
+  });
+  for (int i = 0; i < 100; ++i) {
+    const pid_t child = fork();
+    if (child == 0) _exit(reslab_reserve_destroy(reserve));
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+  }
+  done = true;
+  user.join();
   EXPECT_EQ(reslab_reserve_destroy(reserve), 0);
 }
 
