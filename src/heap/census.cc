@@ -23,6 +23,15 @@ void count_slab(ClassCensus& census, uint32_t unit, ClassId cls, uint16_t flags)
   ++by_state;
 }
 
+uint32_t units_of_run(uint32_t unit) { return static_cast<uint32_t>(run_bytes(unit) >> kUnitShift); }
+
+// How far a walk goes on behind the unit of what it found there. Above 0, whatever is being changed.
+uint32_t units_of(uint32_t unit, ClassId found) {
+  if (is_slab_class(found)) return class_info(found).slab_units;
+  const uint32_t units = found == kRunClass ? units_of_run(unit) : 0;
+  return units != 0 ? units : 1;
+}
+
 void count_slabs(ClassCensus& census, ClassId cls) {
   const uint32_t frontier = arena().frontier();
   uint32_t unit = 1;
@@ -30,7 +39,7 @@ void count_slabs(ClassCensus& census, ClassId cls) {
     const uint64_t state = slab_at(unit).state.load(std::memory_order_acquire);
     const ClassId found = identity_of(state).cls;
     if (found == cls) count_slab(census, unit, cls, flags_of(state));
-    unit += is_slab_class(found) ? class_info(found).slab_units : 1;
+    unit += units_of(unit, found);
   }
 }
 
@@ -92,12 +101,12 @@ RunCensus take_run_census() {
   const uint32_t frontier = arena().frontier();
   for (uint32_t unit = 1; unit < frontier;) {  // ends: `unit` grows
     const ClassId found = slab_identity(unit).cls;
-    const uint32_t units = found == kRunClass ? static_cast<uint32_t>(run_bytes(unit) >> kUnitShift) : 0;
+    const uint32_t units = found == kRunClass ? units_of_run(unit) : 0;
     if (units != 0) {
       ++census.runs;
       census.bytes += size_t{units} << kUnitShift;
     }
-    unit += units != 0 ? units : found != kNoClass && found < kMallocClasses ? class_info(found).slab_units : 1;
+    unit += units_of(unit, found);
   }
   return census;
 }
