@@ -172,10 +172,12 @@ class ThreadStack {
     if (pthread_attr_getstacksize(&attributes, &bytes_) != 0) return false;
     void* place = mmap(nullptr, kGuardBytes + bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (place == MAP_FAILED) return false;
-    begin_ = static_cast<char*>(place) + kGuardBytes;
-    if (mprotect(begin_, bytes_, PROT_READ | PROT_WRITE) == 0) return true;
+    char* const begin = static_cast<char*>(place) + kGuardBytes;
+    if (mprotect(begin, bytes_, PROT_READ | PROT_WRITE) == 0) {
+      begin_ = begin;  // last: a child that is forked before this maps its own
+      return true;
+    }
     munmap(place, kGuardBytes + bytes_);
-    begin_ = nullptr;
     return false;
   }
 
@@ -266,7 +268,7 @@ bool reclaim_alone() {
 }
 
 int start_reclaiming() {
-  if (!prepare_rcu()) return ENOTSUP;
+  if (!prepare_rcu()) return reslab_rcu_core(kRcuCoreVersion) == nullptr ? ENOTSUP : ENOMEM;
   if (!rcu.core().enter()) return EAGAIN;  // a forked child that is being repaired
   if (!become_owner()) return 0;
   if (rcu.liburcu_locked.load(std::memory_order_relaxed)) return reclaim_alone() ? 0 : EDEADLK;
