@@ -14,6 +14,16 @@ using namespace reslab;
 
 namespace {
 
+// The kernel is asked what the limit is now: where it wrote the old one to, the program's new one may have been.
+void give_back_reservations() {
+  struct rlimit now;
+  const bool is_known = sys_call(SYS_prlimit64, 0, RLIMIT_AS, 0, reinterpret_cast<long>(&now)) == 0;
+  if (!is_known || now.rlim_cur == RLIM_INFINITY || !ensure_root(Contract::kPlain)) return;
+  arena().give_back_reservation(now.rlim_cur);
+  blocks().give_back_reservation();
+  give_back_spare_regions(now.rlim_cur);
+}
+
 // On 64-bit systems rlimit and rlimit64 are the same.
 int set_limit(pid_t pid, int resource, const void* wanted, void* old) {
   const long result =
@@ -22,14 +32,7 @@ int set_limit(pid_t pid, int resource, const void* wanted, void* old) {
     errno = static_cast<int>(-result);
     return -1;
   }
-  // After the kernel has read `wanted`: it may be no pointer at all.
-  if (resource == RLIMIT_AS && wanted != nullptr && (pid == 0 || pid == sys_call(SYS_getpid)) &&
-      static_cast<const struct rlimit*>(wanted)->rlim_cur != RLIM_INFINITY && ensure_root(Contract::kPlain)) {
-    const size_t limit = static_cast<const struct rlimit*>(wanted)->rlim_cur;
-    arena().give_back_reservation(limit);
-    blocks().give_back_reservation();
-    give_back_spare_regions(limit);
-  }
+  if (resource == RLIMIT_AS && wanted != nullptr && (pid == 0 || pid == sys_call(SYS_getpid))) give_back_reservations();
   return 0;
 }
 

@@ -71,6 +71,21 @@ TEST_P(ResourceLimits, ALimitThatIsTakenIsSetAndLeavesErrnoAndTheHeapAlone) {
   EXPECT_EQ(status, 0);
 }
 
+// Where the kernel writes the old limit to what the new one was read from.
+TEST(ResourceLimits, TheOldLimitMayReplaceTheNewOne) {
+  const pid_t child = fork();
+  if (child == 0) {
+    reslab_free(reslab_malloc(1000));
+    struct rlimit limit = {rlim_t{4} << 30, RLIM_INFINITY};
+    const bool is_set = prlimit(0, RLIMIT_AS, &limit, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY;
+    void* mapped = mmap(nullptr, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    _exit(is_set && mapped != MAP_FAILED ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(EachName, ResourceLimits, testing::ValuesIn(kCalls),
                          [](const testing::TestParamInfo<Call>& one) { return one.param.name; });
 
