@@ -21,8 +21,9 @@
  *               fork, _Fork and clone made it). Not so the child of a native vfork, which runs in its parent's memory.
  *   Pairing     Memory from any allocating function may be given to any freeing function, on any thread, anywhere.
  *   errno       Functions that free keep errno, whatever their class.
- *   Misuse      A pointer that is not the start of a live object (foreign, interior, freed already) ends in a report
- *               on stderr that names the call, the address and what was found there, and in SIGABRT.
+ *   Misuse      A pointer that is not the start of an object (foreign, interior) ends in a report on stderr that names
+ *               the call, the address and what was found there, and in SIGABRT. So does one that was freed already,
+ *               where that can be seen: docs/misuse.md.
  *   Sizes       are in bytes. Size 0 gives a unique pointer that can be freed; more than PTRDIFF_MAX fails with ENOMEM.
  *   Alignment   is 16 bytes for every size, and what the aligned functions were asked for.
  */
@@ -259,12 +260,12 @@ int reslab_cache_destroy(reslab_cache* cache) RESLAB_NOEXCEPT;
 
 /* An object of the cache, or NULL and ENOMEM. Class plain. One restartable sequence, like malloc, without its table of
  * sizes. */
-RESLAB_API RESLAB_FRESH
+RESLAB_API RESLAB_CHECK_RESULT
 void* reslab_cache_alloc(reslab_cache* cache) RESLAB_NOEXCEPT;
 
 /* An object of the cache, or NULL. `flags`: as for reslab_malloc_nolock; RESLAB_ZERO is refused for constructed
  * objects. Where there is a constructor, of existing slabs only: it is called in plain calls alone. Class any. */
-RESLAB_API RESLAB_FRESH
+RESLAB_API RESLAB_CHECK_RESULT
 void* reslab_cache_alloc_nolock(reslab_cache* cache, unsigned flags) RESLAB_NOEXCEPT;
 
 /* Frees the object at `ptr`, of this cache; NULL does nothing. An object of another cache is misuse, and reported.
@@ -511,11 +512,11 @@ RESLAB_API
 int reslab_option_get(const char* name, char* out, size_t out_size) RESLAB_NOEXCEPT;
 
 /* Sets the option `name` from now on to `value`, spelt as in RESLAB_OPTIONS. Only those that docs/options.md calls live,
- * which say how much memory is kept and how long: dirty_min, dirty_percent, dirty_recent, dirty_cycles, depot_min,
- * nolock_ready, rcu_age, rcu_stall. 0; EINVAL when there is no such option, the value is none of its, or a pointer is NULL;
- * EPERM when it is fixed at the start; ENOMEM when there is no memory for a heap. Class plain: in a handler too, and of
- * several at once one value stands. A child has its parent's values. What is kept beyond a smaller bound goes with the
- * next free that looks. */
+ * which say how much memory may be had and is kept, and how long: dirty_min, dirty_percent, dirty_recent, dirty_cycles,
+ * soft_limit, hard_limit, depot_min, nolock_ready, rcu_age, rcu_stall. 0; EINVAL when there is no such option, the value is
+ * none of its, or a pointer is NULL; EPERM when it is fixed at the start; ENOMEM when there is no memory for a heap. Class
+ * plain: in a handler too, and of several at once one value stands. A child has its parent's values. What is kept beyond
+ * a smaller bound goes with the next free that looks. */
 RESLAB_API
 int reslab_option_set(const char* name, const char* value) RESLAB_NOEXCEPT;
 

@@ -18,6 +18,8 @@
 // Destructors need a thread to run on, and libreslab-rcu calls nothing back: they run in later calls of these functions,
 // on the caller's thread, as C++26 allows; rcu_barrier runs all. Memory must come from reslab (its malloc family, its
 // operator new where that is preloaded or linked). The waiting ones return false where they were refused (reslab/rcu.h).
+//
+// Built without exceptions, what throws here ends the program. All files of a program are to agree on exceptions and RTTI.
 #ifndef RESLAB_RESLAB_HPP
 #define RESLAB_RESLAB_HPP
 
@@ -61,19 +63,33 @@ class group_scope {
 
 namespace detail {
 
+template <class Exception>
+[[noreturn]] inline void fail() {
+#ifdef __cpp_exceptions
+  throw Exception();
+#else
+  __builtin_trap();
+#endif
+}
+
 inline void* require(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) fail<std::bad_alloc>();
   return memory;
 }
 
 }  // namespace detail
 
-// What std::allocator_traits of C++23 calls std::allocation_result.
+// Of C++23, or the same where the library has none.
+#ifdef __cpp_lib_allocate_at_least
+template <class Pointer>
+using allocation_result = std::allocation_result<Pointer>;
+#else
 template <class Pointer>
 struct allocation_result {
   Pointer ptr;        // to the first object
   std::size_t count;  // of objects that there is room for
 };
+#endif
 
 // Plain memory for containers. It has no state: each frees what any other has allocated.
 template <class T>
@@ -101,14 +117,9 @@ class allocator {
   // Frees what allocate gave as `object`; how many there were does not matter.
   void deallocate(T* object, std::size_t) noexcept { reslab_free(object); }
 
-  // True: they have no state.
-  friend bool operator==(const allocator&, const allocator&) noexcept { return true; }
-  // Never true, likewise.
-  friend bool operator!=(const allocator&, const allocator&) noexcept { return false; }
-
  private:
   static std::size_t bytes_of(std::size_t count) {
-    if (count > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(T)) throw std::bad_array_new_length();
+    if (count > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(T)) detail::fail<std::bad_array_new_length>();
     return count * sizeof(T);
   }
   static void* get(std::size_t bytes) {
@@ -116,7 +127,19 @@ class allocator {
   }
 };
 
-// Plain memory for std::pmr.
+// True: they have no state.
+template <class T, class U>
+bool operator==(const allocator<T>&, const allocator<U>&) noexcept {
+  return true;
+}
+// Never true, likewise.
+template <class T, class U>
+bool operator!=(const allocator<T>&, const allocator<U>&) noexcept {
+  return false;
+}
+
+// Plain memory for std::pmr. What is aligned to more than 16 bytes is charged to a group by a scope (reslab_group_enter): it
+// must not be the fifth in one another.
 class memory_resource final : public std::pmr::memory_resource {
  public:
   // What it allocates is charged to `group`, if one is given.
@@ -132,8 +155,12 @@ class memory_resource final : public std::pmr::memory_resource {
   void do_deallocate(void* memory, std::size_t, std::size_t) override { reslab_free(memory); }
   // Any function frees any memory.
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+#ifdef __cpp_rtti
     const auto* same = dynamic_cast<const memory_resource*>(&other);
     return same != nullptr && same->group_ == group_;
+#else
+    return this == &other;
+#endif
   }
   static void* plain(std::size_t bytes, std::size_t align) {
     return align <= 16 ? reslab_malloc(bytes) : reslab_aligned_alloc(align, bytes);
@@ -154,7 +181,11 @@ class nolock_memory_resource final : public std::pmr::memory_resource {
   }
   void do_deallocate(void* memory, std::size_t, std::size_t) override { reslab_free_nolock(memory); }
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+#ifdef __cpp_rtti
     return dynamic_cast<const nolock_memory_resource*>(&other) != nullptr;
+#else
+    return this == &other;
+#endif
   }
 
   unsigned flags_;
@@ -179,7 +210,7 @@ class cache {
   explicit cache(const char* name, reslab_group* group = nullptr, unsigned flags = 0) {
     const reslab_cache_args args = {sizeof(T), alignof(T), flags, nullptr, group};
     handle_ = reslab_cache_create(name, &args);
-    if (handle_ == nullptr) throw std::bad_alloc();
+    if (handle_ == nullptr) detail::fail<std::bad_alloc>();
   }
   ~cache() {
     const int left = reslab_cache_destroy(handle_);
@@ -191,17 +222,10 @@ class cache {
   // An object made of `arguments`. Throws std::bad_alloc, or what the constructor throws.
   template <class... Arguments>
   [[nodiscard]] T* construct(Arguments&&... arguments) {
-    void* memory = detail::require(reslab_cache_alloc(handle_));
-    if constexpr (std::is_nothrow_constructible_v<T, Arguments...>) {
-      return new (memory) T(std::forward<Arguments>(arguments)...);
-    } else {
-      try {
-        return new (memory) T(std::forward<Arguments>(arguments)...);
-      } catch (...) {
-        reslab_cache_free(handle_, memory);
-        throw;
-      }
-    }
+    place made = {handle_, detail::require(reslab_cache_alloc(handle_))};
+    T* object = new (made.memory) T(std::forward<Arguments>(arguments)...);
+    made.memory = nullptr;
+    return object;
   }
 
   // Destroys `object` and frees its memory; nullptr does nothing.
@@ -221,19 +245,32 @@ class cache {
   reslab_cache* handle() const noexcept { return handle_; }
 
  private:
+  // Goes back if the object's constructor throws.
+  struct place {
+    reslab_cache* owner;
+    void* memory;
+    ~place() {
+      if (memory != nullptr) reslab_cache_free(owner, memory);
+    }
+  };
+
   reslab_cache* handle_;
 };
 
 // Destroys and frees: what retire() does unless it is told otherwise.
 template <class T>
 struct rcu_delete {
-  // Destroys `object`.
+  // Destroys `object`, which may be a base of what was allocated if its destructor is virtual.
   void operator()(T* object) const noexcept {
+    void* memory = object;
+    if constexpr (std::is_polymorphic_v<T>) memory = dynamic_cast<void*>(object);
     object->~T();
-    reslab_free(object);
+    reslab_free(memory);
   }
 };
 
+// One for all libraries that see each other's symbols, whatever their -fvisibility: rcu_barrier runs what any has retired.
+#pragma GCC visibility push(default)
 namespace rcu_detail {
 
 // What waits for its destructor. Only whole lists are taken off, so no entry is met by two.
@@ -322,6 +359,7 @@ template <class T, class D>
 inline constexpr bool is_only_memory = std::is_trivially_destructible_v<T>&& std::is_same_v<D, rcu_delete<T>>;
 
 }  // namespace rcu_detail
+#pragma GCC visibility pop
 
 // Waits for a grace period. Returns false where that was refused.
 [[nodiscard]] inline bool rcu_synchronize() noexcept { return reslab_gp_wait(reslab_gp_get()) == 0; }
@@ -350,7 +388,7 @@ void rcu_retire(T* object, D deleter = D()) {
   } else {
     using Remote = rcu_detail::remote<T, D>;
     void* memory = reslab_malloc(sizeof(Remote));
-    if (memory == nullptr) throw std::bad_alloc();  // the object is still the caller's
+    if (memory == nullptr) detail::fail<std::bad_alloc>();  // the object is still the caller's
     rcu_detail::add(new (memory) Remote(object, std::move(deleter)), [](rcu_detail::entry* self) noexcept {
       auto* own = static_cast<Remote*>(self);
       own->deleter(own->object);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The public header compiles alone, in every language and standard it claims, without a warning; and the compiler knows
-what its declarations promise.
+"""The public headers compile alone, in every language and standard they claim, without a warning; and the compiler knows
+what their declarations promise.
 
 Usage: headers.py INCLUDE_FOLDER
 """
@@ -45,6 +45,33 @@ static_assert(noexcept(reslab_malloc(1)) && noexcept(reslab_calloc(1, 1)) && noe
               noexcept(reslab_heap_dump(0)) && noexcept(reslab_version()));
 """
 
+RCU = "#include <reslab/rcu.h>\n"
+
+CLASSES = """
+#include <reslab/reslab.hpp>
+#include <scoped_allocator>
+#include <vector>
+static_assert(std::is_same_v<std::allocator_traits<reslab::allocator<int>>::rebind_alloc<long>, reslab::allocator<long>>);
+struct Base {
+  virtual ~Base() = default;
+};
+bool use();
+bool use() {
+  reslab::rcu_retire(static_cast<Base*>(nullptr));
+  const auto some = reslab::allocator<int>().allocate_at_least(3);
+  reslab::allocator<int>().deallocate(some.ptr, some.count);
+  std::vector<int, reslab::allocator<int>> numbers(3);
+  std::vector<std::vector<int, reslab::allocator<int>>,
+              std::scoped_allocator_adaptor<reslab::allocator<std::vector<int, reslab::allocator<int>>>>> rows(3);
+  reslab::memory_resource plain;
+  reslab::nolock_memory_resource nolock;
+  reslab::cache<long> longs("longs");
+  return numbers.size() == rows.size() && reslab::allocator<int>{} == reslab::allocator<long>{} &&
+         !(reslab::allocator<int>{} != reslab::allocator<long>{}) && plain.is_equal(nolock) && longs.make(1L) != nullptr;
+}
+"""
+CLASSES_BUILT = [[], ["-fno-rtti"], ["-fno-exceptions"]]
+
 # What has to be refused, and the words of the refusal in either compiler.
 REFUSED = {
     "a result that is dropped": (ALONE + "void drop(void);\nvoid drop(void) { reslab_malloc(10); }\n",
@@ -54,22 +81,26 @@ REFUSED = {
 }
 
 
-def compile_text(compiler, language, standard, include, text):
+def compile_text(compiler, language, standard, include, text, more=()):
     """What the compiler says of the text; None when it accepts it."""
-    run = subprocess.run([compiler, f"-x{language}", f"-std={standard}", *WARNINGS, "-Werror", "-O2", f"-I{include}",
+    run = subprocess.run([compiler, f"-x{language}", f"-std={standard}", *WARNINGS, *more, "-Werror", "-O2", f"-I{include}",
                           "-c", "-", "-o", "/dev/null"], input=text, capture_output=True, text=True, timeout=60,
                          check=False)
     return run.stderr if run.returncode != 0 else None
 
 
 def check(compiler, language, standard, include):
-    texts = {"alone": ALONE, "twice": ALONE + ALONE, "pairings": PAIRINGS}
+    texts = {"alone": ALONE, "twice": ALONE + ALONE, "pairings": PAIRINGS, "rcu.h": RCU + RCU}
     if language == "c++":
         texts["noexcept"] = NOEXCEPT
     for name, text in texts.items():
         said = compile_text(compiler, language, standard, include, text)
         if said is not None:
             failed(f"{compiler} -std={standard}, {name}:\n{said[:2000]}")
+    for more in CLASSES_BUILT if language == "c++" else ():
+        said = compile_text(compiler, language, standard, include, CLASSES, more)
+        if said is not None:
+            failed(f"{compiler} -std={standard} {more}, reslab.hpp:\n{said[:2000]}")
     for name, (text, words) in REFUSED.items():
         said = compile_text(compiler, language, standard, include, text)
         if said is None or not any(word in said for word in words):

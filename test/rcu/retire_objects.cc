@@ -31,6 +31,19 @@ struct Text {
   ~Text() { destroyed.fetch_add(1); }
 };
 
+// Retired by a base that does not lie at its start.
+struct Left {
+  virtual ~Left() = default;
+  long left = 1;
+};
+struct Right {
+  virtual ~Right() = default;
+  long right = 2;
+};
+struct Both : Left, Right {
+  ~Both() override { destroyed.fetch_add(1); }
+};
+
 // One whose destructor takes its time, and asks for what it may not have.
 struct Slow {
   static inline std::atomic<bool> begun{false}, let_go{false}, ended{false};
@@ -119,6 +132,8 @@ int main(int count, char** arguments) {
   RCU_CHECK(reslab::rcu_barrier());
   if (destroyed.load() != 3 + 4 * 10000) RCU_FAIL("%d objects were destroyed", destroyed.load());
   RCU_CHECK(stats().pending_objects == 0);
+  reslab::rcu_retire(static_cast<Right*>(make<Both>()));
+  RCU_CHECK(reslab::rcu_barrier() && destroyed.load() == 4 + 4 * 10000);
   barriers_wait_for_destructors_of_others();
   return 0;
 }
