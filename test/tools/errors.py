@@ -28,6 +28,7 @@ def wrong_targets(reslab, mode):
         fifo = os.path.join(folder, "fifo")
         os.mkfifo(fifo)  # to open it would wait for a writer
         reslab.refuse(["cannot open"], "check", fifo)
+        reslab.refuse(["cannot open"], "heap", fifo)
     # Of which the header cannot say how many segments it has: a section does, and with them the program's name is found.
     reslab.refuse(["(fuzz) does not run on reslab"], "check", os.path.join(CORES, "many-segments-by-section"))
     with Target(["/bin/sh", "-c", "echo ready; read x"], mode) as other:
@@ -56,6 +57,17 @@ def without_permission(unstopped, path, resting, mode):
                 fail("another user's process", done.stdout + done.stderr)
 
 
+def hostile_name(reslab, resting, mode):
+    """A program's name is its own choice, and what it would tell a terminal is not passed on."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "\x1b[31mred")
+        os.symlink(os.path.abspath(resting), program)
+        with Target([program], mode) as target:
+            text = reslab.succeed("info", target.pid)
+    if "\x1b" in text or "?[31mred" not in text:
+        fail("the program's name went to the terminal as it was", text[:200])
+
+
 def dying_target(reslab, busy, rounds, mode):
     chance = random.Random(1)
     words = {}
@@ -81,6 +93,7 @@ def main():
     without_permission(unstopped, path, resting, mode)
     with Target([resting, "other-version"], mode) as target:
         reslab.refuse(["another version", "its image is version 99"], "info", target.pid)
+    hostile_name(reslab, resting, mode)
     dying_target(reslab, busy, 12, mode)
 
 

@@ -26,18 +26,21 @@ namespace {
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // of a FIFO, nobody waits for a writer
+    struct stat found;
+    // Looked at before it is opened: to open a device may do something, and a core names what its process had mapped.
+    if (stat(path.c_str(), &found) != 0) {
+      error_ = errno;
+      return;
+    }
+    error_ = S_ISDIR(found.st_mode) ? EISDIR : EINVAL;
+    if (!S_ISREG(found.st_mode) || found.st_size <= 0) return;
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
       error_ = errno;
       return;
     }
-    struct stat found;
-    if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_size > 0) {
-      bytes_ = static_cast<size_t>(found.st_size);
-      void* mapped = mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (mapped != MAP_FAILED) start_ = static_cast<const char*>(mapped);
-    }
-    if (start_ == nullptr) error_ = S_ISDIR(found.st_mode) ? EISDIR : EINVAL;
+    if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_size > 0)
+      map(fd, static_cast<size_t>(found.st_size));
     close(fd);
   }
   ~MappedFile() {
@@ -52,6 +55,13 @@ class MappedFile {
   int error() const { return error_; }
 
  private:
+  void map(int fd, size_t bytes) {
+    void* mapped = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (mapped == MAP_FAILED) return;
+    start_ = static_cast<const char*>(mapped);
+    bytes_ = bytes;
+  }
+
   const char* start_ = nullptr;
   size_t bytes_ = 0;
   int error_ = 0;
@@ -194,7 +204,7 @@ class CoreMemory : public Memory {
     const auto info = part<elf_prpsinfo>(offset);
     if (!info || bytes < sizeof *info) return;
     process_id_ = info->pr_pid;
-    name_.assign(info->pr_fname, strnlen(info->pr_fname, sizeof info->pr_fname));
+    name_ = name_from(info->pr_fname, sizeof info->pr_fname);
   }
 
   // {count, page size, count times {start, end, offset in pages}, count names}

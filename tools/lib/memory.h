@@ -42,7 +42,7 @@ class Memory {
   virtual void require_alive(Look look) const = 0;
 
   virtual bool is_live() const = 0;             // it changes while it is read
-  virtual std::string name() const = 0;         // of the program
+  virtual std::string name() const = 0;         // of the program, by name_from()
   virtual std::string title() const = 0;        // "process 123", "core file x"
   virtual int64_t process_id() const = 0;       // -1: not known
   virtual uint64_t resident_bytes() const = 0;  // 0: not known
@@ -54,6 +54,9 @@ std::unique_ptr<Memory> open_process(const std::string& number);
 std::unique_ptr<Memory> open_core(const std::string& path);
 
 bool is_number(const std::string& text);
+
+// A text that a program gave, up to its NUL; what a terminal would obey becomes a question mark.
+std::string name_from(const char* bytes, size_t most);
 
 // What to tell a user whom the kernel does not let read a process. `yama`: kernel.yama.ptrace_scope, -1 where there is no
 // Yama. `same_user`: the process belongs to who asks.

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -102,7 +103,7 @@ class ProcessMemory final : public Memory {
     std::string text;
     std::ifstream comm(proc("comm"));
     std::getline(comm, text);
-    return text;
+    return name_from(text.data(), text.size());
   }
   uint64_t resident_bytes() const override {
     uint64_t size = 0, resident = 0;
@@ -166,6 +167,16 @@ std::string advice_for_permission(Owner owner, int yama) {
 
 bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+std::string name_from(const char* bytes, size_t most) {
+  std::string name(bytes, strnlen(bytes, most));
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  for (size_t i = 1; i < name.size(); ++i) {  // and its second set of such characters, in UTF-8
+    if (name[i - 1] == '\xc2' && static_cast<unsigned char>(name[i]) < 0xa0) name[i - 1] = name[i] = '?';
+  }
+  return name;
 }
 
 std::unique_ptr<Memory> open_process(const std::string& number) {

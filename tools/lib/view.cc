@@ -83,13 +83,6 @@ View::View(const Memory& memory) : memory_(memory), image_{}, image_at_(0) {
   read_classes();
 }
 
-std::string name_from(const char* bytes, size_t most) {
-  std::string name(bytes, strnlen(bytes, most));
-  std::ranges::replace_if(
-      name, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return name;
-}
-
 View View::renewed() const {
   View now = *this;
   now.read_classes();
@@ -173,7 +166,7 @@ std::vector<bool> marked_units(const std::vector<UnitRun>& runs, uint32_t end) {
 std::string View::read_text(uint64_t address, size_t most) const {
   std::string text;
   for (char c; text.size() < most && memory_.try_read(address + text.size(), &c, 1) && c != '\0';) text += c;
-  return text;
+  return name_from(text.data(), text.size());
 }
 
 uint32_t View::frontier() const {

@@ -30,9 +30,6 @@ struct ClassShape {
   bool is_charged() const { return (flags & 4) != 0; }
 };
 
-// A name that a program gave, up to its NUL; what a terminal would obey becomes a question mark.
-std::string name_from(const char* bytes, size_t most);
-
 // What a descriptor says of the units that it stands for.
 struct Descriptor {
   uint64_t state;
