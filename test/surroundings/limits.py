@@ -11,6 +11,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 from programs import environment, failed, finish  # noqa: E402
@@ -35,10 +36,15 @@ SHOWN = re.compile(r"^```text hard limit\n(.*?)^```$", re.M | re.S)
 
 
 def run(mode, python, reslab, script, options):
-    done = subprocess.run([python, "-c", script], env=environment(mode, options) | {"LD_PRELOAD": reslab},
-                          capture_output=True, text=True, timeout=100, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        told = ":".join(filter(None, [options, f"stats_file={folder}/%p"]))
+        done = subprocess.run([python, "-c", script], env=environment(mode, told) | {"LD_PRELOAD": reslab},
+                              capture_output=True, text=True, timeout=100, check=False)
+        written = [path.read_text() for path in pathlib.Path(folder).iterdir()]
     if done.returncode != 0:
         failed(f"with {options}: status {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
+    if len(written) != 1 or f"\nmode={mode}\n" not in "\n" + written[0]:
+        failed(f"with {options}: not one process in mode {mode}: {written}")
     return done.stdout, done.stderr
 
 

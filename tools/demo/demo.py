@@ -216,7 +216,9 @@ INTRODUCTION = """\
 perl, as it is on this system, makes an index of the words in docs/, again and again. 4,000 times a second a signal
 interrupts it, and a preloaded signal handler writes a log line: localtime(), malloc and free, as the handler of Redis did
 (redis#213). When the signal arrives in the middle of malloc, the handler calls malloc while malloc is unfinished. (perl
-itself stays out of localtime and stdio here: their own locks would stop the handler whatever malloc does.)
+itself stays out of localtime and stdio here: their own locks would stop the handler whatever malloc does. TZ is not set, so
+that localtime() frees at each call; and a second thread watches, since a libc may leave its locks alone in a process of
+one thread, whose heap the same storm damages.)
 The storm is tools/demo/storm.cc, the program tools/demo/index.pl."""
 
 CLOSING = """

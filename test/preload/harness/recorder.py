@@ -7,6 +7,8 @@ its own pid and the part's name and then becomes the part by exec: the pid noted
 
 import pathlib
 
+from .work import Failure
+
 SCRIPT = """#!/bin/sh
 echo "$$ $1" >> '{notes}'
 exec "$@"
@@ -21,9 +23,11 @@ def make(run):
 
 
 def pids(run, name):
-    """The pids of all parts of that name, in the order of their start; the two runs must agree on how many."""
+    """The pids of all parts of that name, at least one, in the order of their start; the two runs must agree on how many."""
     lines = [line.split(" ", 1) for line in _notes(run).read_text().splitlines()]
     found = [int(pid) for pid, path in lines if pathlib.Path(path).name == name]
+    if not found:
+        raise Failure(f"no {name} was started")
     run.record(f"number of {name}", str(len(found)))
     return found
 

@@ -44,11 +44,12 @@ class Run:
         self.environment = (environment.preloaded(self.work, library, self.statistics) if library
                             else environment.plain(self.work))
 
-    def step(self, *argv, stdin=None, serves=None, keep=bytes, extra=None, label=None, status=0):
-        """Runs a command, which must end with `status`, and records `keep(stdout)`; gives it back finished.
+    def step(self, *argv, stdin=None, serves=None, keep=bytes, keep_errors=str, extra=None, label=None, status=0):
+        """Runs a command, which must end with `status`, and records `keep(stdout)` and `keep_errors(stderr)`; gives it back
+        finished.
 
         `serves`: this very process must have had at least so many allocations from reslab.
-        `keep`: picks the comparable part of the output, where it tells times or pids.
+        `keep`, `keep_errors`: pick the comparable part of the output, where it tells times or pids.
         """
         try:
             finished = processes.run(argv, env=self._environment(extra), cwd=self.work,
@@ -56,7 +57,9 @@ class Run:
         except processes.TimeLimit as reached:
             raise Failure(f"{self._command(argv)}\n{reached}") from None
         self.ended(finished, status=status, serves=serves)
-        self.record(label or " ".join(map(str, argv))[:120], keep(finished.stdout))
+        label = label or " ".join(map(str, argv))[:120]
+        self.record(label, keep(finished.stdout))
+        self.record(f"what is told by {label}", keep_errors(finished.stderr))
         return finished
 
     def start(self, *argv, extra=None):

@@ -7,6 +7,8 @@ one file a process, whose first events name the command line and whose name ends
 
 import json
 
+from harness.work import Failure
+
 NEEDS = {"/usr/bin/git": "git"}
 SECONDS = 120
 CONFIG = """\
@@ -50,20 +52,20 @@ def work(run):
     git("-C", "copy", "rev-list", "--all", "--objects")
     run.record_files("copy/file0", "copy/file1")
     for command, at_least in (("pack-objects", 1_000), ("index-pack", 150)):
-        pids = _pids(trace, command)
-        run.record(f"whether there were git {command}", str(pids != []))
-        for pid in pids:
+        for pid in _pids(trace, command):
             run.claim(pid, f"git {command}", at_least)
 
 
 def _pids(trace, command):
-    """The pids of the git processes that ran this command."""
+    """The pids of the git processes that ran this command, at least one."""
     found = []
     for path in sorted(trace.iterdir()):
         events = map(json.loads, path.read_text().splitlines())
         words = next(event["argv"] for event in events if event["event"] == "start")
         if command in words:
             found.append(int(path.name.rpartition("-P")[2], 16))
+    if not found:
+        raise Failure(f"no git {command} was started")
     return found
 
 
