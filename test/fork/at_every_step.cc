@@ -237,6 +237,9 @@ using AtStep = void (*)(uint64_t step, void*);
   hand_of_forker.free_all();
   if (operation->clean_up != nullptr) operation->clean_up();
   if (last_deed != nullptr) {
+    // A child that was forked before the repair had its mark has repaired a part, in the handler, and owes the rest, and
+    // what that finds lost, to its next plain allocation.
+    reslab_free(reslab_malloc(kRunBytes));
     deceased.expect_its_estate();
   } else {
     after.take();
