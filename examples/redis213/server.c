@@ -9,7 +9,7 @@
  * What one learns here: nothing in this program is made for reslab, and nothing in it was changed. It works because the
  * malloc under it may be called from a handler that interrupted it:
  *
- *   reslab-run redis213 /tmp/socket
+ *   reslab run redis213 /tmp/socket
  *
  * One thing malloc cannot mend: localtime and stdio have locks of their own. While clients are served the program calls
  * neither, except in its handler; else it would stand still in libc.

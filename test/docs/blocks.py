@@ -106,7 +106,7 @@ class Place:
         self.build, self.source, self.folder = Path(build), source, folder
         root = folder / "root"
         self.libraries = install(build, root)
-        commands = next(path.parent for path in root.rglob("reslab-run"))
+        commands = next(path.parent for path in root.rglob("bin/reslab"))
         path = f"{commands}:{self.build / 'examples'}:{os.environ['PATH']}"
         self.env = os.environ | {"PKG_CONFIG_PATH": str(self.libraries / "pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": str(root),
                                  "LD_LIBRARY_PATH": str(self.libraries), "PATH": path}

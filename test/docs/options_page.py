@@ -11,7 +11,10 @@ from pathlib import Path
 HEAD = """# Options
 
 `RESLAB_OPTIONS="name=value:name=value"` in the environment, read when the process first allocates; ignored in set-uid
-programs; unknown names are reported once. `RESLAB_OPTIONS=help` prints this list, `reslab info` those of a running process.
+programs. What is unknown, or no value of its option, is reported and ignored; of a name given twice the last value counts; a
+text has at most 255 bytes and ends at the next `:`. `RESLAB_OPTIONS=help` prints this list, `reslab info` the options of a
+running process.
+
 Sizes take `k`, `m` and `g`; a flag's bare name switches it on. What is called live a program may set at any time by
 `reslab_option_set`.
 
