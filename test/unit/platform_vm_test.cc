@@ -8,10 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "platform/page_size.h"
 #include "platform/small_file.h"
@@ -105,6 +107,26 @@ TEST_F(VmTest, MovedPagesLeaveZerosBehind) {
   EXPECT_TRUE(is_all(to, kBytes, 7));
   EXPECT_TRUE(is_all(from, kBytes, 0));
   memset(from, 9, kBytes);  // still writable
+  vm_release(from, kBytes);
+  vm_release(to, kBytes);
+}
+
+// A late pop of a deferred list may read there at any moment.
+TEST_F(VmTest, WherePagesMoveToIsNeverUnmapped) {
+  char* from = static_cast<char*>(vm_map(kBytes));
+  char* to = static_cast<char*>(vm_map(kBytes));
+  std::atomic<bool> done{false};
+  std::atomic<uint64_t> reads{0};
+  std::thread reader([&] {
+    for (; !done; reads.fetch_add(1)) static_cast<void>(*static_cast<volatile char*>(to));
+  });
+  while (reads == 0) std::this_thread::yield();
+  for (int round = 0; round < 5000; ++round) {
+    *from = 1;
+    ASSERT_EQ(vm_move_pages(from, to, kBytes), Moved::kDone);
+  }
+  done = true;
+  reader.join();
   vm_release(from, kBytes);
   vm_release(to, kBytes);
 }
