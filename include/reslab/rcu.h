@@ -84,7 +84,8 @@ RESLAB_API
 void reslab_gp_expedite(void) RESLAB_NOEXCEPT;
 
 /* Waits until all that was given to reslab_free_rcu by calls that have returned is freed. Any number of threads may.
- * 0, or EDEADLK: then it may not be. Class maintenance. After kvfree_rcu_barrier(). */
+ * 0, or EDEADLK: then it may not be, or the system has come to refuse membarrier, without which what was retired last
+ * cannot be taken. Class maintenance. After kvfree_rcu_barrier(). */
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_rcu_barrier(void) RESLAB_NOEXCEPT;
 

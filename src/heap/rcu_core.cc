@@ -57,6 +57,7 @@ bool start(const RcuClient* client) {
 
 size_t arena_bytes() { return size_t{arena().window().units} << kUnitShift; }
 uint32_t slot_count() { return slots().count(); }
+uint32_t id_count() { return root().cpu.regions; }
 // While a debug mode is on, each object goes by its bit, which knows at once of a second time.
 PageWay page_way() {
   if (debug_is_on()) return PageWay::kNone;
@@ -251,6 +252,7 @@ constexpr RcuCore kTable = {
     .start = start,
     .options = options,
     .slots = slot_count,
+    .ids = id_count,
     .arena_bytes = arena_bytes,
     .page_way = page_way,
     .fence = rseq_fence,

@@ -18,7 +18,7 @@
 
 namespace reslab {
 
-inline constexpr uint32_t kRcuCoreVersion = 4;
+inline constexpr uint32_t kRcuCoreVersion = 5;
 
 // How retired objects' pointers are put into pages: not at all; by sections of whoever is on a CPU, when others' can be
 // waited for; by compare-and-swap.
@@ -32,6 +32,7 @@ struct RcuCore {
   bool (*start)(const RcuClient* client);
   const Options& (*options)();
   uint32_t (*slots)();
+  uint32_t (*ids)();  // that a section may find: one above the slots has no page, but what it reads is there
   size_t (*arena_bytes)();
   PageWay (*page_way)();
   bool (*fence)();

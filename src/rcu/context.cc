@@ -25,6 +25,8 @@ void refuse_waiting(const char* call, int error) {
   switch (error) {
     case EDEADLK:
       return refuse(call, "where no grace period can end any more");
+    case EPERM:
+      return refuse(call, "without the fence of membarrier, which the system refuses by now");
     case ENOTSUP:
       return refuse(call, "without a core of this version");
     default:

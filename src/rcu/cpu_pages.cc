@@ -30,7 +30,7 @@ bool CpuPages::commit(uint32_t slot, uint32_t page) {
   const uint32_t first = page * PagePool::kWords;
   const uint64_t next = uint64_t{first + PagePool::kWords} << 32 | (first + PagePool::kFirst);
   RESLAB_HOOK("rcu_renew");
-  if (section_renew(header, state_word, state, next) != Section::kDone) return false;
+  if (section_renew(slot, header, state_word, state, next) != Section::kDone) return false;
   RESLAB_HOOK("rcu_renewed");
   if (old != 0) pool_->mark_full(old, PageState::of(state).use, PagePool::kPointers);
   return true;
@@ -87,11 +87,16 @@ void CpuPages::take_off_empty(Cpu& cpu, uint32_t page) {
   pool_->make_spare(page);
 }
 
-// The fence is refused, although it was granted at the start: the page stays where it was.
+// The fence is refused, although it was granted at the start: the page stays where it was. By compare-and-swap, as a renewal
+// in flight may put another page there. Ends: what is in flight commits once, and nothing begins on a closed header.
 void CpuPages::reopen(Cpu& cpu) {
-  const uint64_t now = cpu.header.load(std::memory_order_relaxed);
-  if (end_of(now) != 0) return;
-  end_half(cpu).store((page_below(top_of(now)) + 1) * PagePool::kWords, std::memory_order_release);
+  uint64_t now = cpu.header.load(std::memory_order_relaxed);
+  for ([[maybe_unused]] int round : for_tries(kCasTries)) {
+    if (end_of(now) != 0) return;
+    const uint64_t end = (page_below(top_of(now)) + 1) * PagePool::kWords;
+    RESLAB_HOOK("rcu_reopen");
+    if (cpu.header.compare_exchange_weak(now, end << 32 | top_of(now), std::memory_order_release)) return;
+  }
 }
 
 void CpuPages::finish_drains() {
@@ -100,8 +105,9 @@ void CpuPages::finish_drains() {
   }
 }
 
-void CpuPages::drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)()) {
+bool CpuPages::drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)()) {
   constexpr uint32_t kAtOnce = 64;
+  bool is_granted = true;
   for (uint32_t begin = 0; begin < slots_; begin += kAtOnce) {
     const uint32_t count = slots_ - begin < kAtOnce ? slots_ - begin : kAtOnce;
     uint64_t closed = 0;
@@ -114,12 +120,14 @@ void CpuPages::drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)()) {
     if (closed == 0) continue;
     RESLAB_HOOK("rcu_closed");
     const bool fenced = fence();
+    is_granted = is_granted && fenced;
     for (; closed != 0; closed &= closed - 1) {
       Cpu& cpu = cpus_[begin + static_cast<uint32_t>(__builtin_ctzll(closed))];
       if (fenced) drain_closed(cpu);
       else reopen(cpu);
     }
   }
+  return is_granted;
 }
 
 void CpuPages::visit(SeeObjects see, void* context) const {

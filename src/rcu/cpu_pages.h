@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pages being filled by restartable sections: one for each slot.
 //
-//   header   {top:32, end:32} of a slot's page, as indices of words of all pages. 0: no page. {top, 0}: closed, the
-//            reclaimer is about to take the page; a push in flight still commits its top, which is how the reclaimer, or
+//   header   {top:32, end:32} of a slot's page, as indices of words of all pages. 0: no page, as it stays where a thread's
+//            id is no slot (platform/cpu.h): a renewal names its slot. {top, 0}: closed, the reclaimer is about to take the page; a push in flight still commits its top, which is how the reclaimer, or
 //            a child forked meanwhile, knows what is in it
 //
 //                   push   renew   drain             handler on the same thread   child after fork
@@ -23,7 +23,7 @@ namespace reslab {
 
 class CpuPages {
  public:
-  static size_t slot_bytes(uint32_t slots) { return slots * sizeof(Cpu); }
+  static size_t id_bytes(uint32_t ids) { return ids * sizeof(Cpu); }
   // Behind the pool's; before any other call, once.
   void init(PagePool& pool, uint32_t slots);
   char* cpus() const { return reinterpret_cast<char*>(cpus_); }
@@ -33,8 +33,8 @@ class CpuPages {
 
   // --- the reclaimer's
   // Takes the pages being filled off their slots: all of them, or those that are so old. Bounded: one look at each
-  // slot.
-  void drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)());
+  // slot. False: the fence is refused, and what is to go stays where it was.
+  bool drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)());
   // In a child after fork.
   void finish_drains();
   // The reclaimer's, or the audit's while that holds still: each object in a page that is being filled.

@@ -17,7 +17,7 @@ class OpenPages {
   bool init(PagePool& pool, const RcuCore& core, PageWay way) {
     const uint32_t slots = core.slots();
     const bool shared = way == PageWay::kShared;
-    const size_t slot_bytes = shared ? SharedPages::slot_bytes(slots) : CpuPages::slot_bytes(slots);
+    const size_t slot_bytes = shared ? SharedPages::slot_bytes(slots) : CpuPages::id_bytes(core.ids());
     if (!pool.init(slot_bytes, core.measure, shared)) return false;
     if (shared) shared_.init(pool, slots);
     else by_cpu_.init(pool, slots);
@@ -32,9 +32,10 @@ class OpenPages {
     return way() == PageWay::kShared ? shared_.has_open() : way() == PageWay::kByCpu && by_cpu_.has_open();
   }
   // The reclaimer's, as in cpu_pages.h; not without pages.
-  void drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)()) {
-    if (way() == PageWay::kShared) shared_.drain(now_ns, age_ns);
-    else by_cpu_.drain(now_ns, age_ns, fence);
+  bool drain(uint64_t now_ns, uint64_t age_ns, bool (*fence)()) {
+    if (way() == PageWay::kByCpu) return by_cpu_.drain(now_ns, age_ns, fence);
+    shared_.drain(now_ns, age_ns);
+    return true;
   }
   void finish_drains() {
     if (way() == PageWay::kShared) shared_.finish_drains();

@@ -51,7 +51,10 @@ void Reclaimer::take_in(Scope scope, uint64_t now) {
   const RcuCore& core = rcu.core();
   Retired taken = {0, 0};
   if (rcu.has_pages()) {
-    if (scope != Scope::kFull) rcu.open.drain(now, scope == Scope::kAll ? 0 : age_ns(), core.fence);
+    if (scope != Scope::kFull) {
+      const bool drained = rcu.open.drain(now, scope == Scope::kAll ? 0 : age_ns(), core.fence);
+      takes_open_.store(drained, std::memory_order_relaxed);
+    }
     rcu.pages.take_full([&](void* const* objects, uint32_t count) {
       const Retired page = core.take_in(objects, count);
       taken.objects += page.objects;

@@ -30,6 +30,8 @@ constexpr char kCall[] = "reslab_free_rcu";
 
 // The reclaimer looks at once when pages run short, otherwise when it next may.
 void tell_reclaimer(Doorbell::Call call) {
+  // Before the doorbell is looked at: the first page of a slot has been put there without a locked operation.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   Doorbell& bell = rcu.reclaimer.bell();
   if (bell.has_sleeper() && !rcu.core().in_nolock_scope()) bell.ring(call);
 }

@@ -52,7 +52,7 @@ extern constinit RcuFallback rcu_fallback __attribute__((visibility("hidden")));
 #else
 namespace reslab {
 inline Section section_retire(void*) { return Section::kUnregistered; }
-inline Section section_renew(uint64_t, const std::atomic<uint64_t>*, uint64_t, uint64_t) {
+inline Section section_renew(uint32_t, uint64_t, const std::atomic<uint64_t>*, uint64_t, uint64_t) {
   return Section::kUnregistered;
 }
 }  // namespace reslab

@@ -74,10 +74,14 @@ unregistered:
   return Section::kUnregistered;
 }
 
-inline Section section_renew(uint64_t header, const std::atomic<uint64_t>* state_word, uint64_t state, uint64_t next) {
+inline Section section_renew(uint32_t slot, uint64_t header, const std::atomic<uint64_t>* state_word, uint64_t state,
+                             uint64_t next) {
   uintptr_t cpu, seen;
   asm volatile goto(
       RESLAB_RCU_BEGIN
+      "ldr %w[seen], [%[slot]]\n"
+      "cmp %w[seen], %w[id]\n"
+      "b.ne %l[boundary]\n"
       "ldr %[seen], [%[cpu]]\n"
       "cmp %[seen], %[header]\n"
       "b.ne %l[boundary]\n"
@@ -87,7 +91,7 @@ inline Section section_renew(uint64_t header, const std::atomic<uint64_t>* state
       "str %[next], [%[cpu]]\n"  // commit
       RESLAB_RCU_END
       : [cpu] "=&r"(cpu), [seen] "=&r"(seen)
-      : RESLAB_RCU_INPUTS, [header] "r"(header), [state_word] "r"(state_word), [state] "r"(state), [next] "r"(next)
+      : RESLAB_RCU_INPUTS, [id] "r"(slot), [header] "r"(header), [state_word] "r"(state_word), [state] "r"(state), [next] "r"(next)
       : "memory", "cc"
       : boundary, aborted, unregistered);
   return Section::kDone;

@@ -69,10 +69,13 @@ unregistered:
   return Section::kUnregistered;
 }
 
-inline Section section_renew(uint64_t header, const std::atomic<uint64_t>* state_word, uint64_t state, uint64_t next) {
+inline Section section_renew(uint32_t slot, uint64_t header, const std::atomic<uint64_t>* state_word, uint64_t state,
+                             uint64_t next) {
   uintptr_t cpu;
   asm volatile goto(
       RESLAB_RCU_BEGIN
+      "cmpl %[id], %%fs:(%[slot])\n"
+      "jne %l[boundary]\n"
       "cmpq %[header], (%[cpu])\n"
       "jne %l[boundary]\n"
       "cmpq %[state], (%[state_word])\n"
@@ -80,7 +83,7 @@ inline Section section_renew(uint64_t header, const std::atomic<uint64_t>* state
       "movq %[next], (%[cpu])\n"  // commit
       RESLAB_RCU_END
       : [cpu] "=&r"(cpu)
-      : RESLAB_RCU_INPUTS, [header] "r"(header), [state_word] "r"(state_word), [state] "r"(state), [next] "r"(next)
+      : RESLAB_RCU_INPUTS, [id] "r"(slot), [header] "r"(header), [state_word] "r"(state_word), [state] "r"(state), [next] "r"(next)
       : "memory", "cc"
       : boundary, aborted, unregistered);
   return Section::kDone;

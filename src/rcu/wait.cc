@@ -106,7 +106,10 @@ int reslab_rcu_barrier(void) noexcept {
   if (ended_alone()) return 0;
   const uint32_t number = rcu.reclaimer.ask_for_barrier();
   rcu.reclaimer.bell().wake();
-  return wait_until("reslab_rcu_barrier", [&] { return rcu.reclaimer.barrier_is_done(number); });
+  const int lost = wait_until("reslab_rcu_barrier", [&] { return rcu.reclaimer.barrier_is_done(number); });
+  if (lost != 0 || rcu.reclaimer.takes_open()) return lost;
+  refuse_waiting("reslab_rcu_barrier", EPERM);
+  return EDEADLK;
 }
 
 int reslab_free_rcu_wait(void* ptr) noexcept {
