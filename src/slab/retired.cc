@@ -53,10 +53,21 @@ Retired take_word(uint32_t unit, ClassId cls, const RetiredWords& words, uint32_
   return {objects, objects * retired_object_bytes(unit, cls)};
 }
 
+// acquire: what the slab is by then is seen behind this.
+bool has_pending_bits(uint32_t unit, ClassId cls) {
+  if (!has_retired_bits(cls)) return false;
+  const RetiredWords words = retired_words(unit, cls);
+  for (uint32_t word = 0; word < words.count; ++word) {
+    if (words.pending[word].load(std::memory_order_acquire) != 0) return true;
+  }
+  return false;
+}
+
 Retired take_unit(uint32_t unit, void (*twice)(void*)) {
-  const ClassId cls = slab_identity(unit).cls;
   Retired taken = {0, 0};
-  if (!has_retired_bits(cls)) return taken;
+  // A search comes to slabs that nobody holds: only a bit that is set keeps one what it is.
+  if (!has_pending_bits(unit, slab_identity(unit).cls)) return taken;
+  const ClassId cls = slab_identity(unit).cls;
   const RetiredWords words = retired_words(unit, cls);
   for (uint32_t word = 0; word < words.count; ++word) {
     const Retired some = take_word(unit, cls, words, word, twice);
