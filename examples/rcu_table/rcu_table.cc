@@ -5,13 +5,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
+#include <unistd.h>
 #define URCU_API_MAP
 #include <urcu/urcu-memb.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 
 #include "table.h"
 
@@ -60,28 +60,41 @@ void on_profile(int) {
   errno = saved;
 }
 
-void* read_table(void* seed) {
-  uint64_t state = reinterpret_cast<uintptr_t>(seed), count = 0;
-  urcu_memb_register_thread();
-  for (; !stop.load(std::memory_order_relaxed); ++count) look_up(next(state) % kKeys);
-  lookups.fetch_add(count);
+void mask_profile(int how) {
   sigset_t profile;
   sigemptyset(&profile);
   sigaddset(&profile, SIGPROF);
-  pthread_sigmask(SIG_BLOCK, &profile, nullptr);  // no longer a reader
-  urcu_memb_unregister_thread();
+  pthread_sigmask(how, &profile, nullptr);
+}
+
+// A thread whose handler reads, for as long as this lives: begun with the signal blocked, as before and behind it the handler
+// would read unseen.
+class Reader {
+ public:
+  Reader() {
+    urcu_memb_register_thread();
+    mask_profile(SIG_UNBLOCK);
+  }
+  ~Reader() {
+    mask_profile(SIG_BLOCK);
+    urcu_memb_unregister_thread();
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+};
+
+void* read_table(void* seed) {
+  uint64_t state = reinterpret_cast<uintptr_t>(seed), count = 0;
+  const Reader reader;
+  for (; !stop.load(std::memory_order_relaxed); ++count) look_up(next(state) % kKeys);
+  lookups.fetch_add(count);
   return nullptr;
 }
 
 void* write_table(void* seed) {
   uint64_t state = reinterpret_cast<uintptr_t>(seed);
-  urcu_memb_register_thread();
+  const Reader reader;
   while (!stop.load(std::memory_order_relaxed)) change(next(state), 100);
-  sigset_t profile;
-  sigemptyset(&profile);
-  sigaddset(&profile, SIGPROF);
-  pthread_sigmask(SIG_BLOCK, &profile, nullptr);
-  urcu_memb_unregister_thread();
   return nullptr;
 }
 
@@ -90,8 +103,8 @@ void* write_table(void* seed) {
 int main(int count, char** arguments) {
   const int seconds = count > 1 ? atoi(arguments[1]) : 3;
   if (seconds < 1 || reslab_rcu_init(&urcu_memb_flavor) != 0) return fputs("usage: rcu_table [SECONDS]\n", stderr), 2;
-  urcu_memb_register_thread();
   signal(SIGPROF, on_profile);
+  mask_profile(SIG_BLOCK);  // threads begin with it
   const itimerval every = {{0, 1000}, {0, 1000}};
   pthread_t threads[4];
   for (int i = 0; i < 4; ++i) {
@@ -99,7 +112,7 @@ int main(int count, char** arguments) {
       abort();
   }
   setitimer(ITIMER_PROF, &every, nullptr);
-  for (timespec left = {seconds, 0}; nanosleep(&left, &left) != 0 && errno == EINTR;) {}
+  sleep(static_cast<unsigned>(seconds));
   stop.store(true);
   for (pthread_t thread : threads) pthread_join(thread, nullptr);
   const itimerval never = {};
@@ -112,6 +125,5 @@ int main(int count, char** arguments) {
          static_cast<unsigned long long>(lookups.load()), static_cast<unsigned long long>(changes.load()),
          static_cast<unsigned long long>(in_handler.load()), static_cast<unsigned long long>(stats.freed),
          static_cast<unsigned long long>(stats.grace_periods), static_cast<unsigned long long>(stats.pending_objects));
-  urcu_memb_unregister_thread();
   return in_handler.load() > 0 && stats.pending_objects == 0 && lookups.load() > 0 ? 0 : 1;
 }
