@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forks while other threads are inside the allocator, by fork, by _Fork and by the bare system call, from the main
+// Forks while other threads are inside the allocator and one is inside stdio, by fork, by _Fork and by the bare system call, from the main
 // thread and from a handler that interrupted the library itself. Each child finds a heap that other threads, which it
-// does not have, left in the middle of things. It has to allocate, to free what they had allocated, to pass the audit,
-// and to fork a child of its own that does the same. The long form goes on so for its time. For lesson 29 of
+// does not have, left in the middle of things. It has to allocate, to free what they had allocated, to use stdio if libc
+// knows of the fork, to pass the audit, and to fork a child of its own that does the same. The long form goes on so for its time. For lesson 29 of
 // docs/lessons.md.
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -59,9 +60,18 @@ using Fork = pid_t (*)();
 constexpr struct {
   const char* name;
   Fork call;
-} kForms[] = {{"a child of fork", [] { return fork(); }},
-              {"a child of _Fork", [] { return _Fork(); }},
-              {"a child of the system call fork", [] { return static_cast<pid_t>(syscall(SYS_fork)); }}};
+  bool frees_stdio;  // libc takes the locks of stdio for it, and frees them in the child
+} kForms[] = {{"a child of fork", [] { return fork(); }, true},
+              {"a child of _Fork", [] { return _Fork(); }, false},
+              {"a child of the system call fork", [] { return static_cast<pid_t>(syscall(SYS_fork)); }, false}};
+
+// A file is an object, and so is its buffer.
+void write_file() {
+  FILE* const file = fopen("/dev/null", "we");
+  if (file == nullptr) fail("/dev/null: %s", strerrordesc_np(errno));
+  fprintf(file, "as programs do that are forked meanwhile: %d\n", getpid());
+  fclose(file);
+}
 
 void fork_and_wait(unsigned form, int generation);
 
@@ -76,6 +86,7 @@ void fork_and_wait(unsigned form, int generation);
   expect_sound_heap("in a child, at once");
   for (size_t i = 0; i < 200; i++) slots.mixed_step(kChild, random, tally);
   for (size_t i = 0; i < 4; i++) worker.one_round(slots, tally);
+  if (kForms[form].frees_stdio) write_file();
   if (generation < kGenerations) fork_and_wait(form, generation + 1);
   slots.release_all(random);
   expect_sound_heap("in a child, with the slots empty");
@@ -121,10 +132,14 @@ void fork_under_load(unsigned count) {
       while (!stop.load(std::memory_order_relaxed)) workers[i].one_round(slots, tally);
     });
   }
+  std::thread writer([] {
+    while (!stop.load(std::memory_order_relaxed)) write_file();
+  });
   std::thread struck(fork_from_handlers, count);
   for (unsigned i = 0; i < count; i++) fork_and_wait(i % std::size(kForms), 1);
   struck.join();
   stop = true;
+  writer.join();
   for (std::thread& thread : threads) thread.join();
 }
 
