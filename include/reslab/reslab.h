@@ -211,7 +211,8 @@ RESLAB_API RESLAB_CHECK_RESULT
 int reslab_reserve_refill(reslab_reserve* reserve) RESLAB_NOEXCEPT;
 
 /* Frees the reserve and what is left in it; NULL does nothing. 0; EBUSY while another thread is inside one of the calls
- * above, EDEADLK where it was refused: then nothing has happened. Class maintenance, errno kept. */
+ * above, or for ever where one was left by a jump, EDEADLK where it was refused: then nothing has happened. Class
+ * maintenance, errno kept. */
 RESLAB_API RESLAB_CHECK_RESULT
 int reslab_reserve_destroy(reslab_reserve* reserve) RESLAB_NOEXCEPT;
 
@@ -263,8 +264,8 @@ int reslab_cache_destroy(reslab_cache* cache) RESLAB_NOEXCEPT;
 RESLAB_API RESLAB_CHECK_RESULT
 void* reslab_cache_alloc(reslab_cache* cache) RESLAB_NOEXCEPT;
 
-/* An object of the cache, or NULL. `flags`: as for reslab_malloc_nolock; RESLAB_ZERO is refused for constructed
- * objects. Where there is a constructor, of existing slabs only: it is called in plain calls alone. Class any. */
+/* An object of the cache, or NULL. `flags`: as for reslab_malloc_nolock; a node has no effect, RESLAB_ZERO is refused for
+ * constructed objects. Where there is a constructor, of existing slabs only: it is called in plain calls alone. Class any. */
 RESLAB_API RESLAB_CHECK_RESULT
 void* reslab_cache_alloc_nolock(reslab_cache* cache, unsigned flags) RESLAB_NOEXCEPT;
 
@@ -332,8 +333,8 @@ void reslab_group_leave(void) RESLAB_NOEXCEPT;
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(2)
 void* reslab_group_malloc(reslab_group* group, size_t size) RESLAB_NOEXCEPT;
 
-/* reslab_malloc_nolock(`size`, `flags`), charged to the group. Class any: before it fails it collects what CPUs hold of
- * the budget, in steps bounded by groups and CPUs. */
+/* reslab_malloc_nolock(`size`, `flags`), charged to the group; a node has no effect. Class any: before it fails it
+ * collects what CPUs hold of the budget, in steps bounded by groups and CPUs. */
 RESLAB_API RESLAB_FRESH RESLAB_SIZED_BY(2)
 void* reslab_group_malloc_nolock(reslab_group* group, size_t size, unsigned flags) RESLAB_NOEXCEPT;
 
