@@ -2,8 +2,9 @@
 // Pages being filled by restartable sections: one for each slot.
 //
 //   header   {top:32, end:32} of a slot's page, as indices of words of all pages. 0: no page, as it stays where a thread's
-//            id is no slot (platform/cpu.h): a renewal names its slot. {top, 0}: closed, the reclaimer is about to take the page; a push in flight still commits its top, which is how the reclaimer, or
-//            a child forked meanwhile, knows what is in it
+//            id is no slot (platform/cpu.h): a renewal names its slot. {top, 0}: closed, the reclaimer is about to take
+//            the page; a push in flight still commits its top, which is how the reclaimer, or a child forked meanwhile,
+//            knows what is in it
 //
 //                   push   renew   drain             handler on the same thread   child after fork
 //   push, renew     yes    yes     yes               yes                          whole; see page_pool.h, G3

@@ -53,7 +53,7 @@ void Reclaimer::take_in(Scope scope, uint64_t now) {
   if (rcu.has_pages()) {
     if (scope != Scope::kFull) {
       const bool drained = rcu.open.drain(now, scope == Scope::kAll ? 0 : age_ns(), core.fence);
-      takes_open_.store(drained, std::memory_order_relaxed);
+      if (!drained) barriers_refused_.store(uint64_t{1} << 32 | batch_barrier_, std::memory_order_relaxed);
     }
     rcu.pages.take_full([&](void* const* objects, uint32_t count) {
       const Retired page = core.take_in(objects, count);

@@ -24,8 +24,12 @@ class Reclaimer {
   bool barrier_is_done(uint32_t number) const {
     return static_cast<int32_t>(barriers_done_.load(std::memory_order_acquire) - number) >= 0;
   }
-  // Not where the system refuses the fence by now: what lies in pages that are being filled stays there.
-  bool takes_open() const { return takes_open_.load(std::memory_order_relaxed); }
+  // One that is done, by a batch that the system refused the fence, or before such a one: what lay in pages that were being
+  // filled may be there still.
+  bool barrier_is_refused(uint32_t number) const {
+    const uint64_t refused = barriers_refused_.load(std::memory_order_relaxed);
+    return refused != 0 && static_cast<int32_t>(static_cast<uint32_t>(refused) - number) >= 0;
+  }
   uint32_t barriers() const { return barriers_asked_.load(std::memory_order_relaxed); }
   void hurry() { hurry_.store(true, std::memory_order_seq_cst); }
   Doorbell& bell() { return bell_; }
@@ -81,7 +85,7 @@ class Reclaimer {
 
   std::atomic<uint32_t> barriers_asked_{0};
   std::atomic<uint32_t> barriers_done_{0};
-  std::atomic<bool> takes_open_{true};  // relaxed: before barriers_done_
+  std::atomic<uint64_t> barriers_refused_{0};  // {any:1, the last:32}; relaxed: before barriers_done_
   std::atomic<bool> hurry_{false};
   std::atomic<bool> stop_{false};
   std::atomic<uint32_t> holders_{0};

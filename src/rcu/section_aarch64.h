@@ -91,7 +91,8 @@ inline Section section_renew(uint32_t slot, uint64_t header, const std::atomic<u
       "str %[next], [%[cpu]]\n"  // commit
       RESLAB_RCU_END
       : [cpu] "=&r"(cpu), [seen] "=&r"(seen)
-      : RESLAB_RCU_INPUTS, [id] "r"(slot), [header] "r"(header), [state_word] "r"(state_word), [state] "r"(state), [next] "r"(next)
+      : RESLAB_RCU_INPUTS, [id] "r"(slot), [header] "r"(header), [state_word] "r"(state_word), [state] "r"(state),
+        [next] "r"(next)
       : "memory", "cc"
       : boundary, aborted, unregistered);
   return Section::kDone;

@@ -107,7 +107,7 @@ int reslab_rcu_barrier(void) noexcept {
   const uint32_t number = rcu.reclaimer.ask_for_barrier();
   rcu.reclaimer.bell().wake();
   const int lost = wait_until("reslab_rcu_barrier", [&] { return rcu.reclaimer.barrier_is_done(number); });
-  if (lost != 0 || rcu.reclaimer.takes_open()) return lost;
+  if (lost != 0 || !rcu.reclaimer.barrier_is_refused(number)) return lost;
   refuse_waiting("reslab_rcu_barrier", EPERM);
   return EDEADLK;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forks while other threads are inside the allocator and one is inside stdio, by fork, by _Fork and by the bare system call, from the main
-// thread and from a handler that interrupted the library itself. Each child finds a heap that other threads, which it
-// does not have, left in the middle of things. It has to allocate, to free what they had allocated, to use stdio if libc
-// knows of the fork, to pass the audit, and to fork a child of its own that does the same. The long form goes on so for its time. For lesson 29 of
-// docs/lessons.md.
+// Forks while other threads are inside the allocator and one is inside stdio, by fork, by _Fork and by the bare system
+// call, from the main thread and from a handler that interrupted the library itself. Each child finds a heap that other
+// threads, which it does not have, left in the middle of things. It has to allocate, to free what they had allocated, to
+// use stdio if libc knows of the fork, to pass the audit, and to fork a child of its own that does the same. The long form
+// goes on so for its time. For lesson 29 of docs/lessons.md.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
