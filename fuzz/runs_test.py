@@ -138,6 +138,8 @@ PLANTED = {
     "options": "each option has the value that was said last and is good",
     "misuse": "a mistake ends in its report",
     "heap_image": "a reader of a damaged heap says what is wrong",
+    "core_file": "a core file is refused by a Failure, not by",
+    "pprof": "a profile is refused by a Failure, not by",
 }
 
 

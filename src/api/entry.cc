@@ -252,12 +252,12 @@ namespace {
 
 // The class of a free always comes from the unit map: an object may have been served by a larger class than its size
 // says (14). The size is only checked, where that is asked for: with the option, frees have no fast path (heap/root.cc).
-void free_sized_entry(void* object, size_t bytes) {
+void free_sized_entry(void* object, size_t bytes) noexcept {
   if (__builtin_expect(fast_free(object), 1)) return;
   free_sized_slow(object, bytes, 16, "free_sized");
 }
 
-void free_aligned_sized_entry(void* object, size_t align, size_t bytes) {
+void free_aligned_sized_entry(void* object, size_t align, size_t bytes) noexcept {
   if (__builtin_expect(fast_free(object), 1)) return;
   free_sized_slow(object, bytes, align, "free_aligned_sized");
 }

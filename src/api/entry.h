@@ -26,7 +26,8 @@ void* fail_with(int error);
 // NULL of an allocation of class any, counted. Cold and out of line: who comes here has no frame.
 [[gnu::cold, gnu::noinline]] void* fail_nolock();
 
-// The slow entries, out of line so that the fast path needs no stack frame. They set errno to ENOMEM on failure.
+// The slow entries, out of line so that the fast path needs no stack frame. They set errno to ENOMEM on failure. Those that
+// the operators delete end in are noexcept, for otherwise these would need std::terminate.
 void* malloc_slow(size_t bytes);
 void* calloc_slow(size_t bytes);
 void free_slow(void* object) noexcept;
@@ -51,8 +52,8 @@ void* reallocarray_entry(void* object, size_t count, size_t bytes);
 // EINVAL for an alignment that is no power of two.
 void* aligned_entry(size_t align, size_t bytes);
 int posix_memalign_entry(void** out, size_t align, size_t bytes);
-void free_sized_entry(void* object, size_t bytes);
-void free_aligned_sized_entry(void* object, size_t align, size_t bytes);
+void free_sized_entry(void* object, size_t bytes) noexcept;
+void free_aligned_sized_entry(void* object, size_t align, size_t bytes) noexcept;
 size_t usable_size_entry(const void* object);
 
 }  // namespace reslab

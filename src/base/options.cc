@@ -203,12 +203,18 @@ void parse_one(Options& options, Speak speak, const char* all, const char*& curs
 // The constructor sets `environ` and this name; a program may take its environment away later, and is heard.
 bool libc_has_begun() { return environ != nullptr || *program_invocation_name != '\0'; }
 
-// As getenv. Under an auditor (LD_AUDIT) the loader itself allocates, before libc's constructor.
-const char* options_in_environment() {
-  if (libc_has_begun() || &__libc_stack_end == nullptr) return getenv("RESLAB_OPTIONS");
-  constexpr char kBegin[] = "RESLAB_OPTIONS=";
+// Under an auditor (LD_AUDIT) the loader itself allocates, before libc's constructor: then what the kernel has put on the
+// stack. nullptr: there is none.
+const char* const* environment() {
+  if (libc_has_begun() || &__libc_stack_end == nullptr) return environ;
   const auto* count = static_cast<const size_t*>(__libc_stack_end);  // of arguments; these follow, and a NULL
-  for (const auto* text = reinterpret_cast<const char* const*>(count + 1 + *count + 1); *text != nullptr; ++text) {
+  return reinterpret_cast<const char* const*>(count + 1 + *count + 1);
+}
+
+// Not by getenv: one symbol less for the loader to look for at each start.
+const char* options_in_environment() {
+  constexpr char kBegin[] = "RESLAB_OPTIONS=";
+  for (const char* const* text = environment(); text != nullptr && *text != nullptr; ++text) {
     size_t same = 0;
     while (same < sizeof kBegin - 1 && (*text)[same] == kBegin[same]) ++same;
     if (same == sizeof kBegin - 1) return *text + same;

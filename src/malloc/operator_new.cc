@@ -13,10 +13,16 @@
 #include "api/entry.h"
 #include "malloc/cxx_runtime.h"
 
-// What `catch` and `noexcept` below compile to, made weak: nothing throws where there is no runtime.
-asm(".weak __gxx_personality_v0\n.weak __cxa_begin_catch\n.weak __cxa_end_catch\n.weak _ZSt9terminatev");
+// What `catch` below compiles to, made weak: nothing throws where there is no runtime.
+asm(".weak __gxx_personality_v0\n.weak __cxa_begin_catch\n.weak __cxa_end_catch");
 
 namespace reslab {
+
+// One function, `noexcept` for those that call it alone: its definition would need std::terminate for it, in case the
+// destructor of what it catches throws, and the loader would look for that at each start.
+void* new_nothrow_slow(size_t bytes, size_t align) noexcept asm("reslab_new_nothrow_slow");
+void* catching_new_slow(size_t bytes, size_t align) asm("reslab_new_nothrow_slow");
+
 namespace {
 
 constexpr size_t kDefaultAlign = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
@@ -46,14 +52,6 @@ void* allocate_with_handler(size_t bytes, size_t align, Runtime runtime) {
   throw_bad_alloc(bytes);
 }
 
-[[gnu::noinline]] void* new_nothrow_slow(size_t bytes, size_t align) noexcept {
-  try {
-    return allocate_with_handler(bytes, align, Runtime::kBoundAtStart);
-  } catch (...) {
-    return nullptr;  // the handler threw
-  }
-}
-
 // The fast path of malloc, and one tail call behind it: no stack frame.
 [[gnu::always_inline]] inline void* new_entry(size_t bytes) {
   void* object;
@@ -70,6 +68,15 @@ void* allocate_with_handler(size_t bytes, size_t align, Runtime runtime) {
 constexpr size_t bytes_of(std::align_val_t align) { return static_cast<size_t>(align); }
 
 }  // namespace
+
+void* catching_new_slow(size_t bytes, size_t align) {
+  try {
+    return allocate_with_handler(bytes, align, Runtime::kBoundAtStart);
+  } catch (...) {
+    return nullptr;  // the handler threw
+  }
+}
+
 }  // namespace reslab
 
 using namespace reslab;

@@ -10,7 +10,7 @@ from checks import tree
 
 # All that libreslab.so asks of libc: nothing of these allocates, but for fprintf, which serves malloc_info alone, and the
 # loader, which the start uses when an option wants stack traces.
-WANTED = {"__errno_location", "__register_atfork", "__rseq_offset", "__rseq_size", "getauxval", "getenv", "environ",
+WANTED = {"__errno_location", "__register_atfork", "__rseq_offset", "__rseq_size", "getauxval", "environ",
           "__environ", "program_invocation_name", "__progname_full", "sigaction", "fork", "fprintf", "memcpy",
           "memset", "memmove", "strlen", "dlopen", "dlsym"}
 NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2"}
