@@ -45,7 +45,11 @@ constinit KeptStderr kept_stderr = {-1, {}};
 void* load_library(const char*) { return nullptr; }
 void* find_symbol(void*, const char*) { return nullptr; }
 #else
-void* load_library(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
+// By way of dlsym: a symbol that few starts need is one less for the loader to look for at all of them.
+void* load_library(const char* name) {
+  const auto open = reinterpret_cast<decltype(&dlopen)>(dlsym(RTLD_DEFAULT, "dlopen"));
+  return open == nullptr ? nullptr : open(name, RTLD_NOW | RTLD_LOCAL);
+}
 void* find_symbol(void* library, const char* name) { return dlsym(library, name); }
 #endif
 

@@ -12,7 +12,7 @@ from checks import tree
 # loader, which the start uses when an option wants stack traces.
 WANTED = {"__errno_location", "__register_atfork", "__rseq_offset", "__rseq_size", "getauxval", "environ",
           "__environ", "program_invocation_name", "__progname_full", "sigaction", "fork", "fprintf", "memcpy",
-          "memset", "memmove", "strlen", "dlopen", "dlsym"}
+          "memset", "memmove", "strlen", "dlsym"}
 NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2"}
 
 MALLOC_FAMILY = {"malloc", "calloc", "realloc", "reallocarray", "free", "cfree", "aligned_alloc", "posix_memalign",
